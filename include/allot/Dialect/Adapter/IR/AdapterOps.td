@@ -1,0 +1,316 @@
+//===- AdapterOps.td - an algebra of linear maps -*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_DIALECT_ADAPTER_IR_ADAPTEROPS_TD
+#define ALLOT_DIALECT_ADAPTER_IR_ADAPTEROPS_TD
+
+include "allot/Interfaces/LinearMapInterfaces.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Adapter_Dialect : Dialect {
+  let name = "adapter";
+  let cppNamespace = "::allot::adapter";
+  let summary = "What a weight is: an algebra of structured linear maps";
+  let description = [{
+    `!adapter.map<OUT x IN, f32>` is a linear map that nobody has multiplied out yet. Published adapter methods are expressions over few ops: LoRA is
+    `sum(dense W, scale(lowrank(B, A)))`. `apply`, `gather` and `materialize` use a map; `linear` and `lookup` are what kernels compute, made by
+    `adapter-expand` once it is decided how each expression is evaluated.
+  }];
+  let useDefaultTypePrinterParser = 1;
+  let useDefaultAttributePrinterParser = 1;
+}
+
+def Adapter_MapType : TypeDef<Adapter_Dialect, "Map"> {
+  let mnemonic = "map";
+  let summary = "A linear map, or a bank of maps";
+  let description = [{
+    `!adapter.map<OUT x IN, f32>`; with a leading dimension a bank of maps. (A1) two or three dimensions, all positive. (A2) the element type is f32.
+  }];
+  let parameters = (ins ArrayRefParameter<"int64_t">:$shape, "::mlir::Type":$elementType);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    bool isBank() const { return getShape().size() == 3; }
+    int64_t getOut() const { return getShape()[getShape().size() - 2]; }
+    int64_t getIn() const { return getShape().back(); }
+  }];
+}
+
+def Adapter_Activation : I32EnumAttr<"Activation", "elementwise function of a kernel's epilogue", [
+    I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"SiLU", 1, "silu">, I32EnumAttrCase<"GELU", 2, "gelu">,
+    I32EnumAttrCase<"GELUTanh", 3, "gelu_tanh">, I32EnumAttrCase<"ReLU", 4, "relu">]> {
+  let cppNamespace = "::allot::adapter";
+  let genSpecializedAttr = 0;
+}
+def Adapter_Arithmetic : I32EnumAttr<"Arithmetic", "type of the activations in a kernel's dot products", [
+    I32EnumAttrCase<"F32", 0, "f32">, I32EnumAttrCase<"I16", 1, "i16">, I32EnumAttrCase<"I8", 2, "i8">]> {
+  let cppNamespace = "::allot::adapter";
+  let genSpecializedAttr = 0;
+}
+def Adapter_Evaluation : I32EnumAttr<"Evaluation", "how a map expression is evaluated", [
+    I32EnumAttrCase<"Auto", 0, "auto">, I32EnumAttrCase<"Factored", 1, "factored">, I32EnumAttrCase<"Merged", 2, "merged">]> {
+  let cppNamespace = "::allot::adapter";
+  let genSpecializedAttr = 0;
+}
+
+class Adapter_Op<string mnem, list<Trait> traits = []> : Op<Adapter_Dialect, mnem, traits>;
+/// An op that makes a map: pure, implements the interface.
+class Adapter_MapOp<string mnem, list<string> optionalMethods = [], list<Trait> traits = []>
+    : Adapter_Op<mnem, !listconcat([Pure, DeclareOpInterfaceMethods<LinearMapOpInterface, optionalMethods>], traits)> {
+  let results = (outs Adapter_MapType:$result);
+}
+
+//===----------------------------------------------------------------------===//
+// Leaves
+//===----------------------------------------------------------------------===//
+
+def Adapter_DenseOp : Adapter_MapOp<"dense", ["buildSlice"], [DeclareOpInterfaceMethods<AllocatableOpInterface>]> {
+  let summary = "A stored matrix";
+  let description = [{
+    ```mlir
+    %m = adapter.dense %w : tensor<64x128xf32, #format.q8_0>
+    ```
+    The tensor may be encoded. (A3) the tensor is static, of rank 2 or 3, f32; the result has its shape.
+  }];
+  let arguments = (ins AnyRankedTensor:$tensor);
+  let assemblyFormat = "$tensor attr-dict `:` type($tensor) custom<MapOfTensor>(ref(type($tensor)), type($result))";
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$tensor)>];
+}
+
+def Adapter_LowRankOp : Adapter_MapOp<"lowrank", ["buildSlice", "getRankAxes"], [DeclareOpInterfaceMethods<AllocatableOpInterface>]> {
+  let summary = "B diag(gate) A";
+  let description = [{
+    ```mlir
+    %m = adapter.lowrank %B, %A : tensor<64x8xf32>, tensor<8x128xf32>
+    %g = adapter.lowrank %B, %A gate %gate : tensor<64x8xf32>, tensor<8x128xf32>, tensor<8xf32>
+    ```
+    B `[OUT, r]` and A `[r, IN]` may be encoded, each in its own format. (A4) B and A are static matrices that agree in r, the gate has r entries.
+    Source of the form: LoRA, Hu et al. 2021; the gate: AdaLoRA, Zhang et al. 2023.
+  }];
+  let arguments = (ins AnyRankedTensor:$b, AnyRankedTensor:$a, Optional<AnyRankedTensor>:$gate);
+  let assemblyFormat = [{ $b `,` $a (`gate` $gate^)? attr-dict `:` type($b) `,` type($a) (`,` type($gate)^)?
+                          custom<MapOfFactors>(ref(type($b)), ref(type($a)), type($result)) }];
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$b, "::mlir::Value":$a, CArg<"::mlir::Value", "{}">:$gate)>];
+}
+
+def Adapter_DiagonalOp : Adapter_MapOp<"diagonal"> {
+  let summary = "diag(v)";
+  let description = [{
+    ```mlir
+    %m = adapter.diagonal %v : tensor<64xf32>
+    ```
+    (A5) v is a static vector of f32.
+  }];
+  let arguments = (ins AnyRankedTensor:$vector);
+  let assemblyFormat = "$vector attr-dict `:` type($vector) custom<MapOfVector>(ref(type($vector)), type($result))";
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$vector)>];
+}
+
+def Adapter_PermutationOp : Adapter_MapOp<"permutation"> {
+  let summary = "y[i] = x[sources[i]]";
+  let description = [{
+    ```mlir
+    %m = adapter.permutation [2, 0, 1] : !adapter.map<3x3, f32>
+    ```
+    The identity folds away inside `compose`. (A6) sources is a permutation of 0 .. N-1, N >= 1.
+  }];
+  let arguments = (ins DenseI64ArrayAttr:$sources);
+  let assemblyFormat = "$sources attr-dict `:` type($result)";
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::llvm::ArrayRef<int64_t>":$sources)>];
+}
+
+//===----------------------------------------------------------------------===//
+// Combinators
+//===----------------------------------------------------------------------===//
+
+def Adapter_SumOp : Adapter_MapOp<"sum", ["buildSlice"], [SameOperandsAndResultType]> {
+  let summary = "Sum of maps of one shape";
+  let description = [{
+    ```mlir
+    %s = adapter.sum %a, %b : !adapter.map<64x128, f32>
+    ```
+    Nested sums flatten; a sum of one map is that map. (A7) at least one operand, all of the type of the result.
+  }];
+  let arguments = (ins Variadic<Adapter_MapType>:$maps);
+  let assemblyFormat = "$maps attr-dict `:` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
+}
+
+def Adapter_ComposeOp : Adapter_MapOp<"compose"> {
+  let summary = "Composition: the last map meets the input first";
+  let description = [{
+    ```mlir
+    %c = adapter.compose %outer, %inner : !adapter.map<64x32, f32>, !adapter.map<32x128, f32>
+    ```
+    Nested compositions flatten, identity permutations disappear. (A8) at least one operand; IN of each equals OUT of the next; the result is OUT of the
+    first x IN of the last; no banks.
+  }];
+  let arguments = (ins Variadic<Adapter_MapType>:$maps);
+  let assemblyFormat = "$maps attr-dict `:` type($maps) custom<MapOfChain>(ref(type($maps)), type($result))";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
+  let builders = [OpBuilder<(ins "::mlir::ValueRange":$maps)>];
+}
+
+def Adapter_ScaleOp : Adapter_MapOp<"scale", ["buildSlice"], [SameOperandsAndResultType]> {
+  let summary = "A constant times a map";
+  let description = [{
+    ```mlir
+    %s = adapter.scale %m by 2.0 : !adapter.map<64x128, f32>
+    ```
+    A factor of 1 folds away, a scale of a scale becomes one. (A9) the factor is finite.
+  }];
+  let arguments = (ins Adapter_MapType:$map, F64Attr:$factor);
+  let assemblyFormat = "$map `by` $factor attr-dict `:` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
+}
+
+def Adapter_TransposeOp : Adapter_MapOp<"transpose"> {
+  let summary = "The transposed map";
+  let description = [{
+    ```mlir
+    %t = adapter.transpose %m : !adapter.map<64x128, f32>
+    ```
+    A transpose of a transpose folds away. (A10) the result is IN x OUT of the operand.
+  }];
+  let arguments = (ins Adapter_MapType:$map);
+  let assemblyFormat = "$map attr-dict `:` type($map) custom<MapTransposed>(ref(type($map)), type($result))";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$map)>];
+}
+
+//===----------------------------------------------------------------------===//
+// Uses
+//===----------------------------------------------------------------------===//
+
+def Adapter_ApplyOp : Adapter_Op<"apply", [Pure]> {
+  let summary = "y = map(x) + bias";
+  let description = [{
+    ```mlir
+    %y = adapter.apply %m, %x : !adapter.map<64x128, f32>, tensor<?x?x128xf32> -> tensor<?x?x64xf32>
+    %z = adapter.apply %m, %x bias %b : !adapter.map<64x128, f32>, tensor<?x128xf32>, tensor<64xf32> -> tensor<?x64xf32>
+    ```
+    The leading dimensions of x are rows. `site` names the matrix (a Hugging Face module path) for statistics, plans and reports; `evaluate` asks
+    for one way of evaluation. (A11) x ends in IN, the result in OUT, leading dimensions agree; f32; the bias has OUT entries; the map is no bank.
+  }];
+  let arguments = (ins Adapter_MapType:$map, AnyRankedTensor:$x, Optional<AnyRankedTensor>:$bias, OptionalAttr<StrAttr>:$site,
+                       OptionalAttr<EnumAttr<Adapter_Dialect, Adapter_Evaluation, "evaluation">>:$evaluate);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{ $map `,` $x (`bias` $bias^)? attr-dict `:` type($map) `,` type($x) (`,` type($bias)^)? `->` type($result) }];
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+}
+
+def Adapter_GatherOp : Adapter_Op<"gather", [Pure]> {
+  let summary = "Rows of a map, by id";
+  let description = [{
+    ```mlir
+    %e = adapter.gather %m, %ids : !adapter.map<100x64, f32>, tensor<?x?xi32> -> tensor<?x?x64xf32>
+    ```
+    `result[..., :] = row ids[...] of the map`: an embedding table of OUT rows. Ids outside [0, OUT) are an error of the caller and are checked before
+    a program runs. (A12) ids are i32 or i64, the result appends IN; the map is no bank.
+  }];
+  let arguments = (ins Adapter_MapType:$map, AnyRankedTensor:$ids, OptionalAttr<StrAttr>:$site);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$map `,` $ids attr-dict `:` type($map) `,` type($ids) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Adapter_MaterializeOp : Adapter_Op<"materialize", [Pure]> {
+  let summary = "The dense matrix of a map";
+  let description = [{
+    ```mlir
+    %w = adapter.materialize %m : !adapter.map<64x128, f32> -> tensor<64x128xf32>
+    ```
+    `materialize(dense(t))` folds to t where t is not encoded. (A13) the result has the shape of the map and no encoding.
+  }];
+  let arguments = (ins Adapter_MapType:$map, OptionalAttr<StrAttr>:$site);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$map attr-dict `:` type($map) `->` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// What kernels compute
+//===----------------------------------------------------------------------===//
+
+def Adapter_LinearOp : Adapter_Op<"linear", [AttrSizedOperandSegments, DestinationStyleOpInterface,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "One fused kernel: decode, dot, low-rank terms, epilogue";
+  let description = [{
+    `y = activation(W x + sum_i scales[i] * B_i (A_i x) + bias) * multiplier + residual`, on tensors or, after bufferization, on memrefs.
+
+    ```mlir
+    %y = adapter.linear weight(%w : tensor<64x128xf32, #format.q8_0>) ins(%x : tensor<?x128xf32>)
+           factors(%B, %A : tensor<64x8xf32, #format.float<f16>>, tensor<8x128xf32, #format.float<f16>>) scales([2.0]) bias(%b : tensor<64xf32>) activation silu
+           multiplier(%m : tensor<?x64xf32>) residual(%r : tensor<?x64xf32>) outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
+    ```
+    After `format-lower-storage` weight and factors are bytes (`tensor<?xi8>`, `memref<?xi8>`) and `stored` gives their encoded types, weight first.
+    The leading dimensions of x, multiplier, residual and result are rows and agree. `arithmetic` is the type of the activations in the dot products.
+
+    (A14) shapes agree: W OUT x IN, B_i OUT x r_i, A_i r_i x IN, bias OUT, x ends in IN, the others in OUT. (A15) as many scales as factor pairs.
+    (A16) weight and factors are encoded tensors, or bytes with `stored`.
+  }];
+  let arguments = (ins AnyShaped:$weight, AnyShaped:$x, Variadic<AnyShaped>:$factors, Optional<AnyShaped>:$bias, Optional<AnyShaped>:$multiplier,
+    Optional<AnyShaped>:$residual, AnyShaped:$init, DefaultValuedAttr<DenseF64ArrayAttr, "{}">:$scales,
+    DefaultValuedAttr<EnumAttr<Adapter_Dialect, Adapter_Activation, "activation">, "Activation::None">:$activation,
+    DefaultValuedAttr<EnumAttr<Adapter_Dialect, Adapter_Arithmetic, "arithmetic">, "Arithmetic::F32">:$arithmetic,
+    OptionalAttr<TypeArrayAttr>:$stored, OptionalAttr<StrAttr>:$site);
+  let results = (outs Optional<AnyRankedTensor>:$result);
+  let assemblyFormat = [{
+    `weight` `(` $weight `:` type($weight) `)` `ins` `(` $x `:` type($x) `)` (`factors` `(` $factors^ `:` type($factors) `)`)? (`scales` `(` $scales^ `)`)?
+    (`bias` `(` $bias^ `:` type($bias) `)`)? (`activation` $activation^)? (`arithmetic` $arithmetic^)? (`multiplier` `(` $multiplier^ `:` type($multiplier) `)`)?
+    (`residual` `(` $residual^ `:` type($residual) `)`)? `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($result)^)?
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    /// The encoded type of weight (0) or factor i (1 + i), whether the operand is encoded still or bytes already.
+    ::mlir::RankedTensorType getStoredType(unsigned index);
+    int64_t getOut();
+    int64_t getIn();
+    unsigned getNumTerms() { return getFactors().size() / 2; }
+  }];
+}
+
+def Adapter_LookupOp : Adapter_Op<"lookup", [DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "Decoded rows of a stored table, by id";
+  let description = [{
+    What `gather` on a dense map becomes.
+
+    ```mlir
+    %e = adapter.lookup table(%w : tensor<100x64xf32, #format.q8_0>) ins(%ids : tensor<?x?xi32>) outs(%init : tensor<?x?x64xf32>) -> tensor<?x?x64xf32>
+    ```
+    (A17) shapes agree as in `gather`; the table is an encoded tensor, or bytes with `stored`.
+  }];
+  let arguments = (ins AnyShaped:$table, AnyShaped:$ids, AnyShaped:$init, OptionalAttr<TypeAttrOf<AnyRankedTensor>>:$stored, OptionalAttr<StrAttr>:$site);
+  let results = (outs Optional<AnyRankedTensor>:$result);
+  let assemblyFormat = [{ `table` `(` $table `:` type($table) `)` `ins` `(` $ids `:` type($ids) `)` `outs` `(` $init `:` type($init) `)` attr-dict
+                          (`->` type($result)^)? }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    ::mlir::RankedTensorType getStoredType();
+  }];
+}
+
+#endif // ALLOT_DIALECT_ADAPTER_IR_ADAPTEROPS_TD

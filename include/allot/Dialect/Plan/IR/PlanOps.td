@@ -1,0 +1,148 @@
+//===- PlanOps.td - allocation problems and their answers -*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_DIALECT_PLAN_IR_PLANOPS_TD
+#define ALLOT_DIALECT_PLAN_IR_PLANOPS_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Plan_Dialect : Dialect {
+  let name = "plan";
+  let cppNamespace = "::allot::plan";
+  let summary = "What may be chosen, at what cost, and what was chosen, why";
+  let description = [{
+    A `plan.problem` holds items, each with options that have costs per resource and a predicted loss; budgets, pins and ties restrict the choice. A
+    `plan.solution` holds the choice, the bound and the origin of the numbers. Both are text: written by hand, dumped, diffed, edited and solved again.
+  }];
+}
+
+class Plan_Op<string mnem, list<Trait> traits = []> : Op<Plan_Dialect, mnem, traits>;
+
+def Plan_ProblemOp : Plan_Op<"problem", [Symbol, NoTerminator, NoRegionArguments, SingleBlock]> {
+  let summary = "An allocation problem";
+  let description = [{
+    Choose one option of every item such that no resource exceeds its budget and the sum of losses is least. `resources` names the costs, in
+    the order in which options list them. `weights` is the number of weights of the base model, for bits per weight; `fixed` are costs that no choice changes (norms and the like).
+    `model` is the digest of the model that the losses belong to.
+
+    ```mlir
+    plan.problem @p resources ["bytes"] fixed [128] weights 1000 model "" {
+      plan.budget "bytes" 700
+      plan.item "a" weights 600 origin "by hand" {
+        plan.option "int4" costs [300] loss 1.0e-01
+        plan.option "int8" costs [600] loss 1.0e-03
+      }
+      plan.pin "a" to "int4"
+    }
+    ```
+    (P1) resources are named, once each, as many as `fixed`. (P2) inside are budgets, items, ties and pins alone. (P3) item names differ. (P4) budgets name known resources, once
+    each. (P5) ties and pins name known items, pins known options.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$resources, DenseI64ArrayAttr:$fixed, I64Attr:$weights, StrAttr:$model);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name `resources` $resources `fixed` $fixed `weights` $weights `model` $model attr-dict-with-keyword $body";
+  let hasRegionVerifier = 1;
+}
+
+def Plan_BudgetOp : Plan_Op<"budget", [HasParent<"ProblemOp">]> {
+  let summary = "The most that a resource may cost, fixed costs included";
+  let description = [{
+    ```mlir
+    plan.budget "bytes" 700
+    ```
+    (P6) the limit is not negative.
+  }];
+  let arguments = (ins StrAttr:$resource, I64Attr:$limit);
+  let assemblyFormat = "$resource $limit attr-dict";
+  let hasVerifier = 1;
+}
+
+def Plan_ItemOp : Plan_Op<"item", [HasParent<"ProblemOp">, NoTerminator, NoRegionArguments, SingleBlock]> {
+  let summary = "A matrix, an adapter or an expert about which something is chosen";
+  let description = [{
+    The name is a site. `origin` says where its losses come from. (P7) at least one option, option names differ.
+  }];
+  let arguments = (ins StrAttr:$name, I64Attr:$weights, StrAttr:$origin);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$name `weights` $weights `origin` $origin attr-dict-with-keyword $body";
+  let hasRegionVerifier = 1;
+}
+
+def Plan_OptionOp : Plan_Op<"option", [HasParent<"ItemOp">]> {
+  let summary = "One way to store an item";
+  let description = [{
+    `costs` per resource, `loss` predicted in nats per token. What `plan-apply` does: `format` is the new storage format of the matrix (absent: kept as stored), `rank` the
+    rank of the low-rank compensation of its encoding error, `factor_format` their format, `merged` says that the adapter is merged before encoding, `adapter_format` is the
+    format of an adapter that stays factored.
+
+    ```mlir
+    plan.option "int4g64" costs [300] loss 1.0e-01 {format = #format.int<4, block = [1, 64], scale = f16>}
+    ```
+    (P8) as many costs as resources, none negative. (P9) the loss is finite and not negative. (P10) rank is not negative, and needs factor_format when positive.
+  }];
+  let arguments = (ins StrAttr:$name, DenseI64ArrayAttr:$costs, F64Attr:$loss, OptionalAttr<AnyAttr>:$format, OptionalAttr<I64Attr>:$rank,
+                       OptionalAttr<AnyAttr>:$factor_format, UnitAttr:$merged, OptionalAttr<AnyAttr>:$adapter_format);
+  let assemblyFormat = "$name `costs` $costs `loss` $loss attr-dict";
+  let hasVerifier = 1;
+}
+
+def Plan_TieOp : Plan_Op<"tie", [HasParent<"ProblemOp">]> {
+  let summary = "Items that must take options of one name";
+  let description = [{
+    `saving` is what the tie saves per resource when it holds (shared factors are paid once). (P11) two or more items, each once; savings not negative, one per resource or none.
+
+    ```mlir
+    plan.tie ["a", "b"] saving [0]
+    ```
+  }];
+  let arguments = (ins StrArrayAttr:$items, DenseI64ArrayAttr:$saving);
+  let assemblyFormat = "$items `saving` $saving attr-dict";
+  let hasVerifier = 1;
+}
+
+def Plan_PinOp : Plan_Op<"pin", [HasParent<"ProblemOp">]> {
+  let summary = "An option that must be taken";
+  let description = [{
+    ```mlir
+    plan.pin "a" to "int4"
+    ```
+  }];
+  let arguments = (ins StrAttr:$item, StrAttr:$option);
+  let assemblyFormat = "$item `to` $option attr-dict";
+}
+
+def Plan_SolutionOp : Plan_Op<"solution", [Symbol, NoTerminator, NoRegionArguments, SingleBlock, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "The answer to a problem";
+  let description = [{
+    `objective` is the sum of predicted losses of the choice, `bound` no choice within the budgets is better than, `gap` (objective - bound) / objective; `costs` per resource, fixed
+    costs included.
+
+    ```mlir
+    plan.solution @s of @p objective 1.0e-01 bound 1.0e-01 gap 0.0 costs [428] solver "knapsack" {
+      plan.choice "a" takes "int4"
+    }
+    ```
+    (P12) every item of the problem is chosen once, by a known option; costs are the sums of the chosen costs and the fixed ones; the objective is the sum of losses (1e-9 relative).
+    (P13) bound <= objective, gap >= 0.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$problem, F64Attr:$objective, F64Attr:$bound, F64Attr:$gap, DenseI64ArrayAttr:$costs, StrAttr:$solver);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name `of` $problem `objective` $objective `bound` $bound `gap` $gap `costs` $costs `solver` $solver attr-dict-with-keyword $body";
+  let hasRegionVerifier = 1;
+}
+
+def Plan_ChoiceOp : Plan_Op<"choice", [HasParent<"SolutionOp">]> {
+  let summary = "The option that an item takes";
+  let description = [{
+    `reason` explains it: what the next cheaper and the next better option would have cost per byte.
+  }];
+  let arguments = (ins StrAttr:$item, StrAttr:$option, OptionalAttr<StrAttr>:$reason);
+  let assemblyFormat = "$item `takes` $option attr-dict";
+}
+
+#endif // ALLOT_DIALECT_PLAN_IR_PLANOPS_TD

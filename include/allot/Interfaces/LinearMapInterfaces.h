@@ -1,0 +1,40 @@
+//===- LinearMapInterfaces.h - ops that make linear maps --------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_INTERFACES_LINEARMAPINTERFACES_H
+#define ALLOT_INTERFACES_LINEARMAPINTERFACES_H
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/OpDefinition.h"
+
+namespace allot {
+
+/// Cost of applying a map.
+struct MapCost {
+  uint64_t bytesRead = 0;
+  uint64_t flops = 0;
+  MapCost &operator+=(const MapCost &other) {
+    bytesRead += other.bytesRead;
+    flops += other.flops;
+    return *this;
+  }
+};
+
+/// A dense matrix of the reference evaluation, row-major.
+struct DenseMatrix {
+  int64_t rows = 0, columns = 0;
+  std::vector<double> values;
+  DenseMatrix() = default;
+  DenseMatrix(int64_t rows, int64_t columns) : rows(rows), columns(columns), values(rows * columns, 0.0) {}
+  double &operator()(int64_t r, int64_t c) { return values[r * columns + c]; }
+  double operator()(int64_t r, int64_t c) const { return values[r * columns + c]; }
+};
+
+} // namespace allot
+
+#include "allot/Interfaces/LinearMapInterfaces.h.inc"
+
+#endif // ALLOT_INTERFACES_LINEARMAPINTERFACES_H

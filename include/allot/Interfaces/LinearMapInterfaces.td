@@ -1,0 +1,51 @@
+//===- LinearMapInterfaces.td - ops that make linear maps -*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_INTERFACES_LINEARMAPINTERFACES_TD
+#define ALLOT_INTERFACES_LINEARMAPINTERFACES_TD
+
+include "mlir/IR/OpBase.td"
+
+def LinearMapOpInterface : OpInterface<"LinearMapOpInterface"> {
+  let cppNamespace = "::allot";
+  let description = [{
+    An op whose one result is an `!adapter.map`: a linear map that nobody has multiplied out yet. Operand maps are given by value; their own
+    interface is reached through their defining op.
+  }];
+  let methods = [
+    InterfaceMethod<[{Exact cost of applying this map alone (without its operand maps) to `rows` rows: bytes read, floating-point operations.}],
+      "::allot::MapCost", "getOwnCost", (ins "int64_t":$rows)>,
+    InterfaceMethod<[{Builds `map(x)`, x and result of shape `[..., IN]` and `[..., OUT]`, out of applications of the operand maps and upstream ops.
+      Returns null where the op is a leaf that kernels apply as it is.}],
+      "::mlir::Value", "buildApplication", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$x)>,
+    InterfaceMethod<[{Builds the dense f32 tensor `[OUT, IN]` of the map, out of materializations of its operand maps and upstream ops.}],
+      "::mlir::Value", "buildMaterialization", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc)>,
+    InterfaceMethod<[{Reference evaluation in double precision: the dense matrix of the result from those of the operands (tensors and maps alike, vectors
+      as N x 1), by plain loops.}],
+      "::llvm::LogicalResult", "evaluateDense", (ins "::llvm::ArrayRef<::allot::DenseMatrix>":$operands, "::allot::DenseMatrix &":$result)>,
+    InterfaceMethod<[{Builds the map with rows (`axis` 0, outputs) or columns (`axis` 1, inputs) `[offset, offset + size)` alone; null if the op cannot
+      be sliced there.}],
+      "::mlir::Value", "buildSlice", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "unsigned":$axis, "int64_t":$offset,
+        "int64_t":$size), "", "return {};">,
+    InterfaceMethod<[{The ranks of inner axes that may be shortened, outermost first; empty if there is none.}],
+      "::llvm::SmallVector<int64_t>", "getRankAxes", (ins), "", "return {};">
+  ];
+}
+
+def AllocatableOpInterface : OpInterface<"AllocatableOpInterface"> {
+  let cppNamespace = "::allot";
+  let description = [{
+    An op at which something may be chosen under a budget: the storage format of a tensor, a rank, whether an adapter is merged.
+  }];
+  let methods = [
+    InterfaceMethod<[{The axes that may be chosen here: `format`, `rank`, `merged`.}],
+      "::llvm::SmallVector<::llvm::StringRef>", "getAllocationAxes", (ins)>,
+    InterfaceMethod<[{Number of weights that the choice is about.}], "int64_t", "getNumWeights", (ins)>,
+    InterfaceMethod<[{Bytes that this op's own tensors take as they are stored now.}], "uint64_t", "getStoredBytes", (ins)>
+  ];
+}
+
+#endif // ALLOT_INTERFACES_LINEARMAPINTERFACES_TD

@@ -1,0 +1,13 @@
+//===- Interfaces.cpp - what ops and formats answer -------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "allot/Interfaces/FormatInterfaces.h"
+#include "allot/Interfaces/LinearMapInterfaces.h"
+#include "allot/Interfaces/ReferenceInterfaces.h"
+
+#include "allot/Interfaces/FormatAttrInterfaces.cpp.inc"
+#include "allot/Interfaces/LinearMapInterfaces.cpp.inc"
+#include "allot/Interfaces/ReferenceInterfaces.cpp.inc"

@@ -1,0 +1,333 @@
+//===- AtomicFile.cpp - outputs that appear whole or not at all ---*- C++
+//-*-===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+
+#include "allot/Support/AtomicFile.h"
+#include "allot/Support/Error.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Signals.h"
+#include "llvm/Support/raw_ostream.h"
+#include <memory>
+#include <optional>
+#if LLVM_ON_UNIX
+#include <unistd.h>
+#endif
+
+namespace allot::support {
+
+namespace fs = llvm::sys::fs;
+namespace path = llvm::sys::path;
+
+/// A name in `folder` that no other process picks. Not
+/// sys::fs::createUniqueFile: that replaces `%` anywhere in the path, also in
+/// folders of the user.
+static llvm::SmallString<128> temporaryName(llvm::StringRef folder) {
+  llvm::SmallString<128> name(folder);
+  uint64_t random = (uint64_t(llvm::sys::Process::GetRandomNumber()) << 32) ^
+                    llvm::sys::Process::GetRandomNumber() ^
+                    (uint64_t(llvm::sys::Process::getProcessId()) << 16);
+  path::append(name, ".allot-" + llvm::utohexstr(random, /*LowerCase=*/true) +
+                         ".tmp");
+  return name;
+}
+
+/// The name behind a link; the name itself where there is nothing yet.
+static std::string resolve(llvm::StringRef name) {
+  llvm::SmallString<128> real;
+  if (!fs::real_path(name, real))
+    return std::string(real);
+  return name.str();
+}
+
+struct AtomicFile::Impl {
+  /// The file that gets the bytes in the end: the target, or what it links to.
+  std::string final;
+  llvm::SmallString<128> temporary;
+  int fd = -1;
+  /// Keeps the mode bits of a file that is replaced.
+  std::optional<fs::perms> permissions;
+  /// The target exists and is no regular file.
+  bool copy = false;
+  bool done = false;
+  std::unique_ptr<llvm::raw_fd_ostream> os;
+  std::error_code error;
+
+  /// Takes over the error state of the stream, which would otherwise abort in
+  /// its destructor.
+  std::error_code collect() {
+    if (os && os->has_error()) {
+      if (!error)
+        error = os->error();
+      os->clear_error();
+    }
+    return error;
+  }
+
+  /// Flushes and closes, keeping the first error.
+  void close() {
+    if (os) {
+      os->flush();
+      collect();
+      os.reset();
+    }
+    if (fd >= 0) {
+      std::error_code code = llvm::sys::Process::SafelyCloseFileDescriptor(fd);
+      if (code && !error)
+        error = code;
+      fd = -1;
+    }
+  }
+
+  void discard() {
+    close();
+    if (!done)
+      fs::remove(temporary);
+    llvm::sys::DontRemoveFileOnSignal(temporary);
+    done = true;
+  }
+
+  /// Copies the finished temporary file into a pipe or device.
+  std::error_code copyToTarget() {
+    auto buffer = llvm::MemoryBuffer::getFile(temporary, /*IsText=*/false,
+                                              /*RequiresNullTerminator=*/false);
+    if (!buffer)
+      return buffer.getError();
+    int out = -1;
+    if (std::error_code code =
+            fs::openFileForWrite(final, out, fs::CD_OpenExisting))
+      return code;
+    llvm::raw_fd_ostream stream(out, /*shouldClose=*/true);
+    stream << (*buffer)->getBuffer();
+    stream.close();
+    std::error_code code = stream.error();
+    stream.clear_error();
+    return code;
+  }
+};
+
+AtomicFile::AtomicFile() : impl(std::make_unique<Impl>()) {}
+AtomicFile::~AtomicFile() {
+  if (!impl->done)
+    impl->discard();
+}
+
+static llvm::Error writeError(llvm::StringRef target, std::error_code code) {
+  return fileError(target, "cannot be written: " + code.message());
+}
+
+llvm::Expected<std::unique_ptr<AtomicFile>>
+AtomicFile::create(llvm::StringRef target) {
+  if (target.empty())
+    return fileError("output", "the file name is empty");
+  std::unique_ptr<AtomicFile> file(new AtomicFile);
+  Impl &impl = *file->impl;
+  impl.done = true; // nothing to discard yet
+  file->target = target.str();
+  impl.final = target.str();
+
+  llvm::SmallString<128> folder;
+  fs::file_status status;
+  std::error_code code = fs::status(target, status);
+  if (!code && fs::exists(status)) {
+    if (fs::is_directory(status))
+      return fileError(target, "cannot be written: it is a folder");
+    if (std::error_code denied = fs::access(target, fs::AccessMode::Write))
+      return writeError(target, denied);
+    impl.copy = !fs::is_regular_file(status);
+    if (impl.copy) {
+      path::system_temp_directory(/*ErasedOnReboot=*/true, folder);
+    } else {
+      impl.permissions = status.permissions();
+      impl.final = resolve(target);
+    }
+  }
+  if (!impl.copy)
+    folder = path::parent_path(impl.final);
+
+  for (int attempt = 0;; ++attempt) {
+    impl.temporary = temporaryName(folder);
+    code = fs::openFile(impl.temporary, impl.fd, fs::CD_CreateNew,
+                        fs::FA_Read | fs::FA_Write, fs::OF_None);
+    if (!code)
+      break;
+    impl.fd = -1;
+    if (code != std::errc::file_exists || attempt == 16)
+      return writeError(target, code);
+  }
+  impl.done = false;
+  // Interrupted by Ctrl-C, the program should not leave its temporary file.
+  llvm::sys::RemoveFileOnSignal(impl.temporary);
+  impl.os =
+      std::make_unique<llvm::raw_fd_ostream>(impl.fd, /*shouldClose=*/false);
+  return file;
+}
+
+llvm::raw_pwrite_stream &AtomicFile::stream() { return *impl->os; }
+
+llvm::Error AtomicFile::check() {
+  if (std::error_code code = impl->collect())
+    return writeError(target, code);
+  return llvm::Error::success();
+}
+
+llvm::Error AtomicFile::append(llvm::ArrayRef<uint8_t> bytes) {
+  impl->os->write(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+  return check();
+}
+
+llvm::Error AtomicFile::writeAt(uint64_t offset,
+                                llvm::ArrayRef<uint8_t> bytes) {
+  uint64_t end = impl->os->tell();
+  if (offset > end || bytes.size() > end - offset)
+    return fileError(target, "write of " + llvm::Twine(bytes.size()) +
+                                 " bytes at " + llvm::Twine(offset) +
+                                 " goes beyond the " + llvm::Twine(end) +
+                                 " bytes reserved");
+  impl->os->pwrite(reinterpret_cast<const char *>(bytes.data()), bytes.size(),
+                   offset);
+  return check();
+}
+
+llvm::Error AtomicFile::reserve(uint64_t size) {
+  impl->os->flush();
+  if (llvm::Error error = check())
+    return error;
+  if (size < impl->os->tell())
+    return fileError(target, "cannot reserve less than what is written");
+  if (std::error_code code = fs::resize_file(impl->fd, size)) {
+    impl->error = code;
+    return writeError(target, code);
+  }
+  impl->os->seek(size);
+  return check();
+}
+
+llvm::Error AtomicFile::commit(bool sync) {
+  if (impl->done)
+    return fileError(target, "was committed already");
+  impl->os->flush();
+  impl->collect();
+#if LLVM_ON_UNIX
+  if (sync && !impl->error && ::fsync(impl->fd) != 0)
+    impl->error = std::error_code(errno, std::generic_category());
+#endif
+  impl->close();
+  if (!impl->error) {
+    if (impl->copy) {
+      impl->error = impl->copyToTarget();
+    } else {
+      // A failure to keep the mode is no reason to lose the result.
+      if (impl->permissions)
+        (void)fs::setPermissions(impl->temporary, *impl->permissions);
+      impl->error = fs::rename(impl->temporary, impl->final);
+      if (!impl->error) {
+        llvm::sys::DontRemoveFileOnSignal(impl->temporary);
+        impl->done = true;
+      }
+    }
+  }
+  std::error_code code = impl->error;
+  if (!impl->done)
+    impl->discard();
+  if (code)
+    return writeError(target, code);
+  return llvm::Error::success();
+}
+
+llvm::Error writeFileAtomically(llvm::StringRef path, llvm::StringRef bytes) {
+  auto file = AtomicFile::create(path);
+  if (!file)
+    return file.takeError();
+  (*file)->stream() << bytes;
+  return (*file)->commit();
+}
+
+//===----------------------------------------------------------------------===//
+// AtomicFolder
+//===----------------------------------------------------------------------===//
+
+/// May the folder `target` be replaced: is it missing, empty, or one of ours?
+static llvm::Error mayReplace(llvm::StringRef target, llvm::StringRef marker) {
+  fs::file_status status;
+  if (fs::status(target, status) || !fs::exists(status))
+    return llvm::Error::success();
+  if (!fs::is_directory(status))
+    return fileError(target, "cannot be written: it exists and is no folder");
+  llvm::SmallString<128> mark(target);
+  path::append(mark, marker);
+  if (fs::exists(mark))
+    return llvm::Error::success();
+  std::error_code code;
+  if (fs::directory_iterator(target, code) != fs::directory_iterator() || code)
+    return fileError(target,
+                     "is not replaced: the folder is not empty and has no " +
+                         quoted(marker));
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::unique_ptr<AtomicFolder>>
+AtomicFolder::create(llvm::StringRef target, llvm::StringRef marker) {
+  while (target.size() > 1 && path::is_separator(target.back()))
+    target = target.drop_back();
+  if (target.empty())
+    return fileError("output", "the folder name is empty");
+  std::unique_ptr<AtomicFolder> folder(new AtomicFolder);
+  folder->target = resolve(target);
+  folder->marker = marker.str();
+  if (llvm::Error error = mayReplace(folder->target, marker))
+    return error;
+  for (int attempt = 0;; ++attempt) {
+    llvm::SmallString<128> name =
+        temporaryName(path::parent_path(folder->target));
+    std::error_code code = fs::create_directory(name, /*IgnoreExisting=*/false);
+    if (!code) {
+      folder->temporary = std::string(name);
+      return folder;
+    }
+    if (code != std::errc::file_exists || attempt == 16)
+      return writeError(target, code);
+  }
+}
+
+AtomicFolder::~AtomicFolder() {
+  if (!temporary.empty())
+    fs::remove_directories(temporary);
+}
+
+std::string AtomicFolder::file(llvm::StringRef name) const {
+  llvm::SmallString<128> result(temporary);
+  path::append(result, name);
+  return std::string(result);
+}
+
+llvm::Error AtomicFolder::commit() {
+  if (temporary.empty())
+    return fileError(target, "was committed already");
+  if (llvm::Error error = mayReplace(target, marker))
+    return error;
+  // rename(2) does not replace a folder that has files, so the old one steps
+  // aside first.
+  llvm::SmallString<128> old;
+  if (fs::exists(target)) {
+    old = temporaryName(path::parent_path(target));
+    if (std::error_code code = fs::rename(target, old))
+      return writeError(target, code);
+  }
+  if (std::error_code code = fs::rename(temporary, target)) {
+    if (!old.empty())
+      (void)fs::rename(old, target);
+    return writeError(target, code);
+  }
+  temporary.clear();
+  if (!old.empty())
+    fs::remove_directories(old);
+  return llvm::Error::success();
+}
+
+} // namespace allot::support
