@@ -16,6 +16,9 @@
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Value.h"
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace allot {
 
@@ -33,13 +36,15 @@ struct CodeGrid {
   enum class OffsetKind {
     /// offset = -zeroPoint * scale with the constant `zeroPoint`.
     Constant,
-    /// offset = -z * scale with a stored integer z in [0, maxCode].
+    /// offset = -z * scale with z = c * maxCode / 255 and a stored 8-bit c: z need not be an integer.
     ZeroPoint,
     /// offset is stored on its own, as f16.
     Minimum
   };
   /// 0: the format rounds each number on its own and has no codes.
   unsigned bits = 0;
+  /// Width in bits of a number where `bits` is 0 (32: nothing is lost), else 0.
+  unsigned elementBits = 0;
   unsigned maxCode = 0;
   /// Codes below `minCode` are not used by encoders (1 for symmetric grids, so that the grid is balanced, else 0).
   unsigned minCode = 0;
@@ -50,8 +55,8 @@ struct CodeGrid {
 };
 
 /// Codes of some rows of a matrix: `codes[row * paddedColumns + k]`, `scales`, `offsets` `[row * blocksPerRow + block]`.
-/// With ScaleKind::U8, scale = rowScale[row] * scaleCode / 255 and `scaleCodes`, `rowScales` hold the parts (rowScales are f16 values).
-/// With OffsetKind::ZeroPoint, `zeroPoints` holds z and offsets = -z * scale.
+/// Codes of padding columns are 0. With ScaleKind::U8, scale = rowScale[row] * scaleCode / 255 and `scaleCodes`, `rowScales` hold the parts (rowScales are f16 values).
+/// With OffsetKind::ZeroPoint, `zeroPoints` holds c and offsets = -(c * maxCode / 255) * scale.
 struct CodeBlocks {
   int64_t rows = 0, columns = 0, block = 1;
   std::vector<uint8_t> codes;

@@ -19,6 +19,8 @@ def FormatAttrInterface : AttrInterface<"FormatAttrInterface"> {
   let methods = [
     InterfaceMethod<"Short name for reports and file names, such as `int4g64` or `q4_1`.",
       "std::string", "getShortName", (ins)>,
+    InterfaceMethod<[{What an encoder may choose: see `CodeGrid`. `bits == 0` says that the format rounds each number on its own (f16, bf16, f32).}],
+      "::allot::CodeGrid", "getCodeGrid", (ins)>,
     InterfaceMethod<"Number of columns that share a scale; 1 for formats without blocks.",
       "int64_t", "getBlockSize", (ins)>,
     InterfaceMethod<[{Exact number of bytes that a tensor of `shape` takes: codes, scales, zero points, padding. The shape was verified.}],
@@ -39,21 +41,22 @@ def FormatAttrInterface : AttrInterface<"FormatAttrInterface"> {
 def FormatCodecInterface : AttrInterface<"FormatCodecInterface"> {
   let cppNamespace = "::allot";
   let description = [{
-    The numerics of a format, attached from outside the IR library. Matrices are row-major `rows x columns`; `bytes` is the whole storage of the tensor.
+    The numerics of a format, attached from outside the IR library. Matrices are row-major `rows x columns`; `bytes` is the whole storage of the tensor,
+    exactly as long as `getStorageBytes` says. Writers write the bytes of their rows only: whoever allocates the storage fills it with zeros, so that
+    padding is zero. Different rows may be read and written by different threads. Scales off the grid of the format, codes above `maxCode` and sizes
+    that do not fit are errors of the program, not of its input.
   }];
   let methods = [
-    InterfaceMethod<[{What an encoder may choose: see `CodeGrid`. `bits == 0` says that the format rounds each number on its own (f16, bf16, f32).}],
-      "::allot::CodeGrid", "getCodeGrid", (ins)>,
     InterfaceMethod<[{Decodes rows `[firstRow, firstRow + numRows)` into `out` (numRows x columns, f32).}],
       "void", "decodeRows", (ins "::llvm::ArrayRef<uint8_t>":$bytes, "int64_t":$rows, "int64_t":$columns, "int64_t":$firstRow,
         "int64_t":$numRows, "::llvm::MutableArrayRef<float>":$out)>,
-    InterfaceMethod<[{Reads codes, scales and offsets of rows `[firstRow, firstRow + blocks.rows)`; only where `getCodeGrid().bits > 0`.}],
+    InterfaceMethod<[{Reads codes, scales and offsets of rows `[firstRow, firstRow + blocks.rows)`; only where `FormatAttrInterface::getCodeGrid().bits > 0`.}],
       "void", "readCodes", (ins "::llvm::ArrayRef<uint8_t>":$bytes, "int64_t":$rows, "int64_t":$columns, "int64_t":$firstRow,
         "::allot::CodeBlocks &":$blocks)>,
     InterfaceMethod<[{Writes rows `[firstRow, firstRow + blocks.rows)` exactly as given; scales must lie on the grid of the format.}],
       "void", "writeCodes", (ins "const ::allot::CodeBlocks &":$blocks, "int64_t":$rows, "int64_t":$columns, "int64_t":$firstRow,
         "::llvm::MutableArrayRef<uint8_t>":$bytes)>,
-    InterfaceMethod<[{Rounds every number on its own and writes rows `[firstRow, firstRow + numRows)`; only where `getCodeGrid().bits == 0`.}],
+    InterfaceMethod<[{Rounds every number on its own and writes rows `[firstRow, firstRow + numRows)`; only where `FormatAttrInterface::getCodeGrid().bits == 0`.}],
       "void", "writeFloats", (ins "::llvm::ArrayRef<float>":$values, "int64_t":$rows, "int64_t":$columns, "int64_t":$firstRow,
         "int64_t":$numRows, "::llvm::MutableArrayRef<uint8_t>":$bytes)>
   ];

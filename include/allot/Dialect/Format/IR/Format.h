@@ -32,6 +32,21 @@ FormatAttrInterface getFormat(mlir::Type type);
 /// The same tensor type with the given encoding (null for none).
 mlir::RankedTensorType withFormat(mlir::RankedTensorType type, mlir::Attribute format);
 
+/// Logical matrix of a tensor of `shape` (leading axes folded into rows; a vector is one row).
+struct MatrixShape {
+  int64_t rows = 1, columns = 1;
+};
+MatrixShape getMatrixShape(llvm::ArrayRef<int64_t> shape);
+
+/// Codes of more than 8, 4, 2 or 1 bits are cut into planes: widths of the planes of a `bits`-bit code, the low bits first.
+llvm::SmallVector<unsigned, 3> getCodePlanes(unsigned bits);
+
+/// The format that a short name stands for (`FormatAttrInterface::getShortName`), or null. Only unpacked formats have names of their own.
+FormatAttrInterface getFormatByName(mlir::MLIRContext *context, llvm::StringRef name);
+
+/// Name of the module attribute that lists the weight table of a lowered program (F12), and of the keys of its entries.
+inline constexpr llvm::StringLiteral tableAttrName = "format.table";
+
 /// Bytes of a tensor as stored: by its format, or 4 bytes an element for plain f32 and i32.
 uint64_t getStoredBytes(mlir::RankedTensorType type);
 

@@ -21,6 +21,10 @@ def Format_Dialect : Dialect {
     A stored weight is an ordinary tensor whose encoding attribute says how its numbers are stored:
     `tensor<4096x4096xf32, #format.int<4, block = [1, 64], scale = f16>>`. Every format attribute implements `FormatAttrInterface`. Encoded tensors are used
     by `adapter` and `format` ops alone; `format-lower-storage` turns them into bytes before bufferization.
+
+    (F11) an encoded tensor has elements of f32 and static, positive dimensions, at most 2^48 elements in all.
+    (F12) the module attribute `format.table` is an array of dictionaries `{global = @symbol, type = tensor<..., #format...>}`: what each entry of the
+    weight table of a lowered program must hold.
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasOperationAttrVerify = 1;
@@ -57,10 +61,10 @@ def Format_IntAttr : Format_FormatAttr<"Int", "int"> {
   let description = [{
     `#format.int<4, block = [1, 64], scale = f16>`: unsigned codes q of `bits` bits; a block of columns of one row shares a scale d, the value is
     d * (q - z). Without `zero_point`, z = 2^(bits-1) and code 0 is not used, so the grid is symmetric; with `zero_point` each block stores an
-    8-bit z. `scale` is f32, f16, or `ui8`: 8-bit scales c with one f16 factor s per row, d = s * c / 255.
+    8-bit c and z = c * (2^bits - 1) / 255, which need not be an integer (so the grid can be shifted by fractions of a step at no cost). `scale` is f32, f16, or `ui8`: 8-bit scales c with one f16 factor s per row, d = s * c / 255.
 
-    Bytes, row-major: codes (each row's codes, packed from the least significant bit, rows padded to whole blocks), then scales, then
-    zero points, then row scales. Rows are padded to whole blocks of columns.
+    Bytes, row-major, little endian: codes (each row's codes, packed from the least significant bit), then scales, then zero points, then row
+    scales. Rows are padded to whole blocks of columns, with code 0.
 
     (F2) 2 <= bits <= 8. (F3) block is `[1, N]` with N = 32, 64 or 128. (F4) scale is f32, f16 or ui8.
   }];
@@ -101,8 +105,8 @@ def Format_PackedAttr : Format_FormatAttr<"Packed", "packed"> {
     4, 2 and 1 bits (3 = 2 + 1: the plane of the low bits comes first). Plane of p bits of a block of N columns: N * p / 32 vectors; byte (row, kk) of vector v holds
     8 / p codes, code j (bits j*p ...) is column j * (N * p / 8) + 4 * v + kk of the block.
 
-    Buffers, each starting at a multiple of 64 bytes: codes `[tile][block][plane][vector][row][4]`; scales `[tile][block][row]`; offsets
-    (zero points as u8, minima as f16) `[tile][block][row]`; row scales `[tile][row]` f16. Float formats: values `[tile][column][row]`. Rows are padded to whole tiles, columns
+    Buffers, each padded to a multiple of 64 bytes (counted): codes `[tile][block][plane][vector][row][4]`; scales `[tile][block][row]`; offsets
+    (zero points c as u8, minima as f16) `[tile][block][row]`; row scales `[tile][row]` f16. Float formats: values `[tile][column][row]`. Rows are padded to whole tiles, columns
     to whole blocks, with zero codes.
 
     (F6) the inner attribute is a format that is not packed. (F7) rows is 8 or 16.
@@ -121,6 +125,7 @@ def Format_StoredAttr : Format_Attr<"Stored", "stored"> {
 
     `row_interleave = D` (D even, else 0) undoes the rotary order in which GGUF keeps the rows of q and k: row h*D + 2i + s of the file is row h*D + s*D/2 + i of
     the global. (F10) D is 0 or a positive even number.
+    (F13) the file has a name, offset + bytes fits 64 bits.
   }];
   let parameters = (ins "::mlir::StringAttr":$file, "::mlir::StringAttr":$tensor, "uint64_t":$offset, "uint64_t":$bytes,
                         "::mlir::StringAttr":$digest, DefaultValuedParameter<"int64_t", "0">:$rowInterleave);
@@ -138,7 +143,8 @@ class Format_Op<string mnem, list<Trait> traits = []> : Op<Format_Dialect, mnem,
 def Format_EncodeOp : Format_Op<"encode", [Pure]> {
   let summary = "Rounds a tensor to a format";
   let description = [{
-    Rounds to nearest: every block takes the scale (and zero point) that holds its largest value, without error feedback.
+    Rounds to nearest: every block takes the scale (and zero point) that holds its largest value, without error feedback. `encode(decode(x))` to the
+    type of x folds to x where each number is rounded on its own.
 
     ```mlir
     %e = format.encode %t : tensor<64x128xf32> -> tensor<64x128xf32, #format.int<4, block = [1, 64], scale = f16>>
@@ -149,6 +155,7 @@ def Format_EncodeOp : Format_Op<"encode", [Pure]> {
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 def Format_DecodeOp : Format_Op<"decode", [Pure]> {
@@ -157,14 +164,13 @@ def Format_DecodeOp : Format_Op<"decode", [Pure]> {
     ```mlir
     %t = format.decode %e : tensor<64xf32, #format.float<f16>> -> tensor<64xf32>
     ```
-    `decode(pack(x))` folds to `decode(x)`. (F8) both sides have the same shape and element type, only the operand is encoded.
+    `decode(pack(x))` folds to `decode(x)`, and `decode(encode(x))` to x where the format loses nothing. (F8) both sides have the same shape and element type, only the operand is encoded.
   }];
   let arguments = (ins AnyRankedTensor:$source);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
   let hasVerifier = 1;
   let hasFolder = 1;
-  let hasCanonicalizer = 1;
 }
 
 def Format_PackOp : Format_Op<"pack", [Pure]> {
