@@ -43,8 +43,8 @@ struct CodeGrid {
   };
   /// 0: the format rounds each number on its own and has no codes.
   unsigned bits = 0;
-  /// Width in bits of a number where `bits` is 0 (32: nothing is lost), else 0.
-  unsigned elementBits = 0;
+  /// Type in which a number is stored where `bits` is 0, else null.
+  mlir::Type elementType;
   unsigned maxCode = 0;
   /// Codes below `minCode` are not used by encoders (1 for symmetric grids, so that the grid is balanced, else 0).
   unsigned minCode = 0;
@@ -71,10 +71,13 @@ struct CodeBlocks {
 /// What a kernel driver must know about a packed format.
 struct TileFacts {
   int64_t tileRows = 8;
-  /// 0: a float format (emitLoadFloat), else an integer format (emitLoadBlock, emitUnpack, emitScales).
+  /// 0: a float format (emitLoadFloat), else an integer format (emitLoadStep, emitUnpack, emitScales).
   unsigned codeBits = 0;
   unsigned maxCode = 0;
   int64_t block = 1;
+  /// A block is read in `stepsPerBlock` steps of `groupsPerStep` groups of four columns; see emitUnpack.
+  int64_t stepsPerBlock = 0;
+  int64_t groupsPerStep = 0;
   /// The offset is not constant: emitScales gives it.
   bool hasOffset = false;
   /// Constant zero point where `hasOffset` is false.

@@ -73,7 +73,8 @@ OpFoldResult DecodeOp::fold(FoldAdaptor) {
   }
   if (auto encode = getSource().getDefiningOp<EncodeOp>()) {
     CodeGrid grid = getFormat(getSource().getType()).getCodeGrid();
-    if (!grid.bits && grid.elementBits == 32)
+    if (!grid.bits &&
+        grid.elementType == getResult().getType().getElementType())
       return encode.getSource();
   }
   return {};

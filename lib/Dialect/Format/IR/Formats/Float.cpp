@@ -41,7 +41,7 @@ FormatAttrInterface facts::parseFloatName(MLIRContext *context,
 
 CodeGrid format::FloatAttr::getCodeGrid() const {
   CodeGrid grid;
-  grid.elementBits = getElementType().getIntOrFloatBitWidth();
+  grid.elementType = getElementType();
   return grid;
 }
 

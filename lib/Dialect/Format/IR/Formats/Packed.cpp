@@ -55,7 +55,8 @@ PackedAttr::getStorageBuffers(ArrayRef<int64_t> shape) const {
   CodeGrid grid = getCodeGrid();
   uint64_t rows = llvm::alignTo(uint64_t(matrix.rows), getRows());
   if (!grid.bits)
-    return {section("values", grid.elementBits, rows * matrix.columns)};
+    return {section("values", grid.elementType.getIntOrFloatBitWidth(),
+                    rows * matrix.columns)};
   uint64_t blocks = rows * llvm::divideCeil(matrix.columns, grid.block);
   SmallVector<StorageBuffer> buffers;
   buffers.push_back(section("codes", grid.bits, blocks * grid.block));
