@@ -1,0 +1,90 @@
+//===- Statistics.h - measured statistics of a model ------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The statistics file (safetensors), all tensors f32 unless said otherwise:
+//
+//   SITE.input_second_moment         [in]      mean over tokens of x_j^2
+//   SITE.input_moment_matrix         [in, in]  mean over tokens of x_i x_j
+//   SITE.output_grad_second_moment   [out]     mean over tokens of (dL/dy_o)^2
+//   SITE.sensitivity                 [n, 2]    measured perturbations: weighted
+//                                              error tr(D H D^T) and the KL in
+//                                              nats per token that it caused
+//
+// A site may lack any of them. Sites that read the same input share one matrix:
+// the metadata entry `input_moment_matrix.SITE = OTHER` names the site that
+// holds it. Metadata `model` is the digest of the model, `tokens` the number of
+// calibration tokens. Statistics made elsewhere need only the first tensor.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_ANALYSIS_STATISTICS_H
+#define ALLOT_ANALYSIS_STATISTICS_H
+
+#include "allot/Analysis/ErrorFeedback.h"
+#include "allot/Archive/Safetensors.h"
+
+namespace allot::analysis {
+
+/// One measured perturbation of a site.
+struct Perturbation {
+  double error = 0.0;
+  double divergence = 0.0;
+};
+
+/// A statistics file, memory-mapped. Errors name the file and the tensor.
+class Statistics {
+public:
+  static llvm::Expected<std::shared_ptr<const Statistics>>
+  open(llvm::StringRef path);
+
+  llvm::StringRef path() const { return file->path(); }
+  /// Digest of the model that was measured; empty when the file has none.
+  std::string model() const;
+
+  /// The input moment of a site with `columns` inputs: full where it is stored, else its diagonal.
+  /// Factorised on demand; the last one is kept, since neighbouring sites
+  /// share it.
+  llvm::Expected<std::shared_ptr<const InputMoment>>
+  inputMoment(llvm::StringRef site, int64_t columns) const;
+  /// Empty where the site was not perturbed.
+  llvm::Expected<std::vector<Perturbation>>
+  perturbations(llvm::StringRef site) const;
+  /// Mean of output_grad_second_moment; fails where it is missing.
+  llvm::Expected<double> outputGradient(llvm::StringRef site, int64_t rows) const;
+  bool hasInput(llvm::StringRef site) const;
+  bool hasOutputGradient(llvm::StringRef site) const;
+
+private:
+  std::shared_ptr<const archive::SafetensorsFile> file;
+  mutable std::string keptName;
+  mutable std::shared_ptr<const InputMoment> kept;
+};
+
+/// What is predicted of a site: the rise of the loss in nats per token as a
+/// function of the weighted error tr(D H D^T) of its matrix.
+///
+/// With measured perturbations (error e_i, divergence k_i): the power law
+/// through them in log-log (one point: proportional), which is linear for small
+/// errors, as a second-order expansion of the loss says, and bends where the
+/// measurement does. Without, from gradients: mean_o(g_o^2) / 2 * error (the
+/// Kronecker-factored Fisher estimate with equal weight of outputs).
+class SiteLoss {
+public:
+  static llvm::Expected<SiteLoss> get(const Statistics &statistics,
+                                      llvm::StringRef site, int64_t rows);
+  /// Predicted loss in nats per token.
+  double predict(double weightedError) const;
+  /// `measured`, `gradient`.
+  llvm::StringRef origin() const { return source; }
+
+private:
+  llvm::StringRef source;
+  double logScale = 0.0, exponent = 1.0, anchor = 0.0;
+};
+
+} // namespace allot::analysis
+
+#endif // ALLOT_ANALYSIS_STATISTICS_H

@@ -1,0 +1,87 @@
+//===- Passes.td - passes that plan -*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_DIALECT_PLAN_TRANSFORMS_PASSES_TD
+#define ALLOT_DIALECT_PLAN_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def PlanExtract : Pass<"plan-extract", "::mlir::ModuleOp"> {
+  let summary = "Makes an allocation problem of a model and its statistics";
+  let description = [{
+    Every site (a stored matrix with the adapters added to it) becomes a `plan.item`. Options: kept as stored; every format of `formats`, with low-rank compensation of
+    the encoding error of every rank of `ranks`; each of them with the adapter factored or merged before encoding. Costs are exact bytes of the
+    packed layout with `tile-rows`. The loss of an option is the site's measured (or gradient) sensitivity at the weighted error that the encoder makes; the
+    encoder itself is run, on `estimate-rows` evenly spread rows of each matrix (0: all).
+
+    Statistics of another model are an error unless `force` is set.
+
+    Example: `plan-extract{stats=stats.safetensors formats=int3g64zs8,int4g64zs8 ranks=0,16}`.
+  }];
+  let options = [
+    Option<"stats", "stats", "std::string", "\"\"", "statistics file (safetensors)">,
+    Option<"folder", "folder", "std::string", "\"\"", "folder that weight files are relative to (default: that of the module's file)">,
+    ListOption<"formats", "formats", "std::string", "short names of the formats to choose from">,
+    ListOption<"ranks", "ranks", "int64_t", "ranks of low-rank compensation">,
+    ListOption<"compensatedFormats", "compensated-formats", "std::string", "formats that may be compensated (default: those of at most 3 bits)">,
+    Option<"factorFormat", "factor-format", "std::string", "\"f16\"", "format of compensation factors">,
+    ListOption<"allow", "allow", "std::string", "regular expressions `SITE=OPTION`: only options that match are kept for the sites that match">,
+    Option<"encoder", "encoder", "std::string", "\"feedback\"", "`feedback`, or `nearest` (plain rounding)">,
+    Option<"estimateRows", "estimate-rows", "int64_t", "256", "rows of each matrix on which the encoder is tried; 0 for all">,
+    Option<"tileRows", "tile-rows", "int64_t", "8", "row tile of the packed layout">,
+    Option<"force", "force", "bool", "false", "take statistics of another model">
+  ];
+  let dependentDialects = ["::allot::plan::PlanDialect", "::allot::format::FormatDialect"];
+}
+
+def PlanSolve : Pass<"plan-solve", "::mlir::ModuleOp"> {
+  let summary = "Solves the allocation problems of a module";
+  let description = [{
+    Adds a `plan.solution @NAME.solution` after every `plan.problem @NAME`, replacing an older one. Exact for one budget (see Allocation/Solvers.h); a budget that cannot be met is an error
+    that states the least possible total. `budget` sets the budget of the first resource: `3.5bpw` (bits per weight of the base model), `60MiB`, `1000000B`. `pins` adds
+    pins: `SITE=OPTION`. `uniform` chooses one option name for all items (those that lack it take their stored form): a name, `within` for the best one within
+    the budget or `above` for the smallest one above it.
+
+    Example: `plan-solve{budget=3.5bpw}`.
+  }];
+  let options = [
+    Option<"budget", "budget", "std::string", "\"\"", "budget of the first resource: 3.5bpw, 60MiB, 1000000B">,
+    ListOption<"pins", "pins", "std::string", "SITE=OPTION">,
+    Option<"uniform", "uniform", "std::string", "\"\"", "option name, `within` or `above`">
+  ];
+  let dependentDialects = ["::allot::plan::PlanDialect"];
+}
+
+def PlanIsolate : Pass<"plan-isolate", "::mlir::ModuleOp"> {
+  let summary = "Keeps problems and solutions alone";
+  let description = [{
+    Erases everything but `plan` ops from a module, and the module's attributes.
+  }];
+}
+
+def PlanApply : Pass<"plan-apply", "::mlir::ModuleOp"> {
+  let summary = "Encodes the weights of a model as a solution says";
+  let description = [{
+    Reads the one `plan.solution` of `plan`, writes all weights of the model into `archive` (safetensors; chosen formats in the packed layout, others as they are stored, packed too), one tensor at a time,
+    and rewrites the module: globals get their new encodings and values in the archive, compensation becomes a `lowrank` summand, merged adapters disappear. Encoding uses
+    error feedback with the statistics' second moments. Nothing is written where anything is wrong.
+
+    Example: `plan-apply{plan=plan.mlir stats=stats.safetensors archive=weights.safetensors}`.
+  }];
+  let options = [
+    Option<"plan", "plan", "std::string", "\"\"", "file with problem and solution">,
+    Option<"stats", "stats", "std::string", "\"\"", "statistics file for error feedback (without: plain rounding)">,
+    Option<"archive", "archive", "std::string", "\"\"", "file to write">,
+    Option<"archiveName", "archive-name", "std::string", "\"\"", "name of the archive in the module (default: its path)">,
+    Option<"folder", "folder", "std::string", "\"\"", "folder that weight files are relative to (default: that of the module's file)">,
+    Option<"encoder", "encoder", "std::string", "\"feedback\"", "`feedback`, or `nearest` (plain rounding)">,
+    Option<"tileRows", "tile-rows", "int64_t", "8", "row tile of the packed layout">,
+    Option<"force", "force", "bool", "false", "take a plan or statistics of another model">
+  ];
+  let dependentDialects = ["::allot::adapter::AdapterDialect", "::allot::format::FormatDialect", "::allot::plan::PlanDialect"];
+}
+
+#endif // ALLOT_DIALECT_PLAN_TRANSFORMS_PASSES_TD

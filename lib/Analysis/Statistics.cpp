@@ -1,0 +1,166 @@
+//===- Statistics.cpp - measured statistics of a model ----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "allot/Analysis/Statistics.h"
+#include "allot/Support/Error.h"
+#include <cmath>
+#include <numeric>
+
+using namespace allot;
+using namespace allot::analysis;
+
+llvm::Expected<std::shared_ptr<const Statistics>>
+Statistics::open(llvm::StringRef path) {
+  auto file = archive::SafetensorsFile::open(path);
+  if (!file)
+    return file.takeError();
+  auto result = std::make_shared<Statistics>();
+  result->file = *file;
+  return std::shared_ptr<const Statistics>(std::move(result));
+}
+
+std::string Statistics::model() const {
+  return file->metadata().lookup("model");
+}
+
+bool Statistics::hasInput(llvm::StringRef site) const {
+  return file->find((site + ".input_second_moment").str());
+}
+bool Statistics::hasOutputGradient(llvm::StringRef site) const {
+  return file->find((site + ".output_grad_second_moment").str());
+}
+
+/// Reads a tensor and checks its shape.
+static llvm::Expected<std::vector<float>>
+readShaped(const archive::SafetensorsFile &file, llvm::StringRef name,
+           llvm::ArrayRef<int64_t> shape) {
+  auto entry = file.get(name);
+  if (!entry)
+    return entry.takeError();
+  if (llvm::ArrayRef<int64_t>((*entry)->shape) != shape)
+    return support::tensorError(file.path(), name,
+                                "has shape " +
+                                    support::shapeString((*entry)->shape) +
+                                    ", expected " +
+                                    support::shapeString(shape));
+  return file.readFloat(**entry);
+}
+
+llvm::Expected<std::shared_ptr<const InputMoment>>
+Statistics::inputMoment(llvm::StringRef site, int64_t columns) const {
+  std::string owner = file->metadata().lookup(
+      ("input_moment_matrix." + site).str());
+  if (owner.empty())
+    owner = site.str();
+  std::string matrix = owner + ".input_moment_matrix";
+  bool full = file->find(matrix);
+  std::string name = full ? matrix : (site + ".input_second_moment").str();
+  if (kept && keptName == name)
+    return kept;
+  auto values =
+      full ? readShaped(*file, name, {columns, columns})
+           : readShaped(*file, name, {columns});
+  if (!values)
+    return values.takeError();
+  auto moment = full ? InputMoment::fromMatrix(*values, columns)
+                     : InputMoment::fromDiagonal(*values);
+  if (!moment)
+    return support::tensorError(file->path(), name,
+                                llvm::toString(moment.takeError()));
+  kept = std::make_shared<const InputMoment>(std::move(*moment));
+  keptName = name;
+  return kept;
+}
+
+llvm::Expected<std::vector<Perturbation>>
+Statistics::perturbations(llvm::StringRef site) const {
+  std::vector<Perturbation> result;
+  std::string name = (site + ".sensitivity").str();
+  const archive::TensorEntry *entry = file->find(name);
+  if (!entry)
+    return result;
+  if (entry->shape.size() != 2 || entry->shape[1] != 2)
+    return support::tensorError(file->path(), name,
+                                "has shape " +
+                                    support::shapeString(entry->shape) +
+                                    ", expected Nx2");
+  auto values = file->readFloat(*entry);
+  if (!values)
+    return values.takeError();
+  for (size_t i = 0; i + 1 < values->size(); i += 2) {
+    Perturbation p{(*values)[i], (*values)[i + 1]};
+    if (!std::isfinite(p.error) || !std::isfinite(p.divergence) || p.error <= 0)
+      return support::tensorError(
+          file->path(), name,
+          "row " + llvm::Twine(i / 2) +
+              " is not a positive error with a finite divergence");
+    result.push_back(p);
+  }
+  return result;
+}
+
+llvm::Expected<double> Statistics::outputGradient(llvm::StringRef site,
+                                                  int64_t rows) const {
+  std::string name = (site + ".output_grad_second_moment").str();
+  auto values = readShaped(*file, name, {rows});
+  if (!values)
+    return values.takeError();
+  double sum = 0.0;
+  for (float v : *values) {
+    if (!std::isfinite(v) || v < 0.0f)
+      return support::tensorError(file->path(), name,
+                                  "holds a negative or non-finite number");
+    sum += v;
+  }
+  return sum / static_cast<double>(rows);
+}
+
+llvm::Expected<SiteLoss> SiteLoss::get(const Statistics &statistics,
+                                       llvm::StringRef site, int64_t rows) {
+  auto measured = statistics.perturbations(site);
+  if (!measured)
+    return measured.takeError();
+  SiteLoss result;
+  if (measured->empty()) {
+    auto gradient = statistics.outputGradient(site, rows);
+    if (!gradient)
+      return gradient.takeError();
+    result.source = "gradient";
+    result.logScale = std::log(std::max(0.5 * *gradient, 1e-30));
+    return result;
+  }
+  result.source = "measured";
+  // A divergence below what f32 logits resolve counts as that much.
+  static constexpr double kFloor = 1e-7;
+  auto logOf = [](double v) { return std::log(std::max(v, kFloor)); };
+  const Perturbation *low = &measured->front(), *high = low;
+  for (const Perturbation &p : *measured) {
+    if (p.error < low->error)
+      low = &p;
+    if (p.error > high->error)
+      high = &p;
+  }
+  double span = std::log(high->error / low->error);
+  if (span > 0.2)
+    // Between the extremes a power law; its exponent is kept within reason,
+    // since single measurements are noisy.
+    result.exponent = std::min(
+        1.5, std::max(0.7, (logOf(high->divergence) - logOf(low->divergence)) /
+                               span));
+  result.logScale = logOf(low->divergence) - std::log(low->error);
+  result.anchor = std::log(low->error);
+  return result;
+}
+
+double SiteLoss::predict(double weightedError) const {
+  if (weightedError <= 0.0)
+    return 0.0;
+  double x = std::log(weightedError);
+  // Below the smallest measured error the loss is proportional to the error.
+  if (x <= anchor || exponent == 1.0)
+    return std::exp(logScale + x);
+  return std::exp(logScale + anchor + exponent * (x - anchor));
+}

@@ -1,0 +1,128 @@
+//===- Encode.cpp - encoding one matrix as an option says -------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Encode.h"
+#include "allot/Codec/Codec.h"
+#include "allot/Codec/Grid.h"
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace mlir;
+using namespace allot;
+using namespace allot::plan;
+
+std::optional<Encoder> plan::parseEncoder(StringRef name) {
+  return llvm::StringSwitch<std::optional<Encoder>>(name)
+      .Case("feedback", Encoder::Feedback)
+      .Case("nearest", Encoder::Nearest)
+      .Default(std::nullopt);
+}
+
+static std::vector<float> difference(ArrayRef<float> a, ArrayRef<float> b) {
+  std::vector<float> result(a.size());
+  for (size_t i = 0; i < a.size(); ++i)
+    result[i] = a[i] - b[i];
+  return result;
+}
+
+llvm::Expected<EncodedMatrix>
+plan::encodeMatrix(FormatAttrInterface format, ArrayRef<float> values,
+                   int64_t rows, int64_t columns,
+                   const analysis::InputMoment &moment, Encoder encoder) {
+  EncodedMatrix result;
+  CodeGrid grid = format.getCodeGrid();
+  if (grid.bits == 0) {
+    auto bytes = codec::encodeRoundToNearest(format, values, {rows, columns});
+    if (!bytes)
+      return bytes.takeError();
+    auto decoded = codec::decode(format, *bytes, {rows, columns});
+    if (!decoded)
+      return decoded.takeError();
+    result.decoded = std::move(*decoded);
+    result.error = analysis::weightedError(difference(values, result.decoded),
+                                           rows, columns, moment);
+    return result;
+  }
+  result.decoded.resize(values.size());
+  if (encoder == Encoder::Feedback) {
+    result.error = analysis::encodeWithFeedback(grid, values, rows, columns,
+                                                moment, result.blocks);
+    codec::decodeBlocks(grid, result.blocks, result.decoded);
+    return result;
+  }
+  codec::chooseScales(grid, values, rows, columns, result.blocks);
+  codec::roundToCodes(grid, values, result.blocks);
+  codec::decodeBlocks(grid, result.blocks, result.decoded);
+  result.error = analysis::weightedError(difference(values, result.decoded),
+                                         rows, columns, moment);
+  return result;
+}
+
+CompensatedErrors plan::compensateMatrix(const EncodedMatrix &encoded,
+                                         ArrayRef<float> values, int64_t rows,
+                                         int64_t columns,
+                                         const analysis::InputMoment &moment,
+                                         ArrayRef<int64_t> ranks) {
+  CompensatedErrors result;
+  int64_t largest = 0;
+  for (int64_t rank : ranks)
+    largest = std::max(largest, rank);
+  result.factors =
+      analysis::compensateError(difference(values, encoded.decoded), rows,
+                                columns, moment, largest);
+  for (int64_t rank : ranks) {
+    double error = encoded.error;
+    for (int64_t i = 0; i < std::min(rank, result.factors.rank); ++i)
+      error -= result.factors.gain[i];
+    result.remaining.push_back(std::max(error, 0.0));
+  }
+  return result;
+}
+
+llvm::Expected<std::shared_ptr<const analysis::InputMoment>>
+plan::inputMomentOf(const analysis::Statistics *statistics,
+                    const analysis::Site &site) {
+  if (statistics)
+    return statistics->inputMoment(site.name, site.columns);
+  auto even = analysis::InputMoment::fromDiagonal(
+      std::vector<float>(site.columns, 1.0f));
+  if (!even)
+    return even.takeError();
+  return std::make_shared<const analysis::InputMoment>(std::move(*even));
+}
+
+llvm::Expected<DenseMatrix> plan::adapterMatrix(
+    const analysis::Site &site, archive::StoredWeights &weights,
+    SymbolTable &symbols,
+    llvm::function_ref<FormatAttrInterface(ml_program::GlobalOp)> formatOf) {
+  auto read = [&](ml_program::GlobalOp global)
+      -> llvm::Expected<std::vector<float>> {
+    auto values = weights.read(global);
+    FormatAttrInterface format = formatOf ? formatOf(global) : nullptr;
+    if (!values || !format)
+      return values;
+    ArrayRef<int64_t> shape =
+        cast<RankedTensorType>(global.getType()).getShape();
+    auto bytes = codec::encodeRoundToNearest(format, *values, shape);
+    if (!bytes)
+      return bytes.takeError();
+    return codec::decode(format, *bytes, shape);
+  };
+  DenseMatrix sum(site.rows, site.columns);
+  for (Value adapter : site.adapters) {
+    auto term = analysis::evaluateMap(adapter, read, symbols);
+    if (!term)
+      return term.takeError();
+    for (size_t i = 0; i < sum.values.size(); ++i)
+      sum.values[i] += term->values[i];
+  }
+  return sum;
+}
+
+uint64_t plan::packedBytes(FormatAttrInterface format, ArrayRef<int64_t> shape,
+                           int64_t tileRows) {
+  return cast<FormatAttrInterface>(format.getPackedFormat(tileRows))
+      .getStorageBytes(shape);
+}

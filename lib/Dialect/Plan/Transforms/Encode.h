@@ -1,0 +1,74 @@
+//===- Encode.h - encoding one matrix as an option says ---------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What plan-extract tries and plan-apply does, so that a prediction is about
+// the very encoder that is used.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_LIB_DIALECT_PLAN_TRANSFORMS_ENCODE_H
+#define ALLOT_LIB_DIALECT_PLAN_TRANSFORMS_ENCODE_H
+
+#include "allot/Analysis/ErrorFeedback.h"
+#include "allot/Analysis/Sites.h"
+#include "allot/Analysis/Statistics.h"
+
+namespace allot::plan {
+
+enum class Encoder { Feedback, Nearest };
+
+/// `feedback` or `nearest`; nothing for another name.
+std::optional<Encoder> parseEncoder(llvm::StringRef name);
+
+/// A matrix in a new format.
+struct EncodedMatrix {
+  /// Integer formats.
+  CodeBlocks blocks;
+  /// What is stored stands for (rows x columns).
+  std::vector<float> decoded;
+  /// tr(D H D^T) of the difference to what was asked for.
+  double error = 0.0;
+};
+
+/// Encodes `values` (rows x columns) in `format` (not packed).
+llvm::Expected<EncodedMatrix>
+encodeMatrix(FormatAttrInterface format, llvm::ArrayRef<float> values,
+             int64_t rows, int64_t columns,
+             const analysis::InputMoment &moment, Encoder encoder);
+
+/// Low-rank compensation of `encoded` against `values`, its factors rounded to
+/// `factorFormat`. Returns the weighted error that remains for each rank asked
+/// for (0 stands for none).
+struct CompensatedErrors {
+  analysis::Compensation factors;
+  std::vector<double> remaining;
+};
+CompensatedErrors compensateMatrix(const EncodedMatrix &encoded,
+                                   llvm::ArrayRef<float> values, int64_t rows,
+                                   int64_t columns,
+                                   const analysis::InputMoment &moment,
+                                   llvm::ArrayRef<int64_t> ranks);
+
+/// The second moment of a site's input, or an even one where there are no
+/// statistics.
+llvm::Expected<std::shared_ptr<const analysis::InputMoment>>
+inputMomentOf(const analysis::Statistics *statistics,
+              const analysis::Site &site);
+
+/// The sum of a site's adapters, rows x columns. With `formatOf`, each weight is rounded to the format it returns first (null: as stored).
+llvm::Expected<DenseMatrix> adapterMatrix(
+    const analysis::Site &site, archive::StoredWeights &weights,
+    mlir::SymbolTable &symbols,
+    llvm::function_ref<FormatAttrInterface(mlir::ml_program::GlobalOp)>
+        formatOf = {});
+
+/// Bytes of a tensor of `shape` in the packed layout of `format`.
+uint64_t packedBytes(FormatAttrInterface format, llvm::ArrayRef<int64_t> shape,
+                     int64_t tileRows);
+
+} // namespace allot::plan
+
+#endif // ALLOT_LIB_DIALECT_PLAN_TRANSFORMS_ENCODE_H
