@@ -140,17 +140,23 @@ def NN_ActivationOp : NN_Op<"activation", [Pure, SameOperandsAndResultType]> {
 def NN_TapOp : NN_Op<"tap", [SameOperandsAndResultType]> {
   let summary = "A named value that a caller may ask for";
   let description = [{
-    The identity. `nn-expose-taps` makes the values of chosen names results of their function; `nn-strip-taps` removes them.
+    The identity. `nn-expose-taps` makes the values of chosen names results of their function; `nn-strip-taps` removes them. `sites` lists the matrices whose
+    common input this is (made by `adapter-instrument`).
 
     ```mlir
     %y = nn.tap %x "hidden_states.0" : tensor<?x?x64xf32>
+    %z = nn.tap %y "q_proj.input" sites ["q_proj", "k_proj"] : tensor<?x?x64xf32>
     ```
     (N9) the name is not empty and used once in its function.
   }];
-  let arguments = (ins AnyRankedTensor:$x, StrAttr:$name);
+  let arguments = (ins AnyRankedTensor:$x, StrAttr:$name, OptionalAttr<StrArrayAttr>:$sites);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = "$x $name attr-dict `:` type($result)";
+  let assemblyFormat = "$x $name (`sites` $sites^)? attr-dict `:` type($result)";
   let hasVerifier = 1;
+  let builders = [
+    OpBuilder<(ins "::mlir::Value":$x, "::llvm::StringRef":$name), [{ build($_builder, $_state, x.getType(), x, $_builder.getStringAttr(name), nullptr); }]>,
+    OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$x, "::llvm::StringRef":$name), [{ build($_builder, $_state, type, x, $_builder.getStringAttr(name), nullptr); }]>
+  ];
 }
 
 #endif // ALLOT_DIALECT_NN_IR_NNOPS_TD
