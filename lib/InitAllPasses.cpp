@@ -5,5 +5,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/InitAllPasses.h"
+#include "allot/Pipelines/Pipelines.h"
 
-void allot::registerAllPasses() {}
+void allot::registerAllPasses() {
+  pipelines::registerPipelines();
+}

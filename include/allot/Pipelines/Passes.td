@@ -1,0 +1,74 @@
+//===- Passes.td - passes between a model and a running program -*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_PIPELINES_PASSES_TD
+#define ALLOT_PIPELINES_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ProgramDescribeEntries : Pass<"program-describe-entries", "::mlir::ModuleOp"> {
+  let summary = "Write down what each entry takes and gives";
+  let description = [{
+    Gives every public function with a body the attribute `allot.signature = {inputs = [...], outputs = [...]}`: per value a dictionary with
+    its `name` (`allot.name` of the argument or result, else `arg<i>`, `result<i>`) and `type`, and for integer inputs that end in an `adapter.gather` the
+    number of rows of the smallest table, `ids`: valid ids are 0 .. ids - 1. Later passes change the function's type, the description stays, and the
+    runtime checks inputs against it.
+
+    ```mlir
+    func.func @f(%ids: tensor<?xi32> {allot.name = "input_ids"}) -> (tensor<?x4xf32> {allot.name = "y"})
+    // becomes
+    func.func @f(...) attributes {allot.signature = {
+      inputs = [ {ids = 10 : i64, name = "input_ids", type = tensor<?xi32>} ],
+      outputs = [ {name = "y", type = tensor<?x4xf32>} ]}}
+    ```
+    Two inputs, or two outputs, of one name are an error, and so is a value that is no ranked tensor of f32, f16, i32 or i64.
+  }];
+}
+
+def ProgramFinalizeEntries : Pass<"program-finalize-entries", "::mlir::ModuleOp"> {
+  let summary = "Give bufferized entries the interface that the runtime calls";
+  let description = [{
+    Runs after bufferization and before deallocation. A result of an entry (a public function with a body) that is one of its arguments,
+    updated in place, is dropped: returning it would copy it. `allot.results` lists per original result the number of that argument, or -1 for a buffer that the
+    function returns and the caller frees. `allot.takes_weights` says that argument 0 is the weight table. Entries get the C interface. Weight globals that nothing refers to any more are
+    erased; the module's `format.table` tells their names.
+
+    ```mlir
+    func.func @f(%x: memref<?xf32>, %cache: memref<?xf32>) -> (memref<?xf32>, memref<?xf32>) { ... return %y, %cache }
+    // becomes
+    func.func @f(%x: memref<?xf32>, %cache: memref<?xf32>) -> memref<?xf32> attributes {allot.results = array<i64: -1, 1>, llvm.emit_c_interface}
+    ```
+  }];
+}
+
+def ProgramExpandMath : Pass<"program-expand-math"> {
+  let summary = "Replace math functions by polynomials";
+  let description = [{
+    Upstream's polynomial approximations for f32 scalars and vectors of exp, exp2, expm1, tanh, erf, log, log1p and log2, all within a few units in the
+    last place, so that loops over them vectorise. Sine, cosine and powers are left to the C library: their approximations lose accuracy on
+    large arguments.
+
+    ```mlir
+    %y = math.exp %x : vector<8xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
+def ProgramLowerCopies : Pass<"program-lower-copies"> {
+  let summary = "Turn copies between strided buffers into loops";
+  let description = [{
+    A `memref.copy` whose sides are both contiguous becomes a `memcpy` later; any other one is made a `linalg.generic` here, so that programs
+    do not call a copy function of a runtime library.
+
+    ```mlir
+    memref.copy %a, %b : memref<4x4xf32, strided<[8, 1]>> to memref<4x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect"];
+}
+
+#endif // ALLOT_PIPELINES_PASSES_TD

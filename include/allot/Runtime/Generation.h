@@ -1,0 +1,42 @@
+//===- Generation.h - continuing prompts ------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_RUNTIME_GENERATION_H
+#define ALLOT_RUNTIME_GENERATION_H
+
+#include "allot/Runtime/Program.h"
+#include <functional>
+
+namespace allot::runtime {
+
+struct GenerationOptions {
+  /// Tokens to add to each row.
+  unsigned steps = 0;
+  /// Ids after which a row ends; the id itself is part of the result.
+  std::vector<int32_t> stop;
+  /// Chooses the next token of a row from its logits; null: the most probable one, the lowest id among equals.
+  std::function<int32_t(int64_t row, llvm::ArrayRef<float> logits)> choose;
+  support::Progress *progress = nullptr;
+};
+
+struct Generated {
+  /// i32 [batch, T + steps]: prompt, continuation, then zeros.
+  Tensor tokens;
+  /// i32 [batch]: tokens of each row, prompt included.
+  Tensor lengths;
+  double prefillSeconds = 0, decodeSeconds = 0;
+  uint64_t decodeSteps = 0;
+  /// New tokens of all rows per second of decoding.
+  double tokensPerSecond() const;
+};
+
+/// Continues `prompts` (i32 [batch, T], row b has `lengths[b]` tokens) with the entries `prefill` and `decode` of `program` and a cache that is allocated
+/// here, for T + steps tokens.
+llvm::Expected<Generated> generate(Program &program, const Tensor &prompts, llvm::ArrayRef<int32_t> lengths, const GenerationOptions &options);
+
+} // namespace allot::runtime
+
+#endif // ALLOT_RUNTIME_GENERATION_H

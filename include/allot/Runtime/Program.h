@@ -1,0 +1,117 @@
+//===- Program.h - a model that runs ----------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_RUNTIME_PROGRAM_H
+#define ALLOT_RUNTIME_PROGRAM_H
+
+#include "allot/Runtime/Tensor.h"
+#include "allot/Runtime/WeightStore.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Pass/PassManager.h"
+#include <functional>
+
+namespace llvm {
+class raw_ostream;
+}
+
+namespace allot::runtime {
+
+class CompiledModule;
+
+/// An input or output of an entry. Dimensions of any size are ShapedType::kDynamic.
+struct Parameter {
+  std::string name;
+  archive::DType dtype = archive::DType::F32;
+  llvm::SmallVector<int64_t> shape;
+  /// Of integer inputs that are looked up in tables: values are 0 .. ids - 1. 0: anything.
+  int64_t ids = 0;
+};
+
+/// A function that can be run.
+struct Entry {
+  std::string name;
+  std::vector<Parameter> inputs, outputs;
+  /// Per output the input whose memory it is (updated in place), or -1.
+  std::vector<int64_t> aliases;
+  bool takesWeights = false;
+
+  const Parameter *input(llvm::StringRef name) const;
+  const Parameter *output(llvm::StringRef name) const;
+};
+
+struct ProgramOptions {
+  /// Adds the passes from the module in the file to the LLVM dialect (pipelines::buildLowerToLLVMPipeline), or, with `reference`, those that
+  /// come before any lowering (pipelines::buildPreparePipeline).
+  std::function<void(mlir::OpPassManager &)> passes;
+  /// Entries that the caller will run; they must be there. Empty: all.
+  std::vector<std::string> entries;
+  /// Evaluate with plain loops, one op after the other, instead of compiling.
+  bool reference = false;
+  /// Threads of the compiler and the kernels; 0: one per processor.
+  unsigned threads = 0;
+  /// Where times are written, as text; null for nowhere.
+  llvm::raw_ostream *log = nullptr;
+  support::Progress *progress = nullptr;
+};
+
+/// Times in seconds, sizes in bytes.
+struct ProgramStats {
+  double parseSeconds = 0, passSeconds = 0, compileSeconds = 0, weightSeconds = 0;
+  uint64_t codeBytes = 0;
+  /// What the program reads: codes, scales, padding, everything of the weight table.
+  uint64_t weightBytes = 0;
+  /// What the same weights take in their files.
+  uint64_t storedBytes = 0;
+  /// Number of weights of the base model (module attribute `allot.weights`); 0 if the module does not say.
+  int64_t numWeights = 0;
+};
+
+/// A model loaded from a module file: compiled for this processor, or ready for the reference evaluation. Running is not thread-safe; kernels
+/// use all threads. Errors of the module carry its file, line and column.
+class Program {
+public:
+  static llvm::Expected<std::unique_ptr<Program>> load(llvm::StringRef path, const mlir::DialectRegistry &registry, const ProgramOptions &options);
+  ~Program();
+  Program(const Program &) = delete;
+  Program &operator=(const Program &) = delete;
+
+  llvm::ArrayRef<Entry> entries() const { return signatures; }
+  const Entry *find(llvm::StringRef name) const;
+  /// The entry called `name`, or an error.
+  llvm::Expected<const Entry *> get(llvm::StringRef name) const;
+
+  /// Runs an entry on one tensor per input, found by name. Results are in the order of `Entry::outputs`; one that is updated in place
+  /// shares the memory of its input, which the caller owns. Checks before running: names, types, static dimensions, sizes that must agree, ids in range, room in the cache.
+  llvm::Expected<std::vector<Tensor>> run(const Entry &entry, llvm::ArrayRef<Tensor> inputs);
+
+  /// The weights in use; null with the reference evaluation.
+  WeightStore *weights() { return store.get(); }
+  const ProgramStats &stats() const { return statistics; }
+  /// An integer attribute of the module, such as `allot.vocab`.
+  std::optional<int64_t> integer(llvm::StringRef attribute) const;
+  llvm::StringRef path() const { return file; }
+
+private:
+  Program();
+  llvm::Error check(const Entry &entry, llvm::ArrayRef<const Tensor *> inputs) const;
+  llvm::Expected<std::vector<Tensor>> runCompiled(const Entry &entry, llvm::ArrayRef<const Tensor *> inputs);
+  llvm::Expected<std::vector<Tensor>> runReference(const Entry &entry, llvm::ArrayRef<const Tensor *> inputs);
+
+  std::string file;
+  unsigned threads = 0;
+  std::unique_ptr<mlir::MLIRContext> context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  llvm::StringMap<int64_t> integers;
+  std::vector<Entry> signatures;
+  std::unique_ptr<WeightStore> store;
+  std::unique_ptr<CompiledModule> code;
+  ProgramStats statistics;
+};
+
+} // namespace allot::runtime
+
+#endif // ALLOT_RUNTIME_PROGRAM_H

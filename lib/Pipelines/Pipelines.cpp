@@ -1,0 +1,119 @@
+//===- Pipelines.cpp - passes in the order in which they make sense -*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "allot/Pipelines/Pipelines.h"
+#include "allot/Pipelines/Passes.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Affine/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace allot;
+using namespace allot::pipelines;
+
+namespace {
+
+/// Adds a pass at the level that it is written for.
+void add(OpPassManager &pm, std::unique_ptr<Pass> pass) {
+  if (pass->getOpName() == func::FuncOp::getOperationName())
+    pm.addNestedPass<func::FuncOp>(std::move(pass));
+  else
+    pm.addPass(std::move(pass));
+}
+
+/// Adds a registered pass by its textual form, at the level that it is written for.
+void add(OpPassManager &pm, const Twine &text) {
+  if (failed(parsePassPipeline(text.str(), pm, llvm::nulls())))
+    (void)parsePassPipeline(("func.func(" + text + ")").str(), pm, llvm::nulls());
+}
+
+void addCleanup(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+/// Tensors to memrefs; every allocation is freed after its last use.
+void addBufferization(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
+  pm.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
+  addCleanup(pm);
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.bufferizeFunctionBoundaries = true;
+  bufferize.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
+  bufferize.bufferAlignment = 64;
+  pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  addCleanup(pm);
+  pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
+  pm.addPass(createProgramFinalizeEntries());
+  bufferization::buildBufferDeallocationPipeline(pm);
+  pm.addNestedPass<func::FuncOp>(bufferization::createOptimizeAllocationLivenessPass());
+  pm.addPass(createConvertBufferizationToMemRefPass());
+}
+
+/// Memrefs, vectors and loops to the LLVM dialect.
+void addCodeGeneration(OpPassManager &pm) {
+  pm.addPass(createProgramLowerCopies());
+  pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  pm.addPass(createProgramExpandMath());
+  pm.addPass(createConvertVectorToSCFPass());
+  addCleanup(pm);
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertMathToLibmPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createConvertOpenMPToLLVMPass());
+  addCleanup(pm);
+  pm.addPass(createReconcileUnrealizedCastsPass());
+}
+
+} // namespace
+
+void pipelines::buildPreparePipeline(OpPassManager &pm, const LoweringOptions &options) {
+  if (!options.entries.empty()) {
+    SmallVector<std::string> keep(options.entries.begin(), options.entries.end());
+    pm.addPass(createSymbolPrivatizePass(keep));
+    pm.addPass(createSymbolDCEPass());
+  }
+  pm.addPass(createProgramDescribeEntries());
+}
+
+void pipelines::buildLowerToLLVMPipeline(OpPassManager &pm, const LoweringOptions &options) {
+  buildPreparePipeline(pm, options);
+  addBufferization(pm);
+  addCodeGeneration(pm);
+}
+
+std::string pipelines::pipelineText(llvm::function_ref<void(OpPassManager &)> build) {
+  OpPassManager pm(ModuleOp::getOperationName());
+  build(pm);
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  pm.printAsTextualPipeline(os);
+  return text;
+}
+
+void pipelines::registerPipelines() {
+  registerPipelinesPasses();
+  PassPipelineRegistration<LoweringOptions>("allot-prepare", "Choose entries and taps and describe them: what the reference evaluation runs on",
+                                            buildPreparePipeline);
+  PassPipelineRegistration<LoweringOptions>("allot-lower-to-llvm", "Lower an imported model to the LLVM dialect", buildLowerToLLVMPipeline);
+}

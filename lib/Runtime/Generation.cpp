@@ -1,0 +1,107 @@
+//===- Generation.cpp - continuing prompts ----------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "allot/Runtime/Generation.h"
+#include "allot/Support/Error.h"
+#include "allot/Support/Progress.h"
+#include <chrono>
+
+using namespace allot;
+using namespace allot::runtime;
+using archive::DType;
+
+double Generated::tokensPerSecond() const { return decodeSeconds > 0 ? double(decodeSteps * tokens.shape()[0]) / decodeSeconds : 0; }
+
+namespace {
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+/// The cache that an entry takes, for `batch` rows of `capacity` tokens.
+llvm::Expected<Tensor> makeCache(const Program &program, const Entry &entry, int64_t batch, int64_t capacity) {
+  const Parameter *cache = entry.input("cache");
+  if (!cache || cache->shape.size() != 6 || cache->dtype != DType::F32 || !entry.input("tokens") || !entry.input("count") || !entry.input("past") ||
+      !entry.output("logits") || !entry.output("cache"))
+    return support::fileError(program.path(), "entry " + support::quoted(entry.name) + " is none for generation: it takes tokens, count, past and cache and gives logits and cache");
+  llvm::SmallVector<int64_t> shape(cache->shape);
+  shape[2] = batch;
+  shape[3] = capacity;
+  for (int64_t d : shape)
+    if (d < 0)
+      return support::fileError(program.path(), "entry " + support::quoted(entry.name) + ": the cache has an unknown dimension");
+  return Tensor::create("cache", DType::F32, shape);
+}
+
+int32_t mostProbable(int64_t, llvm::ArrayRef<float> logits) { return int32_t(std::max_element(logits.begin(), logits.end()) - logits.begin()); }
+
+} // namespace
+
+llvm::Expected<Generated> runtime::generate(Program &program, const Tensor &prompts, llvm::ArrayRef<int32_t> lengths, const GenerationOptions &options) {
+  auto prefill = program.get("prefill"), decode = program.get("decode");
+  if (!prefill || !decode)
+    return llvm::joinErrors(prefill.takeError(), decode.takeError());
+  int64_t batch = prompts.shape()[0], width = prompts.shape()[1], total = width + int64_t(options.steps);
+  for (int64_t b = 0; b < batch; ++b)
+    if (lengths[b] < 1 || lengths[b] > width)
+      return llvm::createStringError("lengths: row %lld has %d tokens, wanted 1 to %lld", (long long)b, int(lengths[b]), (long long)width);
+  auto cache = makeCache(program, **prefill, batch, total);
+  if (!cache)
+    return cache.takeError();
+  auto tokens = Tensor::create("tokens", DType::I32, {batch, total});
+  auto ends = Tensor::create("lengths", DType::I32, {batch});
+  auto count = Tensor::create("count", DType::I32, {batch});
+  auto past = Tensor::create("past", DType::I32, {batch});
+  auto input = Tensor::create("tokens", DType::I32, {batch, width});
+  auto next = Tensor::create("tokens", DType::I32, {batch, 1});
+  for (auto *made : {&tokens, &ends, &count, &past, &input, &next})
+    if (!*made)
+      return made->takeError();
+  auto all = tokens->values<int32_t>(), end = ends->values<int32_t>();
+  for (int64_t b = 0; b < batch; ++b) {
+    // What lies behind a shorter prompt is not looked at, and need not be a token.
+    for (int32_t t = 0; t < lengths[b]; ++t)
+      input->values<int32_t>()[b * width + t] = all[b * total + t] = prompts.values<int32_t>()[b * width + t];
+    count->values<int32_t>()[b] = end[b] = lengths[b];
+  }
+
+  Generated result;
+  support::ProgressStep progress(options.progress, "generating", options.steps);
+  auto choose = options.choose ? options.choose : mostProbable;
+  std::vector<bool> ended(batch, false);
+  Tensor currentCache = *cache;
+  currentCache.setName("cache");
+  for (unsigned step = 0; step < options.steps; ++step) {
+    double begun = now();
+    auto outputs = program.run(step == 0 ? **prefill : **decode, {step == 0 ? *input : *next, *count, *past, currentCache});
+    if (!outputs)
+      return outputs.takeError();
+    (step == 0 ? result.prefillSeconds : result.decodeSeconds) += now() - begun;
+    result.decodeSteps += step > 0;
+    Tensor logits;
+    for (Tensor &output : *outputs)
+      (output.name() == "cache" ? currentCache : output.name() == "logits" ? logits : output) = output;
+    if (logits.shape().size() != 2 || logits.shape()[0] != batch)
+      return llvm::createStringError("entry %s gives logits of shape %s, wanted one row per prompt", step == 0 ? "prefill" : "decode",
+                                     support::shapeString(logits.shape()).c_str());
+    int64_t vocab = logits.shape()[1];
+    for (int64_t b = 0; b < batch; ++b) {
+      int32_t id = choose(b, llvm::ArrayRef<float>(logits.values<float>()).slice(b * vocab, vocab));
+      next->values<int32_t>()[b] = id;
+      // A row that has ended is computed along with the others, always at the place behind its end, and ignored.
+      past->values<int32_t>()[b] = end[b];
+      count->values<int32_t>()[b] = 1;
+      if (ended[b])
+        continue;
+      all[b * total + end[b]++] = id;
+      ended[b] = llvm::is_contained(options.stop, id);
+    }
+    progress.advance();
+    if (llvm::all_of(ended, [](bool e) { return e; }))
+      break;
+  }
+  result.tokens = *tokens;
+  result.lengths = *ends;
+  return result;
+}
