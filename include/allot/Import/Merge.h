@@ -1,0 +1,32 @@
+//===- Merge.h - weights with their adapters merged in ----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_IMPORT_MERGE_H
+#define ALLOT_IMPORT_MERGE_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+namespace allot::support {
+class Progress;
+}
+
+namespace allot::importer {
+
+/// Writes all weights of `module` to a safetensors file, f32, one tensor at a
+/// time, named and laid out as in the checkpoint (`SITE.weight`, `SITE.bias`).
+/// Where a matrix or a bias is an expression, its value is written: sums are
+/// accumulated in double precision. `folder` is that of the module's file.
+/// Errors name the file and the tensor or site; nothing is left behind then.
+/// The context must know the codecs (registerAllExtensions).
+llvm::Error mergeWeights(mlir::ModuleOp module, llvm::StringRef folder,
+                         llvm::StringRef outputPath,
+                         support::Progress *progress = nullptr);
+
+} // namespace allot::importer
+
+#endif // ALLOT_IMPORT_MERGE_H

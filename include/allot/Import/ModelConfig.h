@@ -1,0 +1,97 @@
+//===- ModelConfig.h - what kind of model a checkpoint holds ----*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Families are rows of one table over shared building blocks: a further family
+// of the same blocks is a further row. Configurations of either container are
+// read into one ModelConfig, in which nothing is left to be guessed.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_IMPORT_MODELCONFIG_H
+#define ALLOT_IMPORT_MODELCONFIG_H
+
+#include "allot/Archive/GGUF.h"
+#include "allot/Archive/Json.h"
+#include "allot/Dialect/NN/IR/NN.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include <string>
+#include <vector>
+
+namespace allot::importer {
+
+/// The conventions of a family of decoders (pre-norm, rotary positions, gated
+/// MLP).
+struct Family {
+  /// `model_type` of config.json.
+  llvm::StringLiteral modelType;
+  /// `general.architecture` of GGUF files; empty where it has none of its own.
+  llvm::StringLiteral ggufArchitecture;
+  /// Which attention projections have a bias. FromConfig: all four, if
+  /// `attention_bias` says so.
+  enum class AttentionBias { None, FromConfig, QueryKeyValue } attentionBias;
+  /// `mlp_bias` decides about biases of the MLP.
+  bool mlpBiasFromConfig;
+  /// RMS norms of queries and keys, per head, before the rotation.
+  bool headNorms;
+  /// Which layers attend to a window. AllLayers: `sliding_window`, if given;
+  /// FromLayer: with `use_sliding_window`, from `max_window_layers` on.
+  enum class Window { None, AllLayers, FromLayer } window;
+  /// GGUF files of the family keep rows of q and k in rotary order
+  /// (neighbours).
+  bool ggufPermuted;
+};
+
+/// All families, by model_type.
+llvm::ArrayRef<Family> families();
+/// Null where there is none.
+const Family *findFamily(llvm::StringRef modelType);
+const Family *findGGUFFamily(llvm::StringRef architecture);
+/// The known model types, for messages.
+std::string knownModelTypes();
+std::string knownGGUFArchitectures();
+
+/// Everything that the shape of a decoder's program depends on.
+struct ModelConfig {
+  const Family *family = nullptr;
+  int64_t layers = 0, hidden = 0, intermediate = 0;
+  int64_t heads = 0, kvHeads = 0, headDim = 0;
+  int64_t vocab = 0, context = 0;
+  double epsilon = 0;
+  nn::ActivationKind activation = nn::ActivationKind::SiLU;
+  /// Rotary angles per position, `[headDim / 2]`.
+  std::vector<float> frequencies;
+  /// The output head is the embedding table.
+  bool tied = false;
+  bool queryKeyValueBias = false, outputBias = false, mlpBias = false;
+  /// Per layer: the window of its attention, 0 for none.
+  std::vector<int64_t> windows;
+};
+
+/// Reads config.json, in the spelling of either generation of the library
+/// (`rope_parameters`, or `rope_theta` and `rope_scaling`). Errors name the
+/// file and the field.
+llvm::Expected<ModelConfig> readConfig(const archive::JsonDocument &config);
+
+/// Reads the metadata of a GGUF file (and its tensors, for what has no key:
+/// tied head, biases, scaled frequencies). Errors name the file and the key.
+llvm::Expected<ModelConfig> readConfig(const archive::GGUFFile &file);
+
+/// Plain rotary frequencies `theta^(-2i / dim)`, rounded as the reference
+/// library does. Source: Su et al. 2021.
+std::vector<float> rotaryFrequencies(double theta, int64_t dim);
+
+/// The frequencies of Llama 3.1: kept, divided, or blended by wavelength
+/// against the original context length.
+struct Llama3Scaling {
+  double factor = 1, lowFactor = 1, highFactor = 4, originalContext = 8192;
+};
+void scaleLlama3(std::vector<float> &frequencies, const Llama3Scaling &scaling);
+
+} // namespace allot::importer
+
+#endif // ALLOT_IMPORT_MODELCONFIG_H

@@ -1,0 +1,379 @@
+//===- Decoder.cpp - programs of Llama-like models --------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One set of building blocks for every family: what differs is in ModelConfig.
+// A block is built by one function for both uses, over a whole sequence and
+// over new tokens behind a cache.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Containers.h"
+#include "allot/Dialect/NN/IR/NN.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include <cmath>
+
+using namespace allot;
+using namespace allot::importer;
+using mlir::RankedTensorType;
+using mlir::Value;
+namespace arith = mlir::arith;
+namespace tensor = mlir::tensor;
+
+static constexpr llvm::StringLiteral embeddingPath = "model.embed_tokens",
+                                     normPath = "model.norm",
+                                     headPath = "lm_head";
+
+static std::string inLayer(int64_t layer, llvm::StringRef module) {
+  return ("model.layers." + llvm::Twine(layer) + "." + module).str();
+}
+
+/// The modules of a model, as adapters see them, in the order of the program.
+static std::vector<ModuleInfo> modulesOf(const ModelConfig &c) {
+  std::vector<ModuleInfo> modules;
+  auto add = [&](std::string path, ModuleKind kind, int64_t out, int64_t in,
+                 bool bias = false) {
+    modules.push_back({std::move(path), kind, out, in, bias, false});
+  };
+  const auto linear = ModuleKind::Linear, norm = ModuleKind::Norm;
+  int64_t q = c.heads * c.headDim, kv = c.kvHeads * c.headDim;
+  add(embeddingPath.str(), ModuleKind::Embedding, c.vocab, c.hidden);
+  for (int64_t l = 0; l < c.layers; ++l) {
+    add(inLayer(l, "input_layernorm"), norm, c.hidden, 1);
+    add(inLayer(l, "self_attn.q_proj"), linear, q, c.hidden,
+        c.queryKeyValueBias);
+    add(inLayer(l, "self_attn.k_proj"), linear, kv, c.hidden,
+        c.queryKeyValueBias);
+    add(inLayer(l, "self_attn.v_proj"), linear, kv, c.hidden,
+        c.queryKeyValueBias);
+    if (c.family->headNorms) {
+      add(inLayer(l, "self_attn.q_norm"), norm, c.headDim, 1);
+      add(inLayer(l, "self_attn.k_norm"), norm, c.headDim, 1);
+    }
+    add(inLayer(l, "self_attn.o_proj"), linear, c.hidden, q, c.outputBias);
+    add(inLayer(l, "post_attention_layernorm"), norm, c.hidden, 1);
+    add(inLayer(l, "mlp.gate_proj"), linear, c.intermediate, c.hidden,
+        c.mlpBias);
+    add(inLayer(l, "mlp.up_proj"), linear, c.intermediate, c.hidden, c.mlpBias);
+    add(inLayer(l, "mlp.down_proj"), linear, c.hidden, c.intermediate,
+        c.mlpBias);
+  }
+  add(normPath.str(), norm, c.hidden, 1);
+  add(headPath.str(), linear, c.vocab, c.hidden);
+  modules.back().isHead = true;
+  return modules;
+}
+
+/// Tensors of published files that a program does not need: tables that are
+/// computed, the second copy of a tied head, and layers beyond the configured
+/// ones.
+static bool isIgnored(const ModelConfig &config, llvm::StringRef name) {
+  if (name.ends_with(".rotary_emb.inv_freq"))
+    return true;
+  if (name == "lm_head.weight")
+    return config.tied;
+  if (!name.consume_front("model.layers."))
+    return false;
+  uint64_t layer;
+  return !name.split('.').first.getAsInteger(10, layer) &&
+         layer >= uint64_t(config.layers);
+}
+
+namespace {
+
+class DecoderBuilder {
+public:
+  DecoderBuilder(ModuleBuilder &module, const ModelConfig &config)
+      : m(module), b(module.builder()), c(config) {}
+
+  void buildLogits();
+  void buildForward();
+  /// An entry that calls the shared body.
+  void buildStep(llvm::StringRef name);
+
+private:
+  /// What a block needs to know of the sequences it works on. The cache, count
+  /// and total are null where whole sequences are run without one.
+  struct Stream {
+    Value batch, length, past, count, total, cache;
+  };
+
+  Stream begin(Value tokens);
+  Value block(int64_t layer, Value x, Stream &stream);
+  Value attention(int64_t layer, Value x, Stream &stream);
+  Value mlp(int64_t layer, Value x);
+  Value norm(llvm::StringRef path, Value x, const Stream &stream);
+  Value rope(Value x, const Stream &stream);
+  Value lastPositions(Value x, const Stream &stream);
+  Value heads(Value x, int64_t count, const Stream &stream);
+  Value cached(int64_t layer, int64_t slot, Value fresh, Stream &stream);
+
+  /// `tensor.empty`; the dynamic dimensions are batch and length.
+  Value empty(RankedTensorType type, const Stream &stream) {
+    llvm::SmallVector<Value> sizes{stream.batch, stream.length};
+    sizes.truncate(type.getNumDynamicDims());
+    return tensor::EmptyOp::create(b, m.loc(), type.getShape(),
+                                   type.getElementType(), sizes);
+  }
+  RankedTensorType floats(llvm::ArrayRef<int64_t> shape) {
+    return RankedTensorType::get(shape, b.getF32Type());
+  }
+  RankedTensorType ints(llvm::ArrayRef<int64_t> shape) {
+    return RankedTensorType::get(shape, b.getI32Type());
+  }
+  llvm::SmallVector<Port> stepArguments() {
+    return {{"tokens", ints({any, any})},
+            {"count", ints({any})},
+            {"past", ints({any})},
+            {"cache", cacheType()}};
+  }
+  llvm::SmallVector<Port> stepResults() {
+    return {{"logits", floats({any, c.vocab})}, {"cache", cacheType()}};
+  }
+  RankedTensorType cacheType() {
+    return floats({c.layers, 2, any, any, c.kvHeads, c.headDim});
+  }
+
+  static constexpr int64_t any = mlir::ShapedType::kDynamic;
+  ModuleBuilder &m;
+  mlir::OpBuilder &b;
+  const ModelConfig &c;
+  /// Of the function being built.
+  Value frequencies;
+};
+
+} // namespace
+
+DecoderBuilder::Stream DecoderBuilder::begin(Value tokens) {
+  Stream stream;
+  stream.batch = tensor::DimOp::create(b, m.loc(), tokens, 0);
+  stream.length = tensor::DimOp::create(b, m.loc(), tokens, 1);
+  auto type = floats({int64_t(c.frequencies.size())});
+  frequencies = arith::ConstantOp::create(
+      b, m.loc(),
+      mlir::DenseElementsAttr::get(type, llvm::ArrayRef(c.frequencies)));
+  return stream;
+}
+
+Value DecoderBuilder::norm(llvm::StringRef path, Value x,
+                           const Stream &stream) {
+  auto type = mlir::cast<RankedTensorType>(x.getType());
+  Value weight = m.vector(path);
+  return nn::NormOp::create(b, m.loc(path), type, nn::NormKind::RMS, x, weight,
+                            Value(), llvm::APFloat(c.epsilon),
+                            empty(type, stream))
+      .getResult();
+}
+
+/// [batch, T, count * D] as [batch, T, count, D].
+Value DecoderBuilder::heads(Value x, int64_t count, const Stream &stream) {
+  llvm::SmallVector<mlir::OpFoldResult> sizes{stream.batch, stream.length,
+                                              b.getIndexAttr(count),
+                                              b.getIndexAttr(c.headDim)};
+  return tensor::ExpandShapeOp::create(
+      b, m.loc(), floats({any, any, count, c.headDim}), x,
+      llvm::ArrayRef<mlir::ReassociationIndices>{{0}, {1}, {2, 3}}, sizes);
+}
+
+Value DecoderBuilder::rope(Value x, const Stream &stream) {
+  auto type = mlir::cast<RankedTensorType>(x.getType());
+  return nn::RopeOp::create(b, m.loc(), type, nn::RotaryLayout::Halves, x,
+                            stream.past, frequencies, llvm::APFloat(1.0),
+                            empty(type, stream))
+      .getResult();
+}
+
+/// Puts new keys (slot 0) or values (1) of a layer into the cache; gives all.
+Value DecoderBuilder::cached(int64_t layer, int64_t slot, Value fresh,
+                             Stream &stream) {
+  stream.cache =
+      nn::CacheUpdateOp::create(b, m.loc(), cacheType(), fresh, stream.past,
+                                stream.count, layer, slot, stream.cache)
+          .getResult();
+  mlir::OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+  Value capacity = tensor::DimOp::create(b, m.loc(), stream.cache, 3);
+  llvm::SmallVector<mlir::OpFoldResult> offsets{
+      b.getIndexAttr(layer), b.getIndexAttr(slot), zero, zero, zero, zero};
+  llvm::SmallVector<mlir::OpFoldResult> sizes{one,
+                                              one,
+                                              stream.batch,
+                                              capacity,
+                                              b.getIndexAttr(c.kvHeads),
+                                              b.getIndexAttr(c.headDim)};
+  llvm::SmallVector<mlir::OpFoldResult> strides(6, one);
+  return tensor::ExtractSliceOp::create(
+      b, m.loc(), floats({any, any, c.kvHeads, c.headDim}), stream.cache,
+      offsets, sizes, strides);
+}
+
+Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
+  Value q =
+      heads(m.apply(inLayer(layer, "self_attn.q_proj"), x), c.heads, stream);
+  Value k =
+      heads(m.apply(inLayer(layer, "self_attn.k_proj"), x), c.kvHeads, stream);
+  Value v =
+      heads(m.apply(inLayer(layer, "self_attn.v_proj"), x), c.kvHeads, stream);
+  if (c.family->headNorms) {
+    q = norm(inLayer(layer, "self_attn.q_norm"), q, stream);
+    k = norm(inLayer(layer, "self_attn.k_norm"), k, stream);
+  }
+  q = rope(q, stream);
+  k = rope(k, stream);
+  if (stream.cache) {
+    k = cached(layer, 0, k, stream);
+    v = cached(layer, 1, v, stream);
+  }
+  auto type = mlir::cast<RankedTensorType>(q.getType());
+  mlir::IntegerAttr window =
+      c.windows[layer] ? b.getI64IntegerAttr(c.windows[layer]) : nullptr;
+  Value out =
+      nn::AttentionOp::create(
+          b, m.loc(inLayer(layer, "self_attn")), type, q, k, v, stream.past,
+          stream.total, empty(type, stream), /*causal=*/true,
+          llvm::APFloat(1.0 / std::sqrt(double(c.headDim))), window, nullptr)
+          .getResult();
+  Value flat = tensor::CollapseShapeOp::create(
+      b, m.loc(), floats({any, any, c.heads * c.headDim}), out,
+      llvm::ArrayRef<mlir::ReassociationIndices>{{0}, {1}, {2, 3}});
+  return m.apply(inLayer(layer, "self_attn.o_proj"), flat);
+}
+
+Value DecoderBuilder::mlp(int64_t layer, Value x) {
+  Value gate = m.apply(inLayer(layer, "mlp.gate_proj"), x);
+  Value up = m.apply(inLayer(layer, "mlp.up_proj"), x);
+  gate = nn::ActivationOp::create(b, m.loc(inLayer(layer, "mlp")),
+                                  gate.getType(), c.activation, gate);
+  Value product =
+      arith::MulFOp::create(b, m.loc(inLayer(layer, "mlp")), gate, up);
+  return m.apply(inLayer(layer, "mlp.down_proj"), product);
+}
+
+Value DecoderBuilder::block(int64_t layer, Value x, Stream &stream) {
+  Value in = norm(inLayer(layer, "input_layernorm"), x, stream);
+  x = arith::AddFOp::create(b, m.loc(inLayer(layer, "self_attn")), x,
+                            attention(layer, in, stream));
+  in = norm(inLayer(layer, "post_attention_layernorm"), x, stream);
+  return arith::AddFOp::create(b, m.loc(inLayer(layer, "mlp")), x,
+                               mlp(layer, in));
+}
+
+/// [batch, T, H] at the last real position of each row: [batch, H]. A row
+/// without new tokens takes its first position, whose result nobody uses.
+Value DecoderBuilder::lastPositions(Value x, const Stream &stream) {
+  auto body = [&](mlir::OpBuilder &inner, mlir::Location loc,
+                  mlir::ValueRange at) {
+    Value count = tensor::ExtractOp::create(inner, loc, stream.count, at[0]);
+    Value size =
+        arith::IndexCastOp::create(inner, loc, inner.getIndexType(), count);
+    Value zero = arith::ConstantIndexOp::create(inner, loc, 0);
+    Value one = arith::ConstantIndexOp::create(inner, loc, 1);
+    Value last = arith::MaxSIOp::create(
+        inner, loc, arith::SubIOp::create(inner, loc, size, one), zero);
+    Value value = tensor::ExtractOp::create(
+        inner, loc, x, mlir::ValueRange{at[0], last, at[1]});
+    tensor::YieldOp::create(inner, loc, value);
+  };
+  return tensor::GenerateOp::create(b, m.loc(), floats({any, c.hidden}),
+                                    mlir::ValueRange{stream.batch}, body);
+}
+
+void DecoderBuilder::buildLogits() {
+  auto function = m.beginFunction("logits", {{"input_ids", ints({any, any})}},
+                                  {{"logits", floats({any, any, c.vocab})}},
+                                  /*entry=*/true);
+  Value tokens = function.getArgument(0);
+  Stream stream = begin(tokens);
+  Value zero = arith::ConstantIntOp::create(b, m.loc(), 0, 32);
+  stream.past = tensor::SplatOp::create(b, m.loc(), ints({any}), zero,
+                                        mlir::ValueRange{stream.batch});
+  auto tap = [&](Value x, const llvm::Twine &name) -> Value {
+    return nn::TapOp::create(b, m.loc(), x, name.str());
+  };
+  Value x = tap(m.gather(embeddingPath, tokens), "hidden_states.0");
+  for (int64_t layer = 0; layer < c.layers; ++layer)
+    x = tap(block(layer, x, stream), "hidden_states." + llvm::Twine(layer + 1));
+  x = tap(norm(normPath, x, stream), "last_hidden_state");
+  m.endFunction(m.apply(headPath, x));
+}
+
+void DecoderBuilder::buildForward() {
+  auto function = m.beginFunction("forward", stepArguments(), stepResults(),
+                                  /*entry=*/false);
+  Value tokens = function.getArgument(0);
+  Stream stream = begin(tokens);
+  stream.count = function.getArgument(1);
+  stream.past = function.getArgument(2);
+  stream.cache = function.getArgument(3);
+  stream.total = arith::AddIOp::create(b, m.loc(), stream.past, stream.count);
+  Value x = m.gather(embeddingPath, tokens);
+  for (int64_t layer = 0; layer < c.layers; ++layer)
+    x = block(layer, x, stream);
+  x = norm(normPath, lastPositions(x, stream), stream);
+  m.endFunction({m.apply(headPath, x), stream.cache});
+}
+
+void DecoderBuilder::buildStep(llvm::StringRef name) {
+  auto function =
+      m.beginFunction(name, stepArguments(), stepResults(), /*entry=*/true);
+  function.setArgAttr(3, "bufferization.writable", b.getBoolAttr(true));
+  auto call = mlir::func::CallOp::create(
+      b, m.loc(), "forward", function.getResultTypes(),
+      mlir::ValueRange(function.getArguments()));
+  m.endFunction(call.getResults());
+}
+
+llvm::Error importer::buildDecoder(ModuleBuilder &m, const ModelConfig &config,
+                                   WeightSource &weights,
+                                   llvm::ArrayRef<AdapterSource> adapters,
+                                   llvm::StringRef expectedBy) {
+  std::vector<ModuleInfo> modules = modulesOf(config);
+  auto adaptations = readAdapters(adapters, modules);
+  if (!adaptations)
+    return adaptations.takeError();
+  for (const ModuleInfo &module : modules) {
+    llvm::StringRef tiedTo =
+        module.isHead && config.tied ? embeddingPath : llvm::StringLiteral("");
+    if (llvm::Error e =
+            m.addModule(module, weights, *adaptations, expectedBy, tiedTo))
+      return e;
+  }
+  // Parameters that an adapter replaces were not asked for.
+  auto ignored = [&](llvm::StringRef name) {
+    if (isIgnored(config, name))
+      return true;
+    auto [path, parameter] = name.rsplit('.');
+    auto adaptation = adaptations->find(path.str());
+    return adaptation != adaptations->end() &&
+           ((parameter == "weight" && adaptation->second.weight) ||
+            (parameter == "bias" && adaptation->second.bias));
+  };
+  if (llvm::Error e = weights.checkAllUsed(ignored))
+    return e;
+
+  mlir::OpBuilder &b = m.builder();
+  auto number = [&](int64_t value) { return b.getI64IntegerAttr(value); };
+  llvm::SmallVector<mlir::NamedAttribute> facts{
+      b.getNamedAttr("family", b.getStringAttr(config.family->modelType)),
+      b.getNamedAttr("layers", number(config.layers)),
+      b.getNamedAttr("hidden", number(config.hidden)),
+      b.getNamedAttr("intermediate", number(config.intermediate)),
+      b.getNamedAttr("heads", number(config.heads)),
+      b.getNamedAttr("kv_heads", number(config.kvHeads)),
+      b.getNamedAttr("head_dim", number(config.headDim)),
+      b.getNamedAttr("vocab", number(config.vocab)),
+      b.getNamedAttr("context", number(config.context)),
+      b.getNamedAttr("tied", b.getBoolAttr(config.tied))};
+  auto dictionary = b.getDictionaryAttr(facts);
+  m.module()->setAttr("allot.config", dictionary);
+  m.module()->setAttr("allot.vocab", number(config.vocab));
+
+  DecoderBuilder decoder(m, config);
+  decoder.buildLogits();
+  decoder.buildForward();
+  decoder.buildStep("prefill");
+  decoder.buildStep("decode");
+  return llvm::Error::success();
+}

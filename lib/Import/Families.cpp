@@ -1,0 +1,85 @@
+//===- Families.cpp - the table of model families ---------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "allot/Import/ModelConfig.h"
+#include "llvm/ADT/STLExtras.h"
+#include <cmath>
+
+using namespace allot;
+using namespace allot::importer;
+
+using Bias = Family::AttentionBias;
+using Window = Family::Window;
+
+// Mistral has no architecture of its own in GGUF: it goes by `llama`, with a
+// sliding window in the metadata where it has one.
+static constexpr Family table[] = {
+    {"llama", "llama", Bias::FromConfig, true, false, Window::None, true},
+    {"mistral", "", Bias::None, false, false, Window::AllLayers, true},
+    {"qwen2", "qwen2", Bias::QueryKeyValue, false, false, Window::FromLayer,
+     false},
+    {"qwen3", "qwen3", Bias::FromConfig, false, true, Window::FromLayer, false},
+};
+
+llvm::ArrayRef<Family> importer::families() { return table; }
+
+const Family *importer::findFamily(llvm::StringRef modelType) {
+  const Family *found = llvm::find_if(
+      table, [&](const Family &f) { return f.modelType == modelType; });
+  return found == std::end(table) ? nullptr : found;
+}
+
+const Family *importer::findGGUFFamily(llvm::StringRef architecture) {
+  const Family *found = llvm::find_if(table, [&](const Family &f) {
+    return !f.ggufArchitecture.empty() && f.ggufArchitecture == architecture;
+  });
+  return found == std::end(table) ? nullptr : found;
+}
+
+std::string importer::knownModelTypes() {
+  std::string list;
+  for (const Family &family : table)
+    list += (list.empty() ? "" : ", ") + family.modelType.str();
+  return list;
+}
+
+std::string importer::knownGGUFArchitectures() {
+  std::string list;
+  for (const Family &family : table)
+    if (!family.ggufArchitecture.empty())
+      list += (list.empty() ? "" : ", ") + family.ggufArchitecture.str();
+  return list;
+}
+
+std::vector<float> importer::rotaryFrequencies(double theta, int64_t dim) {
+  // In single precision where the reference library is: a difference of one
+  // unit in the last place grows with the position.
+  std::vector<float> frequencies(dim / 2);
+  for (int64_t i = 0; i < dim / 2; ++i) {
+    float exponent = float(2 * i) / float(dim);
+    frequencies[i] = 1.0f / float(std::pow(theta, double(exponent)));
+  }
+  return frequencies;
+}
+
+void importer::scaleLlama3(std::vector<float> &frequencies,
+                           const Llama3Scaling &s) {
+  const double pi = 3.14159265358979323846;
+  double longest = s.originalContext / s.lowFactor;
+  double shortest = s.originalContext / s.highFactor;
+  for (float &frequency : frequencies) {
+    double wavelength = 2 * pi / frequency;
+    if (wavelength < shortest)
+      continue;
+    if (wavelength > longest) {
+      frequency = float(frequency / s.factor);
+      continue;
+    }
+    double smooth = (s.originalContext / wavelength - s.lowFactor) /
+                    (s.highFactor - s.lowFactor);
+    frequency = float((1 - smooth) * frequency / s.factor + smooth * frequency);
+  }
+}

@@ -1,0 +1,396 @@
+//===- Merge.cpp - weights with their adapters merged in --------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "allot/Import/Merge.h"
+#include "allot/Archive/Safetensors.h"
+#include "allot/Archive/StoredWeights.h"
+#include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "allot/Dialect/Format/IR/Format.h"
+#include "allot/Support/Error.h"
+#include "allot/Support/Progress.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace allot;
+using namespace allot::importer;
+using mlir::Value;
+using mlir::ml_program::GlobalLoadConstOp;
+using mlir::ml_program::GlobalOp;
+
+namespace {
+
+/// A matrix or vector to be written.
+struct Output {
+  std::string name;
+  llvm::SmallVector<int64_t> shape;
+  /// One of: a global as it is, a map, a bias.
+  GlobalOp global;
+  Value map, bias;
+  /// The map is the transposed of what the checkpoint stores.
+  bool transposed = false;
+};
+
+class Merger {
+public:
+  Merger(mlir::ModuleOp module, llvm::StringRef folder)
+      : module(module), symbols(module), weights(folder) {}
+
+  llvm::Error collect();
+  llvm::Error write(llvm::StringRef path, support::Progress *progress);
+
+private:
+  GlobalOp globalOf(Value value);
+  void addGlobal(GlobalOp global);
+  void addMap(llvm::StringRef site, Value map);
+  void addBias(llvm::StringRef site, Value bias);
+  bool isTransposed(Value map, llvm::StringRef site);
+
+  llvm::Error writeGlobal(const Output &output);
+  llvm::Error writeMap(const Output &output);
+  llvm::Error writeTerms(const Output &output, const MapTerms &terms);
+  llvm::Expected<DenseMatrix> evaluate(Value value);
+  llvm::Expected<std::vector<double>> evaluateVector(Value value);
+  llvm::Error unknown(Value value) {
+    return llvm::createStringError(
+        "site '" + site + "': operation '" +
+        (value.getDefiningOp() ? value.getDefiningOp()->getName().getStringRef()
+                               : llvm::StringRef("argument")) +
+        "' has no value that could be merged");
+  }
+
+  mlir::ModuleOp module;
+  mlir::SymbolTable symbols;
+  archive::StoredWeights weights;
+  std::vector<Output> outputs;
+  llvm::StringSet<> names;
+  /// Results of decodes that are part of an expression's bias.
+  llvm::DenseSet<mlir::Operation *> inExpressions;
+  std::unique_ptr<archive::SafetensorsWriter> writer;
+  /// The site being evaluated, for errors.
+  std::string site;
+};
+
+} // namespace
+
+/// How many numbers are held at once.
+static constexpr int64_t chunkElements = 1 << 20;
+
+GlobalOp Merger::globalOf(Value value) {
+  auto load = value.getDefiningOp<GlobalLoadConstOp>();
+  return load ? symbols.lookup<GlobalOp>(
+                    load.getGlobal().getLeafReference().getValue())
+              : GlobalOp();
+}
+
+void Merger::addGlobal(GlobalOp global) {
+  llvm::StringRef symbol = global.getSymName();
+  std::string name =
+      symbol.ends_with(".bias") ? symbol.str() : symbol.str() + ".weight";
+  if (!names.insert(name).second)
+    return;
+  Output output;
+  output.name = name;
+  output.shape.assign(
+      mlir::cast<mlir::RankedTensorType>(global.getType()).getShape().begin(),
+      mlir::cast<mlir::RankedTensorType>(global.getType()).getShape().end());
+  output.global = global;
+  outputs.push_back(std::move(output));
+}
+
+/// Whether the weight of `site` is transposed on its way into the map.
+bool Merger::isTransposed(Value map, llvm::StringRef site) {
+  llvm::SmallVector<std::pair<Value, bool>> work{{map, false}};
+  while (!work.empty()) {
+    auto [value, transposed] = work.pop_back_val();
+    mlir::Operation *op = value.getDefiningOp();
+    if (!op)
+      continue;
+    if (GlobalOp global = globalOf(value);
+        global && global.getSymName() == site)
+      return transposed;
+    bool turns = mlir::isa<adapter::TransposeOp>(op);
+    for (Value operand : op->getOperands())
+      work.push_back({operand, transposed != turns});
+  }
+  return false;
+}
+
+void Merger::addMap(llvm::StringRef path, Value map) {
+  auto interface = map.getDefiningOp<LinearMapOpInterface>();
+  MapTerms terms;
+  if (interface)
+    interface.collectTerms(1.0, terms);
+  if (terms.matrices.size() == 1 && terms.matrices[0].scale == 1.0 &&
+      terms.factors.empty() && terms.others.empty())
+    if (GlobalOp global = globalOf(terms.matrices[0].tensor)) {
+      addGlobal(global);
+      return;
+    }
+  Output output;
+  output.name = path.str() + ".weight";
+  if (!names.insert(output.name).second)
+    return;
+  auto type = mlir::cast<adapter::MapType>(map.getType());
+  output.shape = {type.getOut(), type.getIn()};
+  output.map = map;
+  output.transposed = isTransposed(map, path);
+  if (output.transposed)
+    std::swap(output.shape[0], output.shape[1]);
+  outputs.push_back(std::move(output));
+}
+
+void Merger::addBias(llvm::StringRef path, Value bias) {
+  if (auto decode = bias.getDefiningOp<format::DecodeOp>())
+    if (globalOf(decode.getSource()))
+      return; // Found again among the decoded globals.
+  Output output;
+  output.name = path.str() + ".bias";
+  llvm::SmallVector<Value> work{bias};
+  while (!work.empty())
+    if (mlir::Operation *op = work.pop_back_val().getDefiningOp())
+      if (inExpressions.insert(op).second)
+        work.append(op->operand_begin(), op->operand_end());
+  if (!names.insert(output.name).second)
+    return;
+  output.shape = {
+      mlir::cast<mlir::RankedTensorType>(bias.getType()).getDimSize(0)};
+  output.bias = bias;
+  outputs.push_back(std::move(output));
+}
+
+llvm::Error Merger::collect() {
+  module.walk([&](mlir::Operation *op) {
+    if (auto apply = mlir::dyn_cast<adapter::ApplyOp>(op)) {
+      std::string path = apply.getSite().value_or("").str();
+      addMap(path, apply.getMap());
+      if (apply.getBias())
+        addBias(path, apply.getBias());
+    } else if (auto gather = mlir::dyn_cast<adapter::GatherOp>(op)) {
+      addMap(gather.getSite().value_or(""), gather.getMap());
+    }
+  });
+  // Norms and plain biases: globals that are decoded for their own sake.
+  module.walk([&](format::DecodeOp decode) {
+    if (!inExpressions.contains(decode))
+      if (GlobalOp global = globalOf(decode.getSource()))
+        addGlobal(global);
+  });
+  if (outputs.empty())
+    return llvm::createStringError("the module has no weights");
+  return llvm::Error::success();
+}
+
+llvm::Error Merger::writeGlobal(const Output &output) {
+  GlobalOp global = output.global;
+  auto type = mlir::cast<mlir::RankedTensorType>(global.getType());
+  auto [rows, columns] = archive::matrixShape(type);
+  int64_t step =
+      std::max<int64_t>(1, chunkElements / std::max<int64_t>(columns, 1));
+  std::vector<float> values;
+  for (int64_t row = 0; row < rows; row += step) {
+    int64_t count = std::min(step, rows - row);
+    values.resize(count * columns);
+    if (llvm::Error e = weights.readRows(global, row, count, values))
+      return e;
+    if (llvm::Error e = writer->write(
+            output.name, uint64_t(row) * columns * sizeof(float),
+            llvm::ArrayRef(reinterpret_cast<const uint8_t *>(values.data()),
+                           values.size() * sizeof(float))))
+      return e;
+  }
+  return llvm::Error::success();
+}
+
+/// A sum of stored matrices and low-rank products, some rows at a time.
+llvm::Error Merger::writeTerms(const Output &output, const MapTerms &terms) {
+  int64_t rows = output.shape[0], columns = output.shape[1];
+  // The right factors whole, with scale and gate: they are small.
+  std::vector<DenseMatrix> rights;
+  for (const MapTerms::Factors &factors : terms.factors) {
+    auto right = evaluate(factors.a);
+    if (!right)
+      return right.takeError();
+    std::vector<double> gate(right->rows, 1.0);
+    if (factors.gate) {
+      auto values = evaluateVector(factors.gate);
+      if (!values)
+        return values.takeError();
+      gate = std::move(*values);
+    }
+    for (int64_t r = 0; r < right->rows; ++r)
+      for (int64_t k = 0; k < columns; ++k)
+        (*right)(r, k) *= factors.scale * gate[r];
+    rights.push_back(std::move(*right));
+  }
+  int64_t step = std::max<int64_t>(1, chunkElements / columns);
+  std::vector<float> part;
+  std::vector<double> sum;
+  for (int64_t row = 0; row < rows; row += step) {
+    int64_t count = std::min(step, rows - row);
+    sum.assign(count * columns, 0.0);
+    for (const MapTerms::Matrix &matrix : terms.matrices) {
+      GlobalOp global = globalOf(matrix.tensor);
+      part.resize(count * columns);
+      if (llvm::Error e = weights.readRows(global, row, count, part))
+        return e;
+      for (int64_t i = 0; i < count * columns; ++i)
+        sum[i] += matrix.scale * part[i];
+    }
+    for (size_t t = 0; t < rights.size(); ++t) {
+      const DenseMatrix &right = rights[t];
+      part.resize(count * right.rows);
+      if (llvm::Error e =
+              weights.readRows(globalOf(terms.factors[t].b), row, count, part))
+        return e;
+      for (int64_t i = 0; i < count; ++i)
+        for (int64_t r = 0; r < right.rows; ++r) {
+          double factor = part[i * right.rows + r];
+          const double *from = right.values.data() + r * columns;
+          double *to = sum.data() + i * columns;
+          for (int64_t k = 0; k < columns; ++k)
+            to[k] += factor * from[k];
+        }
+    }
+    part.assign(sum.begin(), sum.end());
+    if (llvm::Error e = writer->write(
+            output.name, uint64_t(row) * columns * sizeof(float),
+            llvm::ArrayRef(reinterpret_cast<const uint8_t *>(part.data()),
+                           part.size() * sizeof(float))))
+      return e;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error Merger::writeMap(const Output &output) {
+  MapTerms terms;
+  if (auto interface = output.map.getDefiningOp<LinearMapOpInterface>())
+    interface.collectTerms(1.0, terms);
+  bool streamed =
+      terms.others.empty() && !output.transposed &&
+      llvm::all_of(terms.matrices,
+                   [&](auto &matrix) { return globalOf(matrix.tensor); }) &&
+      llvm::all_of(terms.factors,
+                   [&](auto &factors) { return globalOf(factors.b); });
+  if (streamed)
+    return writeTerms(output, terms);
+  auto dense = evaluate(output.map);
+  if (!dense)
+    return dense.takeError();
+  std::vector<float> values(dense->values.size());
+  for (int64_t r = 0; r < dense->rows; ++r)
+    for (int64_t k = 0; k < dense->columns; ++k)
+      values[output.transposed ? k * dense->rows + r : r * dense->columns + k] =
+          float((*dense)(r, k));
+  return writer->writeFloat(output.name, values);
+}
+
+/// The dense matrix of a map or of a stored tensor.
+llvm::Expected<DenseMatrix> Merger::evaluate(Value value) {
+  mlir::Operation *op = value.getDefiningOp();
+  if (GlobalOp global = globalOf(value)) {
+    auto read = weights.read(global);
+    if (!read)
+      return read.takeError();
+    auto [rows, columns] = archive::matrixShape(
+        mlir::cast<mlir::RankedTensorType>(global.getType()));
+    DenseMatrix matrix(rows, columns);
+    matrix.values.assign(read->begin(), read->end());
+    return matrix;
+  }
+  if (mlir::isa_and_nonnull<format::DecodeOp, format::PackOp>(op))
+    return evaluate(op->getOperand(0));
+  auto interface = mlir::dyn_cast_or_null<LinearMapOpInterface>(op);
+  if (!interface)
+    return unknown(value);
+  llvm::SmallVector<DenseMatrix> operands;
+  for (Value operand : op->getOperands()) {
+    auto matrix = evaluate(operand);
+    if (!matrix)
+      return matrix.takeError();
+    operands.push_back(std::move(*matrix));
+  }
+  DenseMatrix result;
+  if (mlir::failed(interface.evaluateDense(operands, result)))
+    return unknown(value);
+  return result;
+}
+
+/// The numbers of a bias, or of a gate.
+llvm::Expected<std::vector<double>> Merger::evaluateVector(Value value) {
+  mlir::Operation *op = value.getDefiningOp();
+  if (GlobalOp global = globalOf(value)) {
+    auto read = weights.read(global);
+    if (!read)
+      return read.takeError();
+    return std::vector<double>(read->begin(), read->end());
+  }
+  if (mlir::isa_and_nonnull<format::DecodeOp, format::PackOp>(op))
+    return evaluateVector(op->getOperand(0));
+  if (auto constant = mlir::dyn_cast_or_null<mlir::arith::ConstantOp>(op))
+    if (auto elements =
+            mlir::dyn_cast<mlir::DenseFPElementsAttr>(constant.getValue())) {
+      std::vector<double> values;
+      for (const llvm::APFloat &number : elements.getValues<llvm::APFloat>())
+        values.push_back(number.convertToDouble());
+      return values;
+    }
+  bool adds = mlir::isa_and_nonnull<mlir::arith::AddFOp>(op);
+  if (!adds && !mlir::isa_and_nonnull<mlir::arith::MulFOp>(op))
+    return unknown(value);
+  auto left = evaluateVector(op->getOperand(0));
+  if (!left)
+    return left.takeError();
+  auto right = evaluateVector(op->getOperand(1));
+  if (!right)
+    return right.takeError();
+  for (size_t i = 0; i < left->size(); ++i)
+    (*left)[i] = adds ? (*left)[i] + (*right)[i] : (*left)[i] * (*right)[i];
+  return left;
+}
+
+llvm::Error Merger::write(llvm::StringRef path, support::Progress *progress) {
+  std::vector<archive::TensorSpec> specs;
+  for (const Output &output : outputs)
+    specs.push_back({output.name, archive::DType::F32, output.shape});
+  auto created = archive::SafetensorsWriter::create(path, specs);
+  if (!created)
+    return created.takeError();
+  writer = std::move(*created);
+  support::ProgressStep step(progress, "merging", outputs.size());
+  for (const Output &output : outputs) {
+    site = output.name;
+    if (output.global) {
+      if (llvm::Error e = writeGlobal(output))
+        return e;
+    } else if (output.map) {
+      if (llvm::Error e = writeMap(output))
+        return e;
+    } else {
+      auto values = evaluateVector(output.bias);
+      if (!values)
+        return values.takeError();
+      std::vector<float> rounded(values->begin(), values->end());
+      if (llvm::Error e = writer->writeFloat(output.name, rounded))
+        return e;
+    }
+    weights.dropPages();
+    step.advance(1, output.name);
+  }
+  return writer->commit();
+}
+
+llvm::Error importer::mergeWeights(mlir::ModuleOp module,
+                                   llvm::StringRef folder,
+                                   llvm::StringRef outputPath,
+                                   support::Progress *progress) {
+  Merger merger(module, folder);
+  if (llvm::Error e = merger.collect())
+    return e;
+  return merger.write(outputPath, progress);
+}

@@ -1,0 +1,391 @@
+//===- ModuleBuilder.cpp - weights and maps of imported modules -*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ModuleBuilder.h"
+#include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "allot/Dialect/Format/IR/Format.h"
+#include "allot/Support/Error.h"
+#include "mlir/AsmParser/AsmParser.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace allot;
+using namespace allot::importer;
+using mlir::Value;
+
+namespace {
+
+/// Keeps the diagnostics of a scope as text.
+class DiagnosticText {
+public:
+  explicit DiagnosticText(mlir::MLIRContext *context)
+      : handler(context, [this](mlir::Diagnostic &diagnostic) {
+          llvm::raw_string_ostream os(text);
+          os << (text.empty() ? "" : "; ") << diagnostic.str();
+          return mlir::success();
+        }) {}
+  llvm::StringRef str() const { return text; }
+
+private:
+  std::string text;
+  mlir::ScopedDiagnosticHandler handler;
+};
+
+} // namespace
+
+ModuleBuilder::ModuleBuilder(mlir::MLIRContext &context,
+                             llvm::StringRef outputDirectory)
+    : b(&context),
+      root(mlir::ModuleOp::create(mlir::UnknownLoc::get(&context))),
+      outputDirectory(outputDirectory.empty() ? "." : outputDirectory.str()) {
+  b.setInsertionPointToEnd(root->getBody());
+}
+
+mlir::Location ModuleBuilder::loc(llvm::StringRef site) const {
+  return mlir::NameLoc::get(mlir::StringAttr::get(b.getContext(), site));
+}
+
+//===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+/// The path from the output folder to a file. Both folders are taken without
+/// links, since `..` after a link leads elsewhere; the file itself may be one.
+std::string ModuleBuilder::relativePath(llvm::StringRef path) {
+  std::string &result = relativePaths[path];
+  if (!result.empty())
+    return result;
+  auto realFolder = [](llvm::StringRef folder) {
+    llvm::SmallString<256> real;
+    if (llvm::sys::fs::real_path(folder.empty() ? "." : folder, real)) {
+      real = folder;
+      llvm::sys::fs::make_absolute(real);
+      llvm::sys::path::remove_dots(real, /*remove_dot_dot=*/true);
+    }
+    return real;
+  };
+  llvm::SmallString<256> from = realFolder(outputDirectory);
+  llvm::SmallString<256> to = realFolder(llvm::sys::path::parent_path(path));
+  auto f = llvm::sys::path::begin(from), fEnd = llvm::sys::path::end(from);
+  auto t = llvm::sys::path::begin(to), tEnd = llvm::sys::path::end(to);
+  while (f != fEnd && t != tEnd && *f == *t)
+    ++f, ++t;
+  llvm::SmallString<256> relative;
+  for (; f != fEnd; ++f)
+    llvm::sys::path::append(relative, "..");
+  for (; t != tEnd; ++t)
+    llvm::sys::path::append(relative, *t);
+  llvm::sys::path::append(relative, llvm::sys::path::filename(path));
+  return result = relative.str().str();
+}
+
+/// The type of a weight: its numbers are stored in the format that has the
+/// name which the file gives, if there is one. So a new format can be imported
+/// without a word here.
+llvm::Expected<mlir::RankedTensorType>
+ModuleBuilder::typeOf(const StoredTensor &stored) {
+  auto [known, isNew] = formats.try_emplace(stored.type);
+  if (isNew) {
+    DiagnosticText silence(b.getContext());
+    std::string name = llvm::StringRef(stored.type).lower();
+    for (const std::string &text :
+         {"#format.float<" + name + ">", "#format." + name}) {
+      mlir::Attribute format = mlir::parseAttribute(text, b.getContext());
+      if (format && mlir::isa<FormatAttrInterface>(format)) {
+        known->second = format;
+        break;
+      }
+    }
+  }
+  if (!known->second)
+    return support::tensorError(stored.path, stored.tensor,
+                                "is stored as " + stored.type +
+                                    ", which is not supported for weights");
+  auto format = mlir::cast<FormatAttrInterface>(known->second);
+  {
+    DiagnosticText why(b.getContext());
+    auto emitError = [&] { return mlir::emitError(loc()); };
+    bool empty = llvm::any_of(stored.shape, [](int64_t d) { return d < 1; });
+    if (empty || mlir::failed(format.verifyShape(stored.shape, emitError)))
+      return support::tensorError(
+          stored.path, stored.tensor,
+          "cannot have shape " + support::shapeString(stored.shape) +
+              (why.str().empty() ? "" : ": " + why.str()));
+  }
+  uint64_t bytes = format.getStorageBytes(stored.shape);
+  if (bytes != stored.bytes)
+    return support::tensorError(stored.path, stored.tensor,
+                                "has " + llvm::Twine(stored.bytes) +
+                                    " bytes, its type takes " +
+                                    llvm::Twine(bytes));
+  return mlir::RankedTensorType::get(stored.shape, b.getF32Type(),
+                                     known->second);
+}
+
+llvm::Error ModuleBuilder::addWeight(llvm::StringRef symbol,
+                                     const StoredTensor &stored, bool base) {
+  if (globals.count(symbol))
+    return support::tensorError(stored.path, stored.tensor,
+                                "the name " + support::quoted(symbol) +
+                                    " is taken by another tensor");
+  auto type = typeOf(stored);
+  if (!type)
+    return type.takeError();
+  if (stored.rowInterleave && stored.shape[0] % stored.rowInterleave)
+    return support::tensorError(stored.path, stored.tensor,
+                                "has " + llvm::Twine(stored.shape[0]) +
+                                    " rows, heads have " +
+                                    llvm::Twine(stored.rowInterleave));
+  auto value = format::StoredAttr::get(
+      b.getContext(), b.getStringAttr(relativePath(stored.path)),
+      b.getStringAttr(stored.tensor), stored.offset, stored.bytes,
+      b.getStringAttr(stored.digest), stored.rowInterleave);
+  mlir::OpBuilder::InsertionGuard guard(b);
+  if (lastGlobal)
+    b.setInsertionPointAfter(lastGlobal);
+  else
+    b.setInsertionPointToStart(root->getBody());
+  auto global = mlir::ml_program::GlobalOp::create(
+      b, loc(symbol), b.getStringAttr(symbol), mlir::TypeAttr::get(*type),
+      /*is_mutable=*/mlir::UnitAttr(), value, b.getStringAttr("private"));
+  lastGlobal = global;
+  globals[symbol] = global;
+
+  std::string typeText;
+  llvm::raw_string_ostream(typeText) << *type;
+  digest(symbol);
+  digest(typeText);
+  digest(stored.digest);
+  digest(stored.tensor);
+  if (base)
+    weights += type->getNumElements();
+  return llvm::Error::success();
+}
+
+llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
+                                     WeightSource &source,
+                                     const Adaptations &adaptations,
+                                     llvm::StringRef expectedBy,
+                                     llvm::StringRef tiedTo) {
+  Site site;
+  site.info = module;
+  auto adaptation = adaptations.find(module.path);
+  if (adaptation != adaptations.end())
+    site.adaptation = &adaptation->second;
+  auto replacement = [&](std::optional<StoredTensor> ModuleAdaptation::*slot)
+      -> const StoredTensor * {
+    if (!site.adaptation || !(site.adaptation->*slot))
+      return nullptr;
+    return &*(site.adaptation->*slot);
+  };
+
+  const StoredTensor *ownWeight = replacement(&ModuleAdaptation::weight);
+  // A tied module has a weight of its own only where an adapter made one: its
+  // own, or one for the other, which leaves the frozen table to this.
+  bool shared = !tiedTo.empty() && !ownWeight &&
+                !(sites.lookup(tiedTo).adaptation &&
+                  sites.lookup(tiedTo).adaptation->weight);
+  if (shared) {
+    site.weight = sites.lookup(tiedTo).weight;
+  } else {
+    site.weight = module.path;
+    StoredTensor stored;
+    if (ownWeight) {
+      stored = *ownWeight;
+    } else {
+      llvm::SmallVector<int64_t> shape{module.out, module.in};
+      if (module.kind == ModuleKind::Conv1D)
+        std::swap(shape[0], shape[1]);
+      if (module.kind == ModuleKind::Norm)
+        shape.pop_back();
+      std::string owner = tiedTo.empty() ? module.path : tiedTo.str();
+      auto found = source.get(owner + ".weight", shape, expectedBy);
+      if (!found)
+        return found.takeError();
+      stored = std::move(*found);
+    }
+    if (llvm::Error e = addWeight(site.weight, stored, /*base=*/true))
+      return e;
+  }
+
+  if (module.hasBias) {
+    site.bias = module.path + ".bias";
+    StoredTensor stored;
+    if (const StoredTensor *own = replacement(&ModuleAdaptation::bias)) {
+      stored = *own;
+    } else {
+      auto found = source.get(site.bias, {module.out}, expectedBy);
+      if (!found)
+        return found.takeError();
+      stored = std::move(*found);
+    }
+    if (llvm::Error e = addWeight(site.bias, stored, /*base=*/true))
+      return e;
+  }
+
+  if (site.adaptation)
+    for (const LowRankTerm &term : site.adaptation->terms) {
+      std::string a = module.path + ".lora_A." + term.adapter;
+      std::string bSymbol = module.path + ".lora_B." + term.adapter;
+      if (llvm::Error e = addWeight(a, term.a, /*base=*/false))
+        return e;
+      if (llvm::Error e = addWeight(bSymbol, term.b, /*base=*/false))
+        return e;
+      if (term.bias)
+        if (llvm::Error e =
+                addWeight(bSymbol + ".bias", *term.bias, /*base=*/false))
+          return e;
+      fingerprint.update(llvm::ArrayRef(
+          reinterpret_cast<const uint8_t *>(&term.scale), sizeof(double)));
+    }
+  sites[module.path] = std::move(site);
+  return llvm::Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+mlir::func::FuncOp ModuleBuilder::beginFunction(llvm::StringRef name,
+                                                llvm::ArrayRef<Port> arguments,
+                                                llvm::ArrayRef<Port> results,
+                                                bool entry) {
+  loaded.clear();
+  decoded.clear();
+  maps.clear();
+  llvm::SmallVector<mlir::Type> inputs, outputs;
+  for (const Port &port : arguments)
+    inputs.push_back(port.type);
+  for (const Port &port : results)
+    outputs.push_back(port.type);
+  b.setInsertionPointToEnd(root->getBody());
+  auto function = mlir::func::FuncOp::create(
+      b, loc(name), name, b.getFunctionType(inputs, outputs));
+  if (entry) {
+    function->setAttr("allot.entry", b.getUnitAttr());
+    for (auto [i, port] : llvm::enumerate(arguments))
+      function.setArgAttr(i, "allot.name", b.getStringAttr(port.name));
+    for (auto [i, port] : llvm::enumerate(results))
+      function.setResultAttr(i, "allot.name", b.getStringAttr(port.name));
+  } else {
+    function.setPrivate();
+  }
+  b.setInsertionPointToStart(function.addEntryBlock());
+  return function;
+}
+
+void ModuleBuilder::endFunction(mlir::ValueRange results) {
+  mlir::func::ReturnOp::create(b, loc(), results);
+  b.setInsertionPointToEnd(root->getBody());
+}
+
+Value ModuleBuilder::load(llvm::StringRef symbol) {
+  Value &value = loaded[symbol];
+  if (!value) {
+    mlir::ml_program::GlobalOp global = globals.lookup(symbol);
+    value = mlir::ml_program::GlobalLoadConstOp::create(
+        b, loc(symbol), global.getType(),
+        mlir::FlatSymbolRefAttr::get(b.getContext(), symbol));
+  }
+  return value;
+}
+
+Value ModuleBuilder::vector(llvm::StringRef symbol) {
+  Value &value = decoded[symbol];
+  if (!value) {
+    Value stored = load(symbol);
+    auto type = mlir::cast<mlir::RankedTensorType>(stored.getType());
+    value = format::DecodeOp::create(b, loc(symbol),
+                                     format::withFormat(type, nullptr), stored);
+  }
+  return value;
+}
+
+Value ModuleBuilder::map(llvm::StringRef path) {
+  if (Value known = maps.lookup(path))
+    return known;
+  const Site &site = sites.find(path)->second;
+  mlir::Location at = loc(path);
+  // One dense map for all that share a weight.
+  Value &dense = maps[("dense " + site.weight)];
+  if (!dense)
+    dense = adapter::DenseOp::create(b, loc(site.weight), load(site.weight));
+  Value value = dense;
+  if (site.info.kind == ModuleKind::Conv1D)
+    value = adapter::TransposeOp::create(b, at, value);
+  if (site.adaptation && !site.adaptation->terms.empty()) {
+    llvm::SmallVector<Value> terms{value};
+    for (const LowRankTerm &term : site.adaptation->terms) {
+      Value factorB = load(site.info.path + ".lora_B." + term.adapter);
+      Value factorA = load(site.info.path + ".lora_A." + term.adapter);
+      Value delta = adapter::LowRankOp::create(b, at, factorB, factorA);
+      if (site.info.kind == ModuleKind::Embedding)
+        delta = adapter::TransposeOp::create(b, at, delta);
+      if (term.scale != 1.0)
+        delta = adapter::ScaleOp::create(b, at, delta.getType(), delta,
+                                         b.getF64FloatAttr(term.scale));
+      terms.push_back(delta);
+    }
+    value = adapter::SumOp::create(b, at, value.getType(), terms);
+  }
+  return maps[path] = value;
+}
+
+Value ModuleBuilder::bias(llvm::StringRef path) {
+  const Site &site = sites.find(path)->second;
+  Value value = site.bias.empty() ? Value() : vector(site.bias);
+  if (!site.adaptation)
+    return value;
+  for (const LowRankTerm &term : site.adaptation->terms) {
+    if (!term.bias)
+      continue;
+    Value own = vector(site.info.path + ".lora_B." + term.adapter + ".bias");
+    auto type = mlir::cast<mlir::RankedTensorType>(own.getType());
+    Value factor = mlir::arith::ConstantOp::create(
+        b, loc(path),
+        mlir::DenseElementsAttr::get(type, b.getF32FloatAttr(term.scale)));
+    own = mlir::arith::MulFOp::create(b, loc(path), own, factor);
+    value =
+        value
+            ? mlir::arith::AddFOp::create(b, loc(path), value, own).getResult()
+            : own;
+  }
+  return value;
+}
+
+Value ModuleBuilder::apply(llvm::StringRef path, Value x) {
+  auto type = mlir::cast<mlir::RankedTensorType>(x.getType());
+  Value applied = map(path);
+  llvm::SmallVector<int64_t> shape(type.getShape());
+  shape.back() = mlir::cast<adapter::MapType>(applied.getType()).getOut();
+  return adapter::ApplyOp::create(
+      b, loc(path), mlir::RankedTensorType::get(shape, type.getElementType()),
+      applied, x, bias(path), b.getStringAttr(path), nullptr);
+}
+
+Value ModuleBuilder::gather(llvm::StringRef path, Value ids) {
+  auto type = mlir::cast<mlir::RankedTensorType>(ids.getType());
+  Value table = map(path);
+  llvm::SmallVector<int64_t> shape(type.getShape());
+  shape.push_back(mlir::cast<adapter::MapType>(table.getType()).getIn());
+  return adapter::GatherOp::create(
+      b, loc(path), mlir::RankedTensorType::get(shape, b.getF32Type()), table,
+      ids, b.getStringAttr(path));
+}
+
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> ModuleBuilder::finish() {
+  (*root)->setAttr("allot.model_digest", b.getStringAttr(fingerprint.hex()));
+  (*root)->setAttr("allot.weights", b.getI64IntegerAttr(weights));
+  DiagnosticText why(b.getContext());
+  if (mlir::failed(mlir::verify(*root)))
+    return llvm::createStringError("the imported module is not valid: " +
+                                   why.str());
+  return std::move(root);
+}

@@ -1,0 +1,110 @@
+//===- ModuleBuilder.h - weights and maps of imported modules ---*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What importers of all containers share. First all weights are declared, which
+// may fail; then functions are built over them, which cannot.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_LIB_IMPORT_MODULEBUILDER_H
+#define ALLOT_LIB_IMPORT_MODULEBUILDER_H
+
+#include "allot/Import/Peft.h"
+#include "allot/Import/WeightSource.h"
+#include "allot/Support/Digest.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace allot::importer {
+
+/// An argument or result of a function, by the name that callers use.
+struct Port {
+  llvm::StringRef name;
+  mlir::Type type;
+};
+
+class ModuleBuilder {
+public:
+  ModuleBuilder(mlir::MLIRContext &context, llvm::StringRef outputDirectory);
+
+  //===--------------------------------------------------------------------===//
+  // Weights
+  //===--------------------------------------------------------------------===//
+
+  /// Declares the parameters of `module` and of what adapters add to it.
+  /// `tiedTo` names the module whose weight this one uses; it must have been
+  /// added before. `expectedBy` says in errors who wants a shape.
+  llvm::Error addModule(const ModuleInfo &module, WeightSource &weights,
+                        const Adaptations &adaptations,
+                        llvm::StringRef expectedBy,
+                        llvm::StringRef tiedTo = {});
+
+  //===--------------------------------------------------------------------===//
+  // Functions
+  //===--------------------------------------------------------------------===//
+
+  /// Starts a function; the builder then stands in its body. Entries carry the
+  /// names of their ports.
+  mlir::func::FuncOp beginFunction(llvm::StringRef name,
+                                   llvm::ArrayRef<Port> arguments,
+                                   llvm::ArrayRef<Port> results, bool entry);
+  void endFunction(mlir::ValueRange results);
+
+  /// The map of a module, and its bias (null where there is none).
+  mlir::Value map(llvm::StringRef path);
+  mlir::Value bias(llvm::StringRef path);
+  /// `map(x) + bias`; leading dimensions of x are rows.
+  mlir::Value apply(llvm::StringRef path, mlir::Value x);
+  /// Rows `ids` of the map of an embedding.
+  mlir::Value gather(llvm::StringRef path, mlir::Value ids);
+  /// The weight of a norm, decoded.
+  mlir::Value vector(llvm::StringRef symbol);
+
+  mlir::OpBuilder &builder() { return b; }
+  mlir::Location loc() const { return mlir::UnknownLoc::get(b.getContext()); }
+  mlir::Location loc(llvm::StringRef site) const;
+  mlir::ModuleOp module() { return *root; }
+
+  /// Adds to what the model's digest is of.
+  void digest(llvm::StringRef text) { fingerprint.update(text).update(0); }
+
+  /// Sets digest and number of weights, verifies, and gives the module away.
+  llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> finish();
+
+private:
+  struct Site {
+    ModuleInfo info;
+    std::string weight, bias;
+    const ModuleAdaptation *adaptation = nullptr;
+  };
+
+  llvm::Error addWeight(llvm::StringRef symbol, const StoredTensor &stored,
+                        bool base);
+  llvm::Expected<mlir::RankedTensorType> typeOf(const StoredTensor &stored);
+  std::string relativePath(llvm::StringRef path);
+  mlir::Value load(llvm::StringRef symbol);
+
+  mlir::OpBuilder b;
+  mlir::OwningOpRef<mlir::ModuleOp> root;
+  std::string outputDirectory;
+  llvm::StringMap<std::string> relativePaths;
+  llvm::StringMap<mlir::Attribute> formats;
+  llvm::StringMap<mlir::ml_program::GlobalOp> globals;
+  mlir::Operation *lastGlobal = nullptr;
+  llvm::StringMap<Site> sites;
+  /// Of the function being built: what has been loaded, decoded and composed.
+  llvm::StringMap<mlir::Value> loaded, decoded, maps;
+  support::Digest fingerprint;
+  int64_t weights = 0;
+};
+
+} // namespace allot::importer
+
+#endif // ALLOT_LIB_IMPORT_MODULEBUILDER_H

@@ -1,0 +1,87 @@
+//===- PeftPattern.cpp - regular expressions of adapters --------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "allot/Import/Peft.h"
+#include "allot/Support/Error.h"
+#include <regex>
+
+using namespace allot;
+using namespace allot::importer;
+
+struct Pattern::Impl {
+  std::regex regex;
+};
+
+Pattern::Pattern() : impl(std::make_unique<Impl>()) {}
+Pattern::~Pattern() = default;
+Pattern::Pattern(Pattern &&) = default;
+Pattern &Pattern::operator=(Pattern &&) = default;
+
+/// What makes a pattern too costly to compile or to match, or null. The
+/// library recurses over nesting and over the states that repetitions make.
+static const char *excess(llvm::StringRef text) {
+  if (text.size() > 16384)
+    return "is longer than 16384 characters";
+  if (text.count('(') > 400)
+    return "has more than 400 groups";
+  uint64_t states = 1;
+  for (size_t at = 0; (at = text.find('{', at)) != llvm::StringRef::npos;
+       ++at) {
+    llvm::StringRef rest = text.substr(at + 1);
+    uint64_t low = 0, high = 0;
+    if (rest.consumeInteger(10, low))
+      continue;
+    high = low;
+    if (rest.consume_front(","))
+      (void)rest.consumeInteger(10, high);
+    uint64_t times = std::max<uint64_t>({low, high, 1});
+    if (times > 1000 || (states *= times) > 1000)
+      return "repeats too often";
+  }
+  return nullptr;
+}
+
+llvm::Expected<Pattern> Pattern::compile(const archive::JsonField &field,
+                                         llvm::StringRef text) {
+  if (const char *why = excess(text))
+    return field.error("regular expression " + support::quoted(text) + " " +
+                       why);
+  auto flags = std::regex::ECMAScript;
+#ifdef __GLIBCXX__
+  // Matching in polynomial time, which excludes back references alone.
+  bool backReference = false;
+  for (size_t i = 0; i + 1 < text.size(); ++i)
+    if (text[i] == '\\') {
+      backReference |= text[i + 1] >= '1' && text[i + 1] <= '9';
+      ++i;
+    }
+  if (!backReference)
+    flags |= std::regex_constants::__polynomial;
+#endif
+  Pattern pattern;
+  try {
+    pattern.impl->regex.assign(text.str(), flags);
+  } catch (const std::regex_error &error) {
+    return field.error("regular expression " + support::quoted(text) +
+                       " cannot be read: " + error.what());
+  }
+  return pattern;
+}
+
+bool Pattern::matches(llvm::StringRef text, std::string *group) const {
+  std::cmatch found;
+  try {
+    if (!std::regex_match(text.begin(), text.end(), found, impl->regex))
+      return false;
+  } catch (const std::regex_error &) {
+    // Only the library's own limits on work end here; no module path of a
+    // model comes near them.
+    return false;
+  }
+  if (group && found.size() > 1)
+    *group = found[1].str();
+  return true;
+}
