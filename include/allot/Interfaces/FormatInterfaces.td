@@ -34,7 +34,9 @@ def FormatAttrInterface : AttrInterface<"FormatAttrInterface"> {
       layout returns itself.}],
       "::mlir::Attribute", "getPackedFormat", (ins "int64_t":$tileRows)>,
     InterfaceMethod<[{The layout of the file format that this layout repeats in another order: itself unless packed.}],
-      "::mlir::Attribute", "getUnpackedFormat", (ins), "", "return $_attr;">
+      "::mlir::Attribute", "getUnpackedFormat", (ins), "", "return $_attr;">,
+    InterfaceMethod<"Rows of a tile of the packed layout; 0 for other layouts.",
+      "int64_t", "getTileRows", (ins), "", "return 0;">
   ];
 }
 
@@ -73,15 +75,16 @@ def FormatTileInterface : AttrInterface<"FormatTileInterface"> {
       `bytes` is `memref<?xi8>`, `rows` and `columns` are index values (logical sizes).}],
       "::allot::TileState", "emitPrologue", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$bytes,
         "::mlir::Value":$rows, "::mlir::Value":$columns)>,
-    InterfaceMethod<[{Emits the loads of one (tile, block): raw vectors that `emitUnpack` takes apart.}],
-      "::llvm::SmallVector<::mlir::Value>", "emitLoadBlock", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
-        "const ::allot::TileState &":$state, "::mlir::Value":$tile, "::mlir::Value":$block)>,
-    InterfaceMethod<[{Emits group `group` of a block: `vector<(tileRows*4)xi8>` of unsigned codes, byte 4*row + kk is column 4*group + kk of the
-      block (integer formats).}],
-      "::mlir::Value", "emitUnpack", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "const ::allot::TileState &":$state,
-        "::llvm::ArrayRef<::mlir::Value>":$raw, "int64_t":$group)>,
+    InterfaceMethod<[{Emits the loads of one step of a (tile, block), `step` (an index value) in [0, TileFacts::stepsPerBlock): raw vectors that
+      `emitUnpack` takes apart (integer formats).}],
+      "::llvm::SmallVector<::mlir::Value>", "emitLoadStep", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+        "const ::allot::TileState &":$state, "::mlir::Value":$tile, "::mlir::Value":$block, "::mlir::Value":$step)>,
+    InterfaceMethod<[{Emits part `part` in [0, TileFacts::groupsPerStep) of a step: `vector<(tileRows*4)xi8>` of unsigned codes. It is group
+      g = part * stepsPerBlock + step of the block: byte 4*row + kk is column 4*g + kk (integer formats).}],
+      "::mlir::Value", "emitUnpack", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::llvm::ArrayRef<::mlir::Value>":$raw,
+        "int64_t":$part)>,
     InterfaceMethod<[{Emits scale and offset of a (tile, block) as `vector<tileRows x f32>`: value = scale * code + offset. The offset is null when it
-      is `-TileFacts::zeroPoint * scale`.}],
+      is `-TileFacts::zeroPoint * scale` (integer formats). Both are in units of the row scale, where there is one.}],
       "::allot::ScaleOffset", "emitScales", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
         "const ::allot::TileState &":$state, "::mlir::Value":$tile, "::mlir::Value":$block)>,
     InterfaceMethod<[{Emits the factor by which a finished row sum is multiplied, `vector<tileRows x f32>`, or null for none.}],
@@ -90,7 +93,8 @@ def FormatTileInterface : AttrInterface<"FormatTileInterface"> {
     InterfaceMethod<[{Emits column `k` (an index value) of a tile of a float format as `vector<tileRows x f32>`.}],
       "::mlir::Value", "emitLoadFloat", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "const ::allot::TileState &":$state,
         "::mlir::Value":$tile, "::mlir::Value":$k)>,
-    InterfaceMethod<"Emits software prefetches for the record `distance` bytes ahead of (tile, block).",
+    InterfaceMethod<[{Emits software prefetches of the codes and scales `distance` bytes of codes ahead of (tile, block) (integer formats); these are
+      hints, never loads.}],
       "void", "emitPrefetch", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "const ::allot::TileState &":$state,
         "::mlir::Value":$tile, "::mlir::Value":$block, "int64_t":$distance)>
   ];

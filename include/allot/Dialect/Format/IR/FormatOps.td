@@ -39,8 +39,8 @@ class Format_Attr<string name, string mnem, list<Trait> traits = []> : AttrDef<F
 }
 
 /// A format: usable as tensor encoding.
-class Format_FormatAttr<string name, string mnem, list<Trait> traits = []>
-    : Format_Attr<name, mnem, !listconcat([DeclareAttrInterfaceMethods<FormatAttrInterface, ["getUnpackedFormat"]>,
+class Format_FormatAttr<string name, string mnem, list<string> optionalMethods = [], list<Trait> traits = []>
+    : Format_Attr<name, mnem, !listconcat([DeclareAttrInterfaceMethods<FormatAttrInterface, optionalMethods>,
         DeclareAttrInterfaceMethods<VerifiableTensorEncoding>], traits)>;
 
 def Format_FloatAttr : Format_FormatAttr<"Float", "float"> {
@@ -98,7 +98,7 @@ def Format_Q8_0Attr : Format_GGMLBlockAttr<"Q8_0", "q8_0"> {
   }];
 }
 
-def Format_PackedAttr : Format_FormatAttr<"Packed", "packed"> {
+def Format_PackedAttr : Format_FormatAttr<"Packed", "packed", ["getUnpackedFormat", "getTileRows"]> {
   let summary = "The same codes in the tiled order that kernels read";
   let description = [{
     `#format.packed<#format.q4_1, rows = 8>`: rows in lanes. A tile is `rows` rows; a 32-byte vector is 8 rows x 4 bytes. A b-bit code is cut into planes of 8, or of

@@ -74,5 +74,3 @@ LogicalResult format::FloatAttr::verifyEncoding(
 Attribute format::FloatAttr::getPackedFormat(int64_t tileRows) const {
   return facts::packFormat(*this, tileRows);
 }
-
-Attribute format::FloatAttr::getUnpackedFormat() const { return *this; }

@@ -155,5 +155,3 @@ IntAttr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType,
 Attribute IntAttr::getPackedFormat(int64_t tileRows) const {
   return facts::packFormat(*this, tileRows);
 }
-
-Attribute IntAttr::getUnpackedFormat() const { return *this; }

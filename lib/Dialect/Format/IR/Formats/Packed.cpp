@@ -92,3 +92,5 @@ PackedAttr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType,
 Attribute PackedAttr::getPackedFormat(int64_t) const { return *this; }
 
 Attribute PackedAttr::getUnpackedFormat() const { return getInner(); }
+
+int64_t PackedAttr::getTileRows() const { return getRows(); }

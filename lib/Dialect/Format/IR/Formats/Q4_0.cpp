@@ -53,5 +53,3 @@ Q4_0Attr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType,
 Attribute Q4_0Attr::getPackedFormat(int64_t tileRows) const {
   return facts::packFormat(*this, tileRows);
 }
-
-Attribute Q4_0Attr::getUnpackedFormat() const { return *this; }

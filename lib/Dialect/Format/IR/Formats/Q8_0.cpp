@@ -55,5 +55,3 @@ Q8_0Attr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType,
 Attribute Q8_0Attr::getPackedFormat(int64_t tileRows) const {
   return facts::packFormat(*this, tileRows);
 }
-
-Attribute Q8_0Attr::getUnpackedFormat() const { return *this; }
