@@ -9,6 +9,8 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpDefinition.h"
+#include "llvm/ADT/SmallVector.h"
+#include <vector>
 
 namespace allot {
 
@@ -31,6 +33,26 @@ struct DenseMatrix {
   DenseMatrix(int64_t rows, int64_t columns) : rows(rows), columns(columns), values(rows * columns, 0.0) {}
   double &operator()(int64_t r, int64_t c) { return values[r * columns + c]; }
   double operator()(int64_t r, int64_t c) const { return values[r * columns + c]; }
+};
+
+/// A map as a sum of terms, as kernels take them: matrices, pairs of factors, and maps that are neither.
+struct MapTerms {
+  struct Matrix {
+    mlir::Value tensor;
+    double scale = 1;
+  };
+  /// scale * B diag(gate) A; the gate may be null.
+  struct Factors {
+    mlir::Value b, a, gate;
+    double scale = 1;
+  };
+  struct Other {
+    mlir::Value map;
+    double scale = 1;
+  };
+  llvm::SmallVector<Matrix, 1> matrices;
+  llvm::SmallVector<Factors, 2> factors;
+  llvm::SmallVector<Other, 0> others;
 };
 
 } // namespace allot

@@ -31,7 +31,17 @@ def LinearMapOpInterface : OpInterface<"LinearMapOpInterface"> {
       "::mlir::Value", "buildSlice", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "unsigned":$axis, "int64_t":$offset,
         "int64_t":$size), "", "return {};">,
     InterfaceMethod<[{The ranks of inner axes that may be shortened, outermost first; empty if there is none.}],
-      "::llvm::SmallVector<int64_t>", "getRankAxes", (ins), "", "return {};">
+      "::llvm::SmallVector<int64_t>", "getRankAxes", (ins), "", "return {};">,
+    InterfaceMethod<[{Builds the transposed map; null if the op knows none. With `structureOnly` only where no number of a tensor must be moved
+      for it (what a canonicalization may do), else leaves may transpose their tensors.}],
+      "::mlir::Value", "buildTransposed", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "bool":$structureOnly), "", "return {};">,
+    InterfaceMethod<[{Builds rows `ids` of the map, `[ids..., IN]`, out of gathers and applications of other maps; null where the op is a leaf whose rows
+      kernels look up.}],
+      "::mlir::Value", "buildGather", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::Value":$ids)>,
+    InterfaceMethod<[{Adds what `scale` times this map is made of to `terms`: stored matrices and pairs of factors, which one kernel applies together, and maps
+      that are applied on their own (what an op is unless it says otherwise).}],
+      "void", "collectTerms", (ins "double":$scale, "::allot::MapTerms &":$terms), "",
+      "terms.others.push_back({$_op->getResult(0), scale});">
   ];
 }
 

@@ -8,6 +8,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/CheckedArithmetic.h"
 
 using namespace mlir;
 using namespace allot;
@@ -22,9 +23,6 @@ using namespace allot::adapter;
 #define GET_TYPEDEF_CLASSES
 #include "allot/Dialect/Adapter/IR/AdapterTypes.cpp.inc"
 
-#define GET_OP_CLASSES
-#include "allot/Dialect/Adapter/IR/AdapterOps.cpp.inc"
-
 void AdapterDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
@@ -38,4 +36,43 @@ void AdapterDialect::initialize() {
 #define GET_TYPEDEF_LIST
 #include "allot/Dialect/Adapter/IR/AdapterTypes.cpp.inc"
       >();
+}
+
+//===----------------------------------------------------------------------===//
+// MapType
+//===----------------------------------------------------------------------===//
+
+LogicalResult MapType::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<int64_t> shape, Type elementType) {
+  // (A1)
+  if (shape.size() != 2 && shape.size() != 3)
+    return emitError() << "a map has two dimensions, or three for a bank, but got " << shape.size();
+  int64_t elements = 1;
+  for (int64_t dimension : shape) {
+    if (dimension <= 0)
+      return emitError() << "the dimensions of a map are positive, but got " << dimension;
+    auto product = llvm::checkedMul(elements, dimension);
+    if (!product)
+      return emitError() << "a map of this shape has more than 2^63 elements";
+    elements = *product;
+  }
+  // (A2)
+  if (!elementType.isF32())
+    return emitError() << "the element type of a map is f32, but got " << elementType;
+  return success();
+}
+
+Type MapType::parse(AsmParser &parser) {
+  SmallVector<int64_t> shape;
+  Type elementType;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseLess() || parser.parseDimensionList(shape, /*allowDynamic=*/false, /*withTrailingX=*/false) || parser.parseComma() ||
+      parser.parseType(elementType) || parser.parseGreater())
+    return {};
+  return MapType::getChecked([&] { return parser.emitError(loc); }, parser.getContext(), shape, elementType);
+}
+
+void MapType::print(AsmPrinter &printer) const {
+  printer << '<';
+  llvm::interleave(getShape(), printer.getStream(), "x");
+  printer << ", " << getElementType() << '>';
 }

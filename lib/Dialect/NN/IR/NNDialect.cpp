@@ -19,9 +19,6 @@ using namespace allot::nn;
 #define GET_ATTRDEF_CLASSES
 #include "allot/Dialect/NN/IR/NNAttrs.cpp.inc"
 
-#define GET_OP_CLASSES
-#include "allot/Dialect/NN/IR/NNOps.cpp.inc"
-
 void NNDialect::initialize() {
   addOperations<
 #define GET_OP_LIST

@@ -1,4 +1,4 @@
-//===- NNOps.cpp - constraints and effects of nn ops ------------*- C++ -*-===//
+//===- NNOps.cpp - verifiers and effects ----------------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -6,260 +6,223 @@
 
 #include "allot/Dialect/NN/IR/NN.h"
 #include "allot/Interfaces/DestinationStyleEffects.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/OpImplementation.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/StringMap.h"
 #include <cmath>
 
 using namespace mlir;
 using namespace allot;
 using namespace allot::nn;
 
-using Effects =
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>;
+#define GET_OP_CLASSES
+#include "allot/Dialect/NN/IR/NNOps.cpp.inc"
 
-void NormOp::getEffects(Effects &effects) {
-  getDestinationStyleEffects(*this, /*readsInits=*/false, effects);
-}
-void RopeOp::getEffects(Effects &effects) {
-  getDestinationStyleEffects(*this, /*readsInits=*/false, effects);
-}
-void AttentionOp::getEffects(Effects &effects) {
-  getDestinationStyleEffects(*this, /*readsInits=*/false, effects);
-}
-void CacheUpdateOp::getEffects(Effects &effects) {
-  getDestinationStyleEffects(*this, /*readsInits=*/true, effects);
-}
+static bool agree(int64_t a, int64_t b) { return ShapedType::isDynamic(a) || ShapedType::isDynamic(b) || a == b; }
 
-//===----------------------------------------------------------------------===//
-// What the verifiers share
-//===----------------------------------------------------------------------===//
+static std::string dimensionName(int64_t size) { return ShapedType::isDynamic(size) ? "?" : std::to_string(size); }
 
-static ShapedType shaped(Value value) {
-  return cast<ShapedType>(value.getType());
-}
-
-/// Two sizes agree, as far as they are known.
-static bool agree(int64_t a, int64_t b) {
-  return a == b || ShapedType::isDynamic(a) || ShapedType::isDynamic(b);
-}
-
-static LogicalResult verifyKind(Operation *op, Value value, StringRef name,
-                                int64_t rank, bool isFloat,
-                                StringRef constraint) {
-  ShapedType type = shaped(value);
-  Type element = type.getElementType();
-  if (!type.hasRank() || (rank >= 0 && type.getRank() != rank) ||
-      !(isFloat ? element.isF32() : element.isInteger(32))) {
-    InFlightDiagnostic error = op->emitOpError(name)
-                               << " is " << value.getType() << ", expected ";
+/// Fails unless `type` is ranked with elements of the kind (f32, or i32 where `integers`) and no encoding.
+static LogicalResult checkElements(Operation *op, StringRef what, Type type, int64_t rank, bool integers = false) {
+  auto shaped = cast<ShapedType>(type);
+  Type elementType = shaped.getElementType();
+  bool right = integers ? elementType.isSignlessInteger(32) : elementType.isF32();
+  if (auto tensor = dyn_cast<RankedTensorType>(type))
+    right &= !tensor.getEncoding();
+  if (!right || !shaped.hasRank() || (rank >= 0 && shaped.getRank() != rank)) {
+    InFlightDiagnostic diagnostic = op->emitOpError() << what << " holds " << (integers ? "i32" : "f32") << " without encoding";
     if (rank >= 0)
-      error << "rank " << rank << " of ";
-    return error << (isFloat ? "f32" : "i32") << " (" << constraint << ")";
+      diagnostic << " and has rank " << rank;
+    return diagnostic << ", but got " << type;
   }
   return success();
 }
 
-static LogicalResult verifySameShape(Operation *op, Value a, Value b,
-                                     StringRef what, StringRef constraint) {
-  ShapedType x = shaped(a), y = shaped(b);
-  bool same = x.getRank() == y.getRank();
-  for (int64_t i = 0; same && i < x.getRank(); ++i)
-    same = agree(x.getDimSize(i), y.getDimSize(i));
-  if (!same)
-    return op->emitOpError(what) << " disagree in shape: " << a.getType()
-                                 << " and " << b.getType() << " (" << constraint
-                                 << ")";
+/// Fails unless dimension `d` of `type` has the size that `reference` gives it.
+static LogicalResult checkDimension(Operation *op, StringRef what, Type type, int64_t d, int64_t size, StringRef reference) {
+  if (agree(cast<ShapedType>(type).getDimSize(d), size))
+    return success();
+  return op->emitOpError() << what << " has " << cast<ShapedType>(type).getDimSize(d) << " in dimension " << d << ", but " << reference << " has " << size;
+}
+
+/// Fails unless `type` is a vector of `size` i32 numbers, one for each row of the batch.
+static LogicalResult checkPerRow(Operation *op, StringRef what, Type type, int64_t batch) {
+  if (failed(checkElements(op, what, type, 1, /*integers=*/true)))
+    return failure();
+  if (!agree(cast<ShapedType>(type).getDimSize(0), batch))
+    return op->emitOpError() << what << " has one entry for each of the " << dimensionName(batch) << " rows of the batch, but is " << type;
   return success();
 }
 
-static LogicalResult verifyDim(Operation *op, Value a, int64_t i, Value b,
-                               int64_t j, StringRef what,
-                               StringRef constraint) {
-  int64_t x = shaped(a).getDimSize(i), y = shaped(b).getDimSize(j);
-  if (!agree(x, y))
-    return op->emitOpError(what)
-           << " disagree: " << x << " and " << y << " (" << constraint << ")";
+/// Fails unless the op is all on tensors or all on memrefs.
+static LogicalResult checkOneWorld(Operation *op) {
+  bool tensors = llvm::any_of(op->getOperandTypes(), llvm::IsaPred<TensorType>);
+  bool memrefs = llvm::any_of(op->getOperandTypes(), llvm::IsaPred<BaseMemRefType>);
+  if (tensors && memrefs)
+    return op->emitOpError() << "takes tensors alone or memrefs alone, but got both";
   return success();
 }
 
-/// All operands are tensors and there is a result of the init's type, or all
-/// are memrefs and there is none.
-template <typename Op>
-static LogicalResult verifyForm(Op op) {
-  bool tensors = isa<RankedTensorType>(op.getInit().getType());
-  for (Value operand : op->getOperands())
-    if (isa<RankedTensorType>(operand.getType()) != tensors)
-      return op->emitOpError("mixes tensors and memrefs");
-  if (tensors != static_cast<bool>(op.getResult()))
-    return op->emitOpError(tensors ? "on tensors needs a result"
-                                   : "on memrefs has no result");
-  if (tensors && op.getResult().getType() != op.getInit().getType())
-    return op->emitOpError("has the result ")
-           << op.getResult().getType() << ", its init is "
-           << op.getInit().getType();
-  return success();
+/// Fails unless the init has the shape of x.
+static LogicalResult checkSameShape(Operation *op, Type x, Type init) {
+  auto a = cast<ShapedType>(x), b = cast<ShapedType>(init);
+  if (a.getRank() == b.getRank() &&
+      llvm::all_of(llvm::zip(a.getShape(), b.getShape()), [](auto pair) { return agree(std::get<0>(pair), std::get<1>(pair)); }))
+    return success();
+  return op->emitOpError() << "x and the init have one shape, but got " << x << " and " << init;
 }
 
 //===----------------------------------------------------------------------===//
-// Ops
+// NormOp
 //===----------------------------------------------------------------------===//
+
+void NormOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  getDestinationStyleEffects(cast<DestinationStyleOpInterface>(getOperation()), /*readsInits=*/false, effects);
+}
 
 LogicalResult NormOp::verify() {
-  if (failed(verifyForm(*this)) ||
-      failed(verifyKind(*this, getX(), "x", -1, true, "N1")) ||
-      failed(verifyKind(*this, getInit(), "init", -1, true, "N1")) ||
-      failed(verifyKind(*this, getWeight(), "weight", 1, true, "N1")) ||
-      failed(verifySameShape(*this, getX(), getInit(), "x and init", "N1")))
+  // (N1)
+  Type x = getX().getType(), init = getInit().getType(), weight = getWeight().getType();
+  if (failed(checkOneWorld(*this)) || failed(checkElements(*this, "x", x, -1)) || failed(checkElements(*this, "the init", init, -1)) ||
+      failed(checkSameShape(*this, x, init)) || failed(checkElements(*this, "the weight", weight, 1)))
     return failure();
-  int64_t last = shaped(getX()).getRank() - 1;
-  if (last < 0)
-    return emitOpError("x has rank 0, expected at least 1 (N1)");
-  if (failed(verifyDim(*this, getX(), last, getWeight(), 0,
-                       "the last dimension of x and the weight", "N1")))
+  auto shaped = cast<ShapedType>(x);
+  if (shaped.getRank() < 1)
+    return emitOpError() << "x has at least one dimension, but got " << x;
+  int64_t size = shaped.getShape().back();
+  if (failed(checkDimension(*this, "the weight", weight, 0, size, "the last dimension of x")))
     return failure();
   if (Value bias = getBias()) {
+    // (N3)
     if (getKind() != NormKind::Layer)
-      return emitOpError("has a bias, but only a layer norm has one (N3)");
-    if (failed(verifyKind(*this, bias, "bias", 1, true, "N1")) ||
-        failed(verifyDim(*this, getX(), last, bias, 0,
-                         "the last dimension of x and the bias", "N1")))
+      return emitOpError() << "an rms norm has no bias";
+    if (failed(checkElements(*this, "the bias", bias.getType(), 1)) ||
+        failed(checkDimension(*this, "the bias", bias.getType(), 0, size, "the last dimension of x")))
       return failure();
   }
-  double epsilon = getEpsilon().convertToDouble();
-  if (!std::isfinite(epsilon) || epsilon < 0)
-    return emitOpError("epsilon is ")
-           << epsilon << ", expected a finite number that is not negative (N2)";
+  // (N2)
+  if (!getEpsilon().isFinite() || (getEpsilon().isNegative() && !getEpsilon().isZero()))
+    return emitOpError() << "epsilon is finite and not negative, but got " << getEpsilonAttr();
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// RopeOp
+//===----------------------------------------------------------------------===//
+
+void RopeOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  getDestinationStyleEffects(cast<DestinationStyleOpInterface>(getOperation()), /*readsInits=*/false, effects);
+}
+
+// (N4)
 LogicalResult RopeOp::verify() {
-  if (failed(verifyForm(*this)) ||
-      failed(verifyKind(*this, getX(), "x", 4, true, "N4")) ||
-      failed(verifyKind(*this, getInit(), "init", 4, true, "N4")) ||
-      failed(verifySameShape(*this, getX(), getInit(), "x and init", "N4")) ||
-      failed(verifyKind(*this, getPast(), "past", 1, false, "N4")) ||
-      failed(verifyKind(*this, getFrequencies(), "frequencies", 1, true,
-                        "N4")) ||
-      failed(verifyDim(*this, getX(), 0, getPast(), 0,
-                       "batch of x and entries of past", "N4")))
+  Type x = getX().getType(), init = getInit().getType(), frequencies = getFrequencies().getType();
+  if (failed(checkOneWorld(*this)) || failed(checkElements(*this, "x", x, 4)) || failed(checkElements(*this, "the init", init, 4)) ||
+      failed(checkSameShape(*this, x, init)) || failed(checkElements(*this, "the frequencies", frequencies, 1)) ||
+      failed(checkPerRow(*this, "past", getPast().getType(), cast<ShapedType>(x).getDimSize(0))))
     return failure();
-  int64_t head = shaped(getX()).getDimSize(3);
-  int64_t half = shaped(getFrequencies()).getDimSize(0);
-  if (!ShapedType::isDynamic(head) && !ShapedType::isDynamic(half) &&
-      2 * half > head)
-    return emitOpError("has ") << half << " frequencies for heads of " << head
-                               << ", at most half as many turn (N4)";
-  if (!std::isfinite(getScale().convertToDouble()))
-    return emitOpError("scale is not finite (N4)");
+  int64_t pairs = cast<ShapedType>(frequencies).getDimSize(0), size = cast<ShapedType>(x).getDimSize(3);
+  if (!ShapedType::isDynamic(pairs) && !ShapedType::isDynamic(size) && pairs > size / 2)
+    return emitOpError() << pairs << " frequencies turn " << 2 * pairs << " dimensions, but a head has " << size;
+  if (!getScale().isFinite())
+    return emitOpError() << "the scale is finite, but got " << getScaleAttr();
   return success();
+}
+
+//===----------------------------------------------------------------------===//
+// AttentionOp
+//===----------------------------------------------------------------------===//
+
+void AttentionOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  getDestinationStyleEffects(cast<DestinationStyleOpInterface>(getOperation()), /*readsInits=*/false, effects);
 }
 
 LogicalResult AttentionOp::verify() {
-  if (failed(verifyForm(*this)))
+  // (N5)
+  Type q = getQ().getType(), k = getK().getType(), v = getV().getType(), init = getInit().getType();
+  if (failed(checkOneWorld(*this)) || failed(checkElements(*this, "q", q, 4)) || failed(checkElements(*this, "k", k, 4)) ||
+      failed(checkElements(*this, "v", v, 4)) || failed(checkElements(*this, "the init", init, 4)))
     return failure();
-  for (auto [value, name] :
-       {std::pair<Value, StringRef>{getQ(), "q"}, {getK(), "k"}, {getV(), "v"},
-        {getInit(), "init"}})
-    if (failed(verifyKind(*this, value, name, 4, true, "N5")))
-      return failure();
-  if (failed(verifyKind(*this, getPast(), "past", 1, false, "N5")) ||
-      failed(verifyDim(*this, getQ(), 0, getPast(), 0,
-                       "batch of q and entries of past", "N5")) ||
-      failed(verifyDim(*this, getQ(), 0, getK(), 0, "batches of q and k",
-                       "N5")) ||
-      failed(verifyDim(*this, getQ(), 0, getV(), 0, "batches of q and v",
-                       "N5")) ||
-      failed(verifyDim(*this, getK(), 1, getV(), 1, "keys of k and v", "N5")) ||
-      failed(verifyDim(*this, getK(), 2, getV(), 2, "heads of k and v",
-                       "N5")) ||
-      failed(verifyDim(*this, getQ(), 3, getK(), 3, "head sizes of q and k",
-                       "N5")) ||
-      failed(verifyDim(*this, getV(), 3, getInit(), 3,
-                       "head sizes of v and result", "N5")))
+  ArrayRef<int64_t> qs = cast<ShapedType>(q).getShape(), ks = cast<ShapedType>(k).getShape(), vs = cast<ShapedType>(v).getShape();
+  if (failed(checkDimension(*this, "k", k, 0, qs[0], "the batch of q")) || failed(checkDimension(*this, "k", k, 3, qs[3], "the head of q")) ||
+      failed(checkDimension(*this, "v", v, 0, qs[0], "the batch of q")) || failed(checkDimension(*this, "v", v, 1, ks[1], "k")) ||
+      failed(checkDimension(*this, "v", v, 2, ks[2], "k")) || failed(checkDimension(*this, "the init", init, 0, qs[0], "q")) ||
+      failed(checkDimension(*this, "the init", init, 1, qs[1], "q")) || failed(checkDimension(*this, "the init", init, 2, qs[2], "q")) ||
+      failed(checkDimension(*this, "the init", init, 3, vs[3], "v")))
     return failure();
-  for (int64_t i = 0; i < 3; ++i)
-    if (failed(verifyDim(*this, getQ(), i, getInit(), i,
-                         "shapes of q and result", "N5")))
-      return failure();
-  if (Value total = getTotal())
-    if (failed(verifyKind(*this, total, "total", 1, false, "N5")) ||
-        failed(verifyDim(*this, getQ(), 0, total, 0,
-                         "batch of q and entries of total", "N5")))
-      return failure();
-  int64_t queries = shaped(getQ()).getDimSize(2);
-  int64_t keys = shaped(getK()).getDimSize(2);
-  if (!ShapedType::isDynamic(queries) && !ShapedType::isDynamic(keys) &&
-      (keys == 0 || queries % keys != 0))
-    return emitOpError("has ") << keys << " key heads, which do not divide "
-                               << queries << " query heads (N5)";
-  if (getWindow() && *getWindow() <= 0)
-    return emitOpError("window is ") << *getWindow()
-                                     << ", expected a positive number (N6)";
-  if (auto cap = getSoftcap(); cap && !(cap->convertToDouble() > 0))
-    return emitOpError("softcap is ") << cap->convertToDouble()
-                                      << ", expected a positive number (N6)";
-  if (!std::isfinite(getScale().convertToDouble()))
-    return emitOpError("scale is not finite (N5)");
+  if (!ShapedType::isDynamic(qs[2]) && !ShapedType::isDynamic(ks[2]) && (ks[2] == 0 || qs[2] % ks[2] != 0))
+    return emitOpError() << "the heads of k (" << ks[2] << ") divide the heads of q (" << qs[2] << ") without rest, but do not here";
+  if (failed(checkPerRow(*this, "past", getPast().getType(), qs[0])))
+    return failure();
+  if (getTotal() && failed(checkPerRow(*this, "total", getTotal().getType(), qs[0])))
+    return failure();
+  // (N6)
+  if (IntegerAttr window = getWindowAttr(); window && window.getInt() <= 0)
+    return emitOpError() << "the window is positive, but got " << window.getInt();
+  if (FloatAttr softcap = getSoftcapAttr(); softcap && !(softcap.getValueAsDouble() > 0 && std::isfinite(softcap.getValueAsDouble())))
+    return emitOpError() << "the softcap is positive and finite, but got " << softcap;
+  if (!getScale().isFinite())
+    return emitOpError() << "the scale is finite, but got " << getScaleAttr();
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// CacheUpdateOp
+//===----------------------------------------------------------------------===//
+
+void CacheUpdateOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  // The rest of the cache stays as it is.
+  getDestinationStyleEffects(cast<DestinationStyleOpInterface>(getOperation()), /*readsInits=*/true, effects);
+}
+
+// (N7)
 LogicalResult CacheUpdateOp::verify() {
-  if (failed(verifyForm(*this)) ||
-      failed(verifyKind(*this, getSource(), "source", 4, true, "N7")) ||
-      failed(verifyKind(*this, getInit(), "cache", 6, true, "N7")) ||
-      failed(verifyKind(*this, getPast(), "past", 1, false, "N7")) ||
-      failed(verifyKind(*this, getCount(), "count", 1, false, "N7")) ||
-      failed(verifyDim(*this, getSource(), 0, getPast(), 0,
-                       "batch of source and entries of past", "N7")) ||
-      failed(verifyDim(*this, getSource(), 0, getCount(), 0,
-                       "batch of source and entries of count", "N7")) ||
-      failed(verifyDim(*this, getSource(), 0, getInit(), 2,
-                       "batches of source and cache", "N7")) ||
-      failed(verifyDim(*this, getSource(), 2, getInit(), 4,
-                       "heads of source and cache", "N7")) ||
-      failed(verifyDim(*this, getSource(), 3, getInit(), 5,
-                       "head sizes of source and cache", "N7")))
+  Type source = getSource().getType(), cache = getInit().getType();
+  if (failed(checkOneWorld(*this)) || failed(checkElements(*this, "the source", source, 4)) || failed(checkElements(*this, "the cache", cache, 6)))
     return failure();
-  ShapedType cache = shaped(getInit());
-  auto inside = [&](uint64_t index, int64_t dim, StringRef name) -> LogicalResult {
-    int64_t size = cache.getDimSize(dim);
-    if (static_cast<int64_t>(index) < 0 ||
-        (!ShapedType::isDynamic(size) && static_cast<int64_t>(index) >= size))
-      return emitOpError(name) << " " << static_cast<int64_t>(index)
-                               << " lies outside the cache, which has " << size
-                               << " (N7)";
-    return success();
+  ArrayRef<int64_t> cs = cast<ShapedType>(cache).getShape();
+  if (failed(checkDimension(*this, "the source", source, 0, cs[2], "the batch of the cache")) ||
+      failed(checkDimension(*this, "the source", source, 2, cs[4], "the heads of the cache")) ||
+      failed(checkDimension(*this, "the source", source, 3, cs[5], "the head of the cache")) ||
+      failed(checkPerRow(*this, "past", getPast().getType(), cs[2])) || failed(checkPerRow(*this, "count", getCount().getType(), cs[2])))
+    return failure();
+  auto inside = [&](StringRef what, int64_t index, int64_t size) -> LogicalResult {
+    if (index >= 0 && (ShapedType::isDynamic(size) || index < size))
+      return success();
+    return emitOpError() << what << " " << index << " is outside of the cache, which has " << dimensionName(size);
   };
-  if (failed(inside(getLayer(), 0, "layer")) ||
-      failed(inside(getSlot(), 1, "slot")))
+  if (failed(inside("layer", getLayerAttr().getInt(), cs[0])) || failed(inside("slot", getSlotAttr().getInt(), cs[1])))
     return failure();
   return success();
 }
 
-LogicalResult ActivationOp::verify() {
-  if (!shaped(getX()).getElementType().isF32())
-    return emitOpError("works on f32, got ") << getX().getType() << " (N8)";
-  return success();
-}
+//===----------------------------------------------------------------------===//
+// ActivationOp and TapOp
+//===----------------------------------------------------------------------===//
 
+// (N8)
+LogicalResult ActivationOp::verify() { return checkElements(*this, "x", getX().getType(), -1); }
+
+// (N9)
 LogicalResult TapOp::verify() {
   if (getName().empty())
-    return emitOpError("has no name (N9)");
+    return emitOpError() << "the name of a tap is not empty";
+  // The first tap of a function answers for all, so that the cost stays linear in their number.
   auto function = (*this)->getParentOfType<FunctionOpInterface>();
   if (!function)
     return success();
-  TapOp other;
-  function->walk([&](TapOp tap) {
-    if (tap == *this)
-      return WalkResult::interrupt(); // earlier taps only: each pair once
-    if (tap.getName() == getName())
-      other = tap;
-    return WalkResult::advance();
+  llvm::StringMap<TapOp> seen;
+  WalkResult result = function->walk([&](TapOp tap) {
+    if (seen.empty() && tap != *this)
+      return WalkResult::interrupt();
+    auto [entry, isNew] = seen.try_emplace(tap.getName(), tap);
+    if (isNew)
+      return WalkResult::advance();
+    InFlightDiagnostic diagnostic = tap.emitOpError() << "the name \"" << tap.getName() << "\" is used twice in its function";
+    diagnostic.attachNote(entry->second.getLoc()) << "first here";
+    return WalkResult::interrupt();
   });
-  if (other) {
-    InFlightDiagnostic error =
-        emitOpError("is a second one named '") << getName() << "' (N9)";
-    error.attachNote(other.getLoc()) << "the first is here";
-    return error;
-  }
-  return success();
+  bool isFirst = !seen.empty();
+  return success(!isFirst || !result.wasInterrupted());
 }

@@ -32,7 +32,8 @@ def Adapter_MapType : TypeDef<Adapter_Dialect, "Map"> {
   let mnemonic = "map";
   let summary = "A linear map, or a bank of maps";
   let description = [{
-    `!adapter.map<OUT x IN, f32>`; with a leading dimension a bank of maps. (A1) two or three dimensions, all positive. (A2) the element type is f32.
+    `!adapter.map<OUT x IN, f32>`; with a leading dimension a bank of maps. (A1) two or three dimensions, all positive,
+    whose product is less than 2^63. (A2) the element type is f32.
   }];
   let parameters = (ins ArrayRefParameter<"int64_t">:$shape, "::mlir::Type":$elementType);
   let hasCustomAssemblyFormat = 1;
@@ -72,7 +73,7 @@ class Adapter_MapOp<string mnem, list<string> optionalMethods = [], list<Trait> 
 // Leaves
 //===----------------------------------------------------------------------===//
 
-def Adapter_DenseOp : Adapter_MapOp<"dense", ["buildSlice"], [DeclareOpInterfaceMethods<AllocatableOpInterface>]> {
+def Adapter_DenseOp : Adapter_MapOp<"dense", ["buildSlice", "buildTransposed", "collectTerms"], [DeclareOpInterfaceMethods<AllocatableOpInterface>]> {
   let summary = "A stored matrix";
   let description = [{
     ```mlir
@@ -86,7 +87,7 @@ def Adapter_DenseOp : Adapter_MapOp<"dense", ["buildSlice"], [DeclareOpInterface
   let builders = [OpBuilder<(ins "::mlir::Value":$tensor)>];
 }
 
-def Adapter_LowRankOp : Adapter_MapOp<"lowrank", ["buildSlice", "getRankAxes"], [DeclareOpInterfaceMethods<AllocatableOpInterface>]> {
+def Adapter_LowRankOp : Adapter_MapOp<"lowrank", ["buildSlice", "getRankAxes", "buildTransposed", "collectTerms"], [DeclareOpInterfaceMethods<AllocatableOpInterface>]> {
   let summary = "B diag(gate) A";
   let description = [{
     ```mlir
@@ -103,7 +104,7 @@ def Adapter_LowRankOp : Adapter_MapOp<"lowrank", ["buildSlice", "getRankAxes"], 
   let builders = [OpBuilder<(ins "::mlir::Value":$b, "::mlir::Value":$a, CArg<"::mlir::Value", "{}">:$gate)>];
 }
 
-def Adapter_DiagonalOp : Adapter_MapOp<"diagonal"> {
+def Adapter_DiagonalOp : Adapter_MapOp<"diagonal", ["buildTransposed"]> {
   let summary = "diag(v)";
   let description = [{
     ```mlir
@@ -117,7 +118,7 @@ def Adapter_DiagonalOp : Adapter_MapOp<"diagonal"> {
   let builders = [OpBuilder<(ins "::mlir::Value":$vector)>];
 }
 
-def Adapter_PermutationOp : Adapter_MapOp<"permutation"> {
+def Adapter_PermutationOp : Adapter_MapOp<"permutation", ["buildTransposed"]> {
   let summary = "y[i] = x[sources[i]]";
   let description = [{
     ```mlir
@@ -135,7 +136,7 @@ def Adapter_PermutationOp : Adapter_MapOp<"permutation"> {
 // Combinators
 //===----------------------------------------------------------------------===//
 
-def Adapter_SumOp : Adapter_MapOp<"sum", ["buildSlice"], [SameOperandsAndResultType]> {
+def Adapter_SumOp : Adapter_MapOp<"sum", ["buildSlice", "buildTransposed", "collectTerms"], [SameOperandsAndResultType]> {
   let summary = "Sum of maps of one shape";
   let description = [{
     ```mlir
@@ -150,7 +151,7 @@ def Adapter_SumOp : Adapter_MapOp<"sum", ["buildSlice"], [SameOperandsAndResultT
   let hasCanonicalizer = 1;
 }
 
-def Adapter_ComposeOp : Adapter_MapOp<"compose"> {
+def Adapter_ComposeOp : Adapter_MapOp<"compose", ["buildTransposed"]> {
   let summary = "Composition: the last map meets the input first";
   let description = [{
     ```mlir
@@ -167,7 +168,7 @@ def Adapter_ComposeOp : Adapter_MapOp<"compose"> {
   let builders = [OpBuilder<(ins "::mlir::ValueRange":$maps)>];
 }
 
-def Adapter_ScaleOp : Adapter_MapOp<"scale", ["buildSlice"], [SameOperandsAndResultType]> {
+def Adapter_ScaleOp : Adapter_MapOp<"scale", ["buildSlice", "buildTransposed", "collectTerms"], [SameOperandsAndResultType]> {
   let summary = "A constant times a map";
   let description = [{
     ```mlir
@@ -182,18 +183,19 @@ def Adapter_ScaleOp : Adapter_MapOp<"scale", ["buildSlice"], [SameOperandsAndRes
   let hasCanonicalizer = 1;
 }
 
-def Adapter_TransposeOp : Adapter_MapOp<"transpose"> {
+def Adapter_TransposeOp : Adapter_MapOp<"transpose", ["buildTransposed"]> {
   let summary = "The transposed map";
   let description = [{
     ```mlir
     %t = adapter.transpose %m : !adapter.map<64x128, f32>
     ```
-    A transpose of a transpose folds away. (A10) the result is IN x OUT of the operand.
+    A transpose of a transpose folds away; a transpose moves inward over sums, scales, compositions, diagonals and permutations. (A10) the result is IN x OUT of the operand.
   }];
   let arguments = (ins Adapter_MapType:$map);
   let assemblyFormat = "$map attr-dict `:` type($map) custom<MapTransposed>(ref(type($map)), type($result))";
   let hasVerifier = 1;
   let hasFolder = 1;
+  let hasCanonicalizer = 1;
   let builders = [OpBuilder<(ins "::mlir::Value":$map)>];
 }
 
@@ -209,7 +211,7 @@ def Adapter_ApplyOp : Adapter_Op<"apply", [Pure]> {
     %z = adapter.apply %m, %x bias %b : !adapter.map<64x128, f32>, tensor<?x128xf32>, tensor<64xf32> -> tensor<?x64xf32>
     ```
     The leading dimensions of x are rows. `site` names the matrix (a Hugging Face module path) for statistics, plans and reports; `evaluate` asks
-    for one way of evaluation. (A11) x ends in IN, the result in OUT, leading dimensions agree; f32; the bias has OUT entries; the map is no bank.
+    for one way of evaluation. Applying the identity permutation without bias is x. (A11) x ends in IN, the result in OUT, leading dimensions agree; f32; the bias has OUT entries; the map is no bank.
   }];
   let arguments = (ins Adapter_MapType:$map, AnyRankedTensor:$x, Optional<AnyRankedTensor>:$bias, OptionalAttr<StrAttr>:$site,
                        OptionalAttr<EnumAttr<Adapter_Dialect, Adapter_Evaluation, "evaluation">>:$evaluate);

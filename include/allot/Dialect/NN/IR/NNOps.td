@@ -154,8 +154,8 @@ def NN_TapOp : NN_Op<"tap", [SameOperandsAndResultType]> {
   let assemblyFormat = "$x $name (`sites` $sites^)? attr-dict `:` type($result)";
   let hasVerifier = 1;
   let builders = [
-    OpBuilder<(ins "::mlir::Value":$x, "::llvm::StringRef":$name), [{ build($_builder, $_state, x.getType(), x, $_builder.getStringAttr(name), nullptr); }]>,
-    OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$x, "::llvm::StringRef":$name), [{ build($_builder, $_state, type, x, $_builder.getStringAttr(name), nullptr); }]>
+    OpBuilder<(ins "::mlir::Value":$x, "::llvm::StringRef":$name), [{ build($_builder, $_state, x.getType(), x, $_builder.getStringAttr(name), ::mlir::ArrayAttr()); }]>,
+    OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$x, "::llvm::StringRef":$name), [{ build($_builder, $_state, type, x, $_builder.getStringAttr(name), ::mlir::ArrayAttr()); }]>
   ];
 }
 

@@ -1,0 +1,372 @@
+//===- Combinators.cpp - maps made of maps --------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "MapTypes.h"
+#include "allot/Dialect/Adapter/IR/AdapterBuild.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace allot;
+using namespace allot::adapter;
+
+/// The interface of the op that makes a map, or null for a map that comes from elsewhere (an argument).
+static LinearMapOpInterface definition(Value map) { return map.getDefiningOp<LinearMapOpInterface>(); }
+
+static LogicalResult checkCount(Operation *op, ArrayRef<DenseMatrix> operands) {
+  if (operands.size() != op->getNumOperands())
+    return op->emitOpError() << "is evaluated with " << operands.size() << " operands, but has " << op->getNumOperands();
+  return success();
+}
+
+/// The operands with those defined by the same op replaced by its operands, in place.
+template <typename OpT>
+static bool flatten(OpT op, SmallVectorImpl<Value> &maps) {
+  bool changed = false;
+  for (Value map : op.getMaps()) {
+    if (auto inner = map.getDefiningOp<OpT>()) {
+      llvm::append_range(maps, inner.getMaps());
+      changed = true;
+    } else {
+      maps.push_back(map);
+    }
+  }
+  return changed;
+}
+
+//===----------------------------------------------------------------------===//
+// SumOp
+//===----------------------------------------------------------------------===//
+
+// (A7) SameOperandsAndResultType checks the types; it also refuses an empty sum, but in other words.
+LogicalResult SumOp::verify() {
+  if (getMaps().empty())
+    return emitOpError() << "a sum has at least one map";
+  return success();
+}
+
+OpFoldResult SumOp::fold(FoldAdaptor) { return getMaps().size() == 1 ? OpFoldResult(getMaps().front()) : OpFoldResult(); }
+
+void SumOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
+  patterns.add(+[](SumOp op, PatternRewriter &rewriter) -> LogicalResult {
+    SmallVector<Value> maps;
+    if (!flatten(op, maps))
+      return failure();
+    rewriter.replaceOpWithNewOp<SumOp>(op, op.getResult().getType(), maps);
+    return success();
+  });
+}
+
+MapCost SumOp::getOwnCost(int64_t rows) { return {0, uint64_t(rows) * uint64_t(getResult().getType().getOut()) * (getMaps().size() - 1)}; }
+
+Value SumOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
+  Value total;
+  for (Value map : getMaps()) {
+    Value y = buildApplied(builder, loc, map, x);
+    total = total ? arith::AddFOp::create(builder, loc, total, y).getResult() : y;
+  }
+  return total;
+}
+
+Value SumOp::buildMaterialization(OpBuilder &builder, Location loc) {
+  Value total;
+  for (Value map : getMaps()) {
+    Value matrix = buildMaterialized(builder, loc, map);
+    total = total ? arith::AddFOp::create(builder, loc, total, matrix).getResult() : matrix;
+  }
+  return total;
+}
+
+LogicalResult SumOp::evaluateDense(ArrayRef<DenseMatrix> operands, DenseMatrix &result) {
+  if (failed(checkCount(*this, operands)))
+    return failure();
+  MapType type = getResult().getType();
+  result = DenseMatrix(type.getOut(), type.getIn());
+  for (const DenseMatrix &operand : operands) {
+    if (operand.values.size() != result.values.size())
+      return emitOpError() << "is evaluated with matrices of different sizes";
+    for (size_t i = 0; i < result.values.size(); ++i)
+      result.values[i] += operand.values[i];
+  }
+  return success();
+}
+
+Value SumOp::buildSlice(OpBuilder &builder, Location loc, unsigned axis, int64_t offset, int64_t size) {
+  SmallVector<Value> slices;
+  for (Value map : getMaps()) {
+    LinearMapOpInterface op = definition(map);
+    Value slice = op ? op.buildSlice(builder, loc, axis, offset, size) : Value();
+    if (!slice)
+      return {};
+    slices.push_back(slice);
+  }
+  return SumOp::create(builder, loc, slices.front().getType(), slices);
+}
+
+Value SumOp::buildTransposed(OpBuilder &builder, Location loc, bool) {
+  SmallVector<Value> maps;
+  for (Value map : getMaps())
+    maps.push_back(TransposeOp::create(builder, loc, map));
+  return SumOp::create(builder, loc, maps.front().getType(), maps);
+}
+
+Value SumOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
+  Value total;
+  for (Value map : getMaps()) {
+    Value rows = buildGathered(builder, loc, map, ids);
+    total = total ? arith::AddFOp::create(builder, loc, total, rows).getResult() : rows;
+  }
+  return total;
+}
+
+void SumOp::collectTerms(double scale, MapTerms &terms) {
+  for (Value map : getMaps()) {
+    if (LinearMapOpInterface op = definition(map))
+      op.collectTerms(scale, terms);
+    else
+      terms.others.push_back({map, scale});
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// ComposeOp
+//===----------------------------------------------------------------------===//
+
+void ComposeOp::build(OpBuilder &builder, OperationState &state, ValueRange maps) {
+  // The verifier reports an empty or ill-matched chain.
+  SmallVector<int64_t> shape{0, 0};
+  if (!maps.empty())
+    shape = {cast<MapType>(maps.front().getType()).getOut(), cast<MapType>(maps.back().getType()).getIn()};
+  build(builder, state, MapType::get(builder.getContext(), shape, builder.getF32Type()), maps);
+}
+
+// (A8)
+LogicalResult ComposeOp::verify() {
+  return typing::checkResult(*this, typing::inferMapOfChain([&] { return emitOpError(); }, getMaps().getTypes()));
+}
+
+OpFoldResult ComposeOp::fold(FoldAdaptor) { return getMaps().size() == 1 ? OpFoldResult(getMaps().front()) : OpFoldResult(); }
+
+static bool isIdentity(Value map) {
+  auto op = map.getDefiningOp<PermutationOp>();
+  return op && llvm::all_of(llvm::enumerate(op.getSources()), [](auto entry) { return static_cast<int64_t>(entry.index()) == entry.value(); });
+}
+
+void ComposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
+  patterns.add(+[](ComposeOp op, PatternRewriter &rewriter) -> LogicalResult {
+    SmallVector<Value> maps;
+    if (!flatten(op, maps))
+      return failure();
+    rewriter.replaceOpWithNewOp<ComposeOp>(op, maps);
+    return success();
+  });
+  patterns.add(+[](ComposeOp op, PatternRewriter &rewriter) -> LogicalResult {
+    SmallVector<Value> maps = llvm::filter_to_vector(op.getMaps(), [](Value map) { return !isIdentity(map); });
+    if (maps.size() == op.getMaps().size())
+      return failure();
+    if (maps.empty())
+      rewriter.replaceOp(op, op.getMaps().front());
+    else
+      rewriter.replaceOpWithNewOp<ComposeOp>(op, maps);
+    return success();
+  });
+}
+
+MapCost ComposeOp::getOwnCost(int64_t) { return {}; }
+
+Value ComposeOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
+  for (Value map : llvm::reverse(getMaps()))
+    x = buildApplied(builder, loc, map, x);
+  return x;
+}
+
+Value ComposeOp::buildMaterialization(OpBuilder &builder, Location loc) {
+  // From the side where the intermediate products stay smaller.
+  MapType type = getResult().getType();
+  bool fromLeft = type.getOut() <= type.getIn();
+  SmallVector<Value> maps(getMaps());
+  if (!fromLeft)
+    std::reverse(maps.begin(), maps.end());
+  Value product;
+  for (Value map : maps) {
+    Value matrix = buildMaterialized(builder, loc, map);
+    if (!product)
+      product = matrix;
+    else
+      product = fromLeft ? buildMatmul(builder, loc, product, matrix) : buildMatmul(builder, loc, matrix, product);
+  }
+  return product;
+}
+
+LogicalResult ComposeOp::evaluateDense(ArrayRef<DenseMatrix> operands, DenseMatrix &result) {
+  if (failed(checkCount(*this, operands)))
+    return failure();
+  result = operands.front();
+  for (const DenseMatrix &next : operands.drop_front()) {
+    if (result.columns != next.rows)
+      return emitOpError() << "is evaluated with a matrix of " << result.columns << " columns before one of " << next.rows << " rows";
+    DenseMatrix product(result.rows, next.columns);
+    for (int64_t i = 0; i < result.rows; ++i)
+      for (int64_t k = 0; k < result.columns; ++k)
+        for (int64_t j = 0; j < next.columns; ++j)
+          product(i, j) += result(i, k) * next(k, j);
+    result = std::move(product);
+  }
+  return success();
+}
+
+Value ComposeOp::buildTransposed(OpBuilder &builder, Location loc, bool) {
+  SmallVector<Value> maps;
+  for (Value map : llvm::reverse(getMaps()))
+    maps.push_back(TransposeOp::create(builder, loc, map));
+  return ComposeOp::create(builder, loc, maps);
+}
+
+Value ComposeOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
+  // Row i of M1 M2 .. is .. M2^T (row i of M1).
+  Value rows = buildGathered(builder, loc, getMaps().front(), ids);
+  for (Value map : getMaps().drop_front())
+    rows = buildApplied(builder, loc, TransposeOp::create(builder, loc, map), rows);
+  return rows;
+}
+
+//===----------------------------------------------------------------------===//
+// ScaleOp
+//===----------------------------------------------------------------------===//
+
+// (A9)
+LogicalResult ScaleOp::verify() {
+  if (!getFactor().isFinite())
+    return emitOpError() << "the factor of a scale is finite, but got " << getFactorAttr();
+  return success();
+}
+
+OpFoldResult ScaleOp::fold(FoldAdaptor) { return getFactor().convertToDouble() == 1.0 ? OpFoldResult(getMap()) : OpFoldResult(); }
+
+void ScaleOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
+  patterns.add(+[](ScaleOp op, PatternRewriter &rewriter) -> LogicalResult {
+    auto inner = op.getMap().getDefiningOp<ScaleOp>();
+    if (!inner)
+      return failure();
+    double product = op.getFactor().convertToDouble() * inner.getFactor().convertToDouble();
+    if (!std::isfinite(product))
+      return rewriter.notifyMatchFailure(op, "the product of the factors is not finite");
+    rewriter.replaceOpWithNewOp<ScaleOp>(op, inner.getMap(), rewriter.getF64FloatAttr(product));
+    return success();
+  });
+}
+
+MapCost ScaleOp::getOwnCost(int64_t rows) { return {0, uint64_t(rows) * uint64_t(getResult().getType().getOut())}; }
+
+Value ScaleOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
+  return buildScaled(builder, loc, buildApplied(builder, loc, getMap(), x), getFactor().convertToDouble());
+}
+
+Value ScaleOp::buildMaterialization(OpBuilder &builder, Location loc) {
+  return buildScaled(builder, loc, buildMaterialized(builder, loc, getMap()), getFactor().convertToDouble());
+}
+
+LogicalResult ScaleOp::evaluateDense(ArrayRef<DenseMatrix> operands, DenseMatrix &result) {
+  if (failed(checkCount(*this, operands)))
+    return failure();
+  result = operands.front();
+  for (double &value : result.values)
+    value *= getFactor().convertToDouble();
+  return success();
+}
+
+Value ScaleOp::buildSlice(OpBuilder &builder, Location loc, unsigned axis, int64_t offset, int64_t size) {
+  LinearMapOpInterface op = definition(getMap());
+  Value slice = op ? op.buildSlice(builder, loc, axis, offset, size) : Value();
+  return slice ? ScaleOp::create(builder, loc, slice, getFactorAttr()).getResult() : Value();
+}
+
+Value ScaleOp::buildTransposed(OpBuilder &builder, Location loc, bool) {
+  return ScaleOp::create(builder, loc, TransposeOp::create(builder, loc, getMap()), getFactorAttr());
+}
+
+Value ScaleOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
+  return buildScaled(builder, loc, buildGathered(builder, loc, getMap(), ids), getFactor().convertToDouble());
+}
+
+void ScaleOp::collectTerms(double scale, MapTerms &terms) {
+  double product = scale * getFactor().convertToDouble();
+  if (LinearMapOpInterface op = definition(getMap()))
+    op.collectTerms(product, terms);
+  else
+    terms.others.push_back({getMap(), product});
+}
+
+//===----------------------------------------------------------------------===//
+// TransposeOp
+//===----------------------------------------------------------------------===//
+
+void TransposeOp::build(OpBuilder &builder, OperationState &state, Value map) {
+  auto type = cast<MapType>(map.getType());
+  build(builder, state, MapType::get(builder.getContext(), {type.getIn(), type.getOut()}, type.getElementType()), map);
+}
+
+// (A10)
+LogicalResult TransposeOp::verify() {
+  return typing::checkResult(*this, typing::inferMapTransposed([&] { return emitOpError(); }, getMap().getType()));
+}
+
+OpFoldResult TransposeOp::fold(FoldAdaptor) {
+  if (auto inner = getMap().getDefiningOp<TransposeOp>())
+    return inner.getMap();
+  return {};
+}
+
+void TransposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
+  patterns.add(+[](TransposeOp op, PatternRewriter &rewriter) -> LogicalResult {
+    LinearMapOpInterface map = definition(op.getMap());
+    Value transposed = map ? map.buildTransposed(rewriter, op.getLoc(), /*structureOnly=*/true) : Value();
+    if (!transposed)
+      return failure();
+    rewriter.replaceOp(op, transposed);
+    return success();
+  });
+}
+
+MapCost TransposeOp::getOwnCost(int64_t) { return {}; }
+
+Value TransposeOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
+  if (LinearMapOpInterface op = definition(getMap()))
+    if (Value transposed = op.buildTransposed(builder, loc, /*structureOnly=*/false))
+      return buildApplied(builder, loc, transposed, x);
+  Value matrix = buildEncoded(builder, loc, buildMaterialized(builder, loc, getResult()));
+  return buildApplied(builder, loc, DenseOp::create(builder, loc, matrix), x);
+}
+
+Value TransposeOp::buildMaterialization(OpBuilder &builder, Location loc) {
+  MapType type = getResult().getType();
+  Value matrix = buildMaterialized(builder, loc, getMap());
+  Value init = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
+  return linalg::TransposeOp::create(builder, loc, matrix, init, ArrayRef<int64_t>{1, 0})->getResult(0);
+}
+
+LogicalResult TransposeOp::evaluateDense(ArrayRef<DenseMatrix> operands, DenseMatrix &result) {
+  if (failed(checkCount(*this, operands)))
+    return failure();
+  const DenseMatrix &operand = operands.front();
+  result = DenseMatrix(operand.columns, operand.rows);
+  for (int64_t i = 0; i < operand.rows; ++i)
+    for (int64_t j = 0; j < operand.columns; ++j)
+      result(j, i) = operand(i, j);
+  return success();
+}
+
+Value TransposeOp::buildTransposed(OpBuilder &, Location, bool) { return getMap(); }
+
+Value TransposeOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
+  if (LinearMapOpInterface op = definition(getMap()))
+    if (Value transposed = op.buildTransposed(builder, loc, /*structureOnly=*/false))
+      return buildGathered(builder, loc, transposed, ids);
+  return buildGatherOfMaterialized(builder, loc, getResult(), ids);
+}

@@ -1,0 +1,103 @@
+//===- Uses.cpp - apply, gather, materialize ------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "mlir/IR/PatternMatch.h"
+
+using namespace mlir;
+using namespace allot;
+using namespace allot::adapter;
+
+/// Fails unless the map is no bank, for a use that takes one map.
+static LogicalResult checkSingle(Operation *op, MapType map) {
+  if (map.isBank())
+    return op->emitOpError() << "takes a single map, but got the bank " << map;
+  return success();
+}
+
+static bool isPlainF32(RankedTensorType type) { return type.getElementType().isF32() && !type.getEncoding(); }
+
+//===----------------------------------------------------------------------===//
+// ApplyOp
+//===----------------------------------------------------------------------===//
+
+// (A11)
+LogicalResult ApplyOp::verify() {
+  MapType map = getMap().getType();
+  if (failed(checkSingle(*this, map)))
+    return failure();
+  RankedTensorType x = getX().getType(), result = getResult().getType();
+  if (!isPlainF32(x) || !isPlainF32(result))
+    return emitOpError() << "x and the result are f32 tensors without encoding, but got " << x << " and " << result;
+  if (x.getRank() < 1 || x.getRank() != result.getRank())
+    return emitOpError() << "x and the result have the same rank of at least 1, but got " << x << " and " << result;
+  if (x.getShape().back() != map.getIn())
+    return emitOpError() << "the map takes " << map.getIn() << " inputs, but x is " << x;
+  if (result.getShape().back() != map.getOut())
+    return emitOpError() << "the map gives " << map.getOut() << " outputs, but the result is " << result;
+  if (x.getShape().drop_back() != result.getShape().drop_back())
+    return emitOpError() << "the leading dimensions of x and the result disagree: " << x << " and " << result;
+  if (Value bias = getBias()) {
+    auto type = cast<RankedTensorType>(bias.getType());
+    if (!isPlainF32(type) || type.getRank() != 1 || type.getDimSize(0) != map.getOut())
+      return emitOpError() << "the bias is a tensor of " << map.getOut() << " f32 numbers without encoding, but got " << type;
+  }
+  return success();
+}
+
+void ApplyOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
+  // y[i] = x[i] is x.
+  patterns.add(+[](ApplyOp op, PatternRewriter &rewriter) -> LogicalResult {
+    auto map = op.getMap().getDefiningOp<PermutationOp>();
+    if (!map || op.getBias() || op.getX().getType() != op.getResult().getType())
+      return failure();
+    for (auto [index, source] : llvm::enumerate(map.getSources()))
+      if (static_cast<int64_t>(index) != source)
+        return failure();
+    rewriter.replaceOp(op, op.getX());
+    return success();
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// GatherOp
+//===----------------------------------------------------------------------===//
+
+// (A12)
+LogicalResult GatherOp::verify() {
+  MapType map = getMap().getType();
+  if (failed(checkSingle(*this, map)))
+    return failure();
+  RankedTensorType ids = getIds().getType(), result = getResult().getType();
+  if (ids.getEncoding() || (!ids.getElementType().isSignlessInteger(32) && !ids.getElementType().isSignlessInteger(64)))
+    return emitOpError() << "ids are i32 or i64, but got " << ids;
+  SmallVector<int64_t> shape(ids.getShape());
+  shape.push_back(map.getIn());
+  auto expected = RankedTensorType::get(shape, map.getElementType());
+  if (result != expected)
+    return emitOpError() << "ids of type " << ids << " gather rows as " << expected << ", but the result is " << result;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// MaterializeOp
+//===----------------------------------------------------------------------===//
+
+// (A13)
+LogicalResult MaterializeOp::verify() {
+  MapType map = getMap().getType();
+  auto expected = RankedTensorType::get(map.getShape(), map.getElementType());
+  if (getResult().getType() != expected)
+    return emitOpError() << "the matrix of the map is " << expected << ", but the result is " << getResult().getType();
+  return success();
+}
+
+OpFoldResult MaterializeOp::fold(FoldAdaptor) {
+  if (auto dense = getMap().getDefiningOp<DenseOp>())
+    if (dense.getTensor().getType() == getResult().getType())
+      return dense.getTensor();
+  return {};
+}
