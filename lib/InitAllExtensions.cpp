@@ -5,10 +5,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/InitAllExtensions.h"
+#include "allot/Codec/Codec.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 
 void allot::registerAllExtensions(mlir::DialectRegistry &registry) {
   mlir::registerAllExtensions(registry);
   mlir::registerAllToLLVMIRTranslations(registry);
+  codec::registerCodecExternalModels(registry);
 }

@@ -5,8 +5,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/InitAllPasses.h"
+#include "allot/Dialect/Format/Transforms/Passes.h"
 #include "allot/Pipelines/Pipelines.h"
 
 void allot::registerAllPasses() {
+  format::registerFormatPasses();
   pipelines::registerPipelines();
 }
