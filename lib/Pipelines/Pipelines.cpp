@@ -5,6 +5,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/Pipelines/Pipelines.h"
+#include "allot/Conversion/AdapterToKernel/AdapterToKernel.h"
+#include "allot/Conversion/NNToKernel/NNToKernel.h"
+#include "allot/Dialect/Format/Transforms/Passes.h"
 #include "allot/Pipelines/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
@@ -17,20 +20,13 @@
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace allot;
 using namespace allot::pipelines;
 
 namespace {
-
-/// Adds a pass at the level that it is written for.
-void add(OpPassManager &pm, std::unique_ptr<Pass> pass) {
-  if (pass->getOpName() == func::FuncOp::getOperationName())
-    pm.addNestedPass<func::FuncOp>(std::move(pass));
-  else
-    pm.addPass(std::move(pass));
-}
 
 /// Adds a registered pass by its textual form, at the level that it is written for.
 void add(OpPassManager &pm, const Twine &text) {
@@ -41,6 +37,21 @@ void add(OpPassManager &pm, const Twine &text) {
 void addCleanup(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+}
+
+/// Map expressions to kernels' ops on packed bytes, still on tensors.
+void addMaps(OpPassManager &pm, const LoweringOptions &options) {
+  add(pm, "adapter-expand{evaluate=" + options.evaluate + "}");
+  addCleanup(pm);
+  add(pm, "adapter-fuse-epilogue");
+  add(pm, "adapter-select-arithmetic{activations=" + options.activations + "}");
+  format::FormatPackOptions pack;
+  pack.tileRows = options.tileRows;
+  pack.as = options.weightsAs;
+  pm.addPass(format::createFormatPack(pack));
+  addCleanup(pm);
+  pm.addPass(format::createFormatLowerStorage());
+  pm.addPass(conversion::createConvertNNToLinalg());
 }
 
 /// Tensors to memrefs; every allocation is freed after its last use.
@@ -93,12 +104,20 @@ void pipelines::buildPreparePipeline(OpPassManager &pm, const LoweringOptions &o
     pm.addPass(createSymbolPrivatizePass(keep));
     pm.addPass(createSymbolDCEPass());
   }
+  if (!options.taps.empty())
+    add(pm, "nn-expose-taps{names=" + llvm::join(options.taps, ",") + "}");
+  add(pm, "nn-strip-taps");
   pm.addPass(createProgramDescribeEntries());
 }
 
 void pipelines::buildLowerToLLVMPipeline(OpPassManager &pm, const LoweringOptions &options) {
   buildPreparePipeline(pm, options);
+  addMaps(pm, options);
   addBufferization(pm);
+  conversion::ConvertAdapterToKernelOptions kernels;
+  kernels.target = options.target;
+  pm.addPass(conversion::createConvertAdapterToKernel(kernels));
+  pm.addPass(conversion::createConvertNNToKernel());
   addCodeGeneration(pm);
 }
 

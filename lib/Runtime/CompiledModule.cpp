@@ -19,6 +19,7 @@
 #include "llvm/Support/SmallVectorMemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Host.h"
 #include "llvm/Transforms/Utils/SplitModule.h"
 #include <mutex>
 #include <thread>
@@ -96,6 +97,14 @@ static llvm::Error requireOpenMP() {
     if (!llvm::sys::DynamicLibrary::LoadLibraryPermanently(name, &reason))
       return llvm::Error::success();
   return codeError("the OpenMP runtime is missing: " + reason);
+}
+
+std::string runtime::hostKernelTarget() {
+  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  auto has = [&](std::initializer_list<llvm::StringRef> names) { return llvm::all_of(names, [&](llvm::StringRef name) { return features.lookup(name); }); };
+  if (!has({"avx2", "fma", "f16c"}))
+    return "generic";
+  return has({"avx512vnni", "avx512vl", "avx512bw"}) ? "avx512vnni" : "avx2";
 }
 
 CompiledModule::CompiledModule() = default;

@@ -19,6 +19,8 @@ struct LoweringOptions : public mlir::PassPipelineOptions<LoweringOptions> {
   Option<std::string> evaluate{*this, "evaluate", llvm::cl::desc("How map expressions are evaluated: auto, factored or merged"), llvm::cl::init("auto")};
   Option<std::string> activations{*this, "activations", llvm::cl::desc("Type of the activations in dot products: f32, i16 or i8"), llvm::cl::init("f32")};
   Option<int64_t> tileRows{*this, "tile-rows", llvm::cl::desc("Rows of a tile of packed weights: 8 or 16"), llvm::cl::init(8)};
+  Option<std::string> target{*this, "target", llvm::cl::desc("What the processor can do: generic, avx2, avx512vnni, or LLVM features such as +avx2,+fma"),
+                             llvm::cl::init("avx2")};
   Option<std::string> weightsAs{*this, "weights-as", llvm::cl::desc("Keep all packed weights in this float format (f32) instead of their own"), llvm::cl::init("")};
 };
 

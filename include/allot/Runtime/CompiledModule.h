@@ -22,6 +22,9 @@ struct CompileOptions {
   unsigned threads = 0;
 };
 
+/// The class of kernels that this processor runs best, as the option `target` of `allot-lower-to-llvm` takes it. Detected, never assumed.
+std::string hostKernelTarget();
+
 /// A module of the LLVM dialect as machine code for the processor that this process runs on, with the features detected there.
 class CompiledModule {
 public:

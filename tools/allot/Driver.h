@@ -1,0 +1,80 @@
+//===- Driver.h - what the subcommands of allot share -----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_TOOLS_ALLOT_DRIVER_H
+#define ALLOT_TOOLS_ALLOT_DRIVER_H
+
+#include "allot/Pipelines/Pipelines.h"
+#include "allot/Runtime/Program.h"
+#include "allot/Support/Progress.h"
+#include "mlir/IR/DialectRegistry.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Error.h"
+#include <memory>
+
+namespace allot::tool {
+
+namespace cl = llvm::cl;
+
+/// A subcommand. Its options are members which register themselves with `command`; a new subcommand is one file with a subclass, and one line in the table of
+/// allot.cpp.
+class Subcommand {
+public:
+  virtual ~Subcommand() = default;
+  /// Does the work. The error becomes `error: ...` on stderr and exit status 1.
+  virtual llvm::Error run() = 0;
+
+  cl::SubCommand command;
+  /// Holds the options that --help lists.
+  cl::OptionCategory category;
+
+protected:
+  Subcommand(llvm::StringRef name, llvm::StringRef description) : command(name, description), category("Options") {}
+};
+
+std::unique_ptr<Subcommand> makeRunCommand();
+std::unique_ptr<Subcommand> makeGenerateCommand();
+std::unique_ptr<Subcommand> makeEvalCommand();
+
+enum class Activations { F32, I16, I8 };
+enum class Evaluate { Auto, Factored, Merged };
+
+/// The options of every subcommand that runs programs.
+struct ProgramFlags {
+  explicit ProgramFlags(Subcommand &owner);
+
+  cl::opt<Activations> activations;
+  cl::opt<Evaluate> evaluate;
+  cl::opt<unsigned> threads;
+  cl::opt<bool> reference;
+  cl::opt<bool> printPipeline;
+  cl::opt<bool> verbose;
+
+  /// What the pipeline is asked for.
+  struct Wanted {
+    std::vector<std::string> entries, taps;
+  };
+  /// Writes the pass pipeline to stdout where the user asked for it alone; true if so.
+  bool printed(const Wanted &wanted) const;
+  /// Loads a program with these options. `progress` may be null.
+  llvm::Expected<std::unique_ptr<runtime::Program>> load(llvm::StringRef path, const Wanted &wanted, support::Progress *progress) const;
+
+private:
+  void configure(pipelines::LoweringOptions &options, const Wanted &wanted) const;
+};
+
+/// Everything registered: dialects and extensions.
+const mlir::DialectRegistry &registry();
+
+/// The tensor `tokens` or `input_ids` of a file, [rows, T] (a single row may come without its dimension), as i32.
+llvm::Expected<runtime::Tensor> readTokens(const archive::SafetensorsFile &file);
+
+/// `a:b`, `a:`, `:b` or `a` as a half-open range within [0, size); all of it where `text` is empty.
+llvm::Expected<std::pair<int64_t, int64_t>> parseRows(llvm::StringRef text, int64_t size);
+
+} // namespace allot::tool
+
+#endif // ALLOT_TOOLS_ALLOT_DRIVER_H

@@ -1,0 +1,287 @@
+//===- Profile.cpp - allot profile --------------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "allot/Runtime/Profile.h"
+#include "Driver.h"
+#include "allot/Analysis/ErrorFeedback.h"
+#include "allot/Analysis/Sites.h"
+#include "allot/Dialect/Adapter/Transforms/Passes.h"
+#include "allot/Dialect/NN/IR/NN.h"
+#include "allot/Support/Error.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace allot;
+using namespace allot::tool;
+using runtime::Tensor;
+
+namespace {
+
+/// The model as it is in its file: its matrices, and which of them read the same value.
+struct Model {
+  std::unique_ptr<mlir::MLIRContext> context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::vector<analysis::Site> sites;
+  std::vector<runtime::SharedInput> inputs;
+  std::string digest;
+};
+
+class ProfileCommand : public Subcommand {
+public:
+  ProfileCommand() : Subcommand("profile", "Measure second moments and sensitivities of a model's matrices") {}
+
+  llvm::Error run() override {
+    ProgramFlags::Wanted wanted;
+    wanted.entries = {"logits"};
+    if (flags.printed(wanted))
+      return llvm::Error::success();
+    if (output.empty())
+      return llvm::createStringError("-o is missing: the file to write");
+    support::Progress progress(llvm::errs());
+    auto model = open();
+    if (!model)
+      return model.takeError();
+    auto ids = calibrationTokens(&progress);
+    if (!ids)
+      return ids.takeError();
+    runtime::InputMoments moments(model->inputs);
+    {
+      wanted.instrument = true;
+      for (const runtime::SharedInput &input : model->inputs)
+        wanted.taps.push_back(input.output);
+      auto program = flags.load(path, wanted, &progress);
+      if (!program)
+        return program.takeError();
+      if (llvm::Error error = moments.add(**program, *ids, &progress))
+        return error;
+    }
+    for (auto &moment : moments.mutableMoments())
+      runtime::InputMoments::finish(moment, moments.tokens());
+    auto sensitivities = measure(*model, moments, *ids, &progress);
+    if (!sensitivities)
+      return sensitivities.takeError();
+    return write(*model, moments, *sensitivities);
+  }
+
+private:
+  llvm::Expected<Model> open();
+  llvm::Expected<Tensor> calibrationTokens(support::Progress *progress);
+  llvm::Expected<runtime::Sensitivities> measure(Model &model, const runtime::InputMoments &moments, const Tensor &ids, support::Progress *progress);
+  llvm::Error write(const Model &model, const runtime::InputMoments &moments, const runtime::Sensitivities &sensitivities);
+
+  cl::opt<std::string> path{cl::Positional, cl::Required, cl::desc("MODEL (.mlir or .mlirbc)"), cl::sub(command), cl::cat(category)};
+  cl::opt<std::string> tokens{"tokens", cl::init("self"),
+                              cl::desc("Calibration tokens: a file with `tokens` or `input_ids` [rows, T], or `self` to sample them from the model (default)"), cl::value_desc("file|self"),
+                              cl::sub(command), cl::cat(category)};
+  cl::opt<std::string> rows{"rows", cl::desc("Rows of the tokens to use, a:b (default: all)"), cl::value_desc("a:b"), cl::sub(command), cl::cat(category)};
+  cl::opt<unsigned> selfRows{"self-rows", cl::init(16), cl::desc("Rows to sample with --tokens=self (default 16)"), cl::value_desc("N"), cl::sub(command), cl::cat(category)};
+  cl::opt<unsigned> selfLength{"self-length", cl::init(256), cl::desc("Tokens per sampled row (default 256)"), cl::value_desc("N"), cl::sub(command), cl::cat(category)};
+  cl::opt<unsigned> seed{"seed", cl::init(1), cl::desc("Seed of the sampling (default 1)"), cl::value_desc("N"), cl::sub(command), cl::cat(category)};
+  cl::opt<std::string> saveTokens{"save-tokens", cl::desc("Also write the calibration tokens to this file"), cl::value_desc("file"), cl::sub(command), cl::cat(category)};
+  cl::opt<unsigned> sensitivityTokens{"sensitivity-tokens", cl::init(256),
+                                      cl::desc("Tokens on which each matrix is perturbed (default 256; 0: no sensitivities). They are spread over up to four rows"), cl::value_desc("N"),
+                                      cl::sub(command), cl::cat(category)};
+  cl::list<std::string> perturbations{"perturb", cl::CommaSeparated, cl::desc("Formats to which each matrix is rounded to measure its sensitivity (default int3g64)"),
+                                      cl::value_desc("format,..."), cl::sub(command), cl::cat(category)};
+  cl::opt<std::string> output{"o", cl::desc("Statistics to write (safetensors)"), cl::value_desc("file"), cl::sub(command), cl::cat(category)};
+  ProgramFlags flags{*this};
+};
+
+llvm::Expected<Model> ProfileCommand::open() {
+  Model model;
+  model.context = std::make_unique<mlir::MLIRContext>(registry());
+  std::string message;
+  llvm::raw_string_ostream os(message);
+  mlir::ScopedDiagnosticHandler handler(model.context.get(), [&](mlir::Diagnostic &diagnostic) {
+    os << diagnostic.getLocation() << ": " << diagnostic << "\n";
+    return mlir::success();
+  });
+  auto failed = [&](const llvm::Twine &what) { return support::fileError(path, message.empty() ? what : llvm::Twine(llvm::StringRef(message).rtrim())); };
+  model.module = mlir::parseSourceFile<mlir::ModuleOp>(path, model.context.get());
+  if (!model.module)
+    return failed("cannot be read");
+  auto sites = analysis::collectSites(*model.module);
+  if (mlir::failed(sites))
+    return failed("has no matrices that can be planned");
+  model.sites = std::move(*sites);
+  if (model.sites.empty())
+    return failed("has no matrices that can be planned");
+  if (auto digest = (*model.module)->getAttrOfType<mlir::StringAttr>("allot.model_digest"))
+    model.digest = digest.str();
+  llvm::StringMap<std::string> names;
+  for (const analysis::Site &site : model.sites)
+    for (const std::string &alias : site.aliases)
+      names[alias] = site.name;
+  // Which matrices read the same value is what the instrumenting pass finds.
+  mlir::OwningOpRef<mlir::ModuleOp> instrumented = model.module->clone();
+  mlir::PassManager pm(model.context.get());
+  pm.addPass(adapter::createAdapterInstrument());
+  if (mlir::failed(pm.run(*instrumented)))
+    return failed("cannot be instrumented");
+  auto entry = instrumented->lookupSymbol("logits");
+  if (!entry)
+    return failed("has no entry logits");
+  entry->walk([&](nn::TapOp tap) {
+    if (!tap.getSites())
+      return;
+    runtime::SharedInput input{tap.getName().str(), {}};
+    for (auto site : tap.getSites()->getAsValueRange<mlir::StringAttr>())
+      if (auto it = names.find(site); it != names.end() && !llvm::is_contained(input.sites, it->second))
+        input.sites.push_back(it->second);
+    model.inputs.push_back(std::move(input));
+  });
+  return std::move(model);
+}
+
+llvm::Expected<Tensor> ProfileCommand::calibrationTokens(support::Progress *progress) {
+  llvm::Expected<Tensor> ids = Tensor();
+  if (tokens == "self") {
+    ProgramFlags::Wanted wanted;
+    wanted.entries = {"prefill", "decode"};
+    auto program = flags.load(path, wanted, progress);
+    if (!program)
+      return program.takeError();
+    runtime::SampleOptions options;
+    options.rows = selfRows;
+    options.length = selfLength;
+    options.seed = seed;
+    options.progress = progress;
+    if (options.rows < 1 || options.length < 2)
+      return llvm::createStringError("--self-rows must be at least 1 and --self-length at least 2");
+    ids = runtime::sampleTokens(**program, options);
+  } else {
+    auto file = archive::SafetensorsFile::open(tokens);
+    if (!file)
+      return file.takeError();
+    ids = readTokens(**file);
+  }
+  if (!ids)
+    return ids.takeError();
+  auto range = parseRows(rows, ids->shape()[0]);
+  if (!range)
+    return range.takeError();
+  int64_t length = ids->shape()[1];
+  if (length < 2 || range->first == range->second)
+    return llvm::createStringError("calibration needs at least one row of two tokens");
+  auto chosen = Tensor::create("tokens", archive::DType::I32, {range->second - range->first, length});
+  if (!chosen)
+    return chosen.takeError();
+  auto source = ids->values<int32_t>().slice(range->first * length, chosen->numElements());
+  std::copy(source.begin(), source.end(), chosen->values<int32_t>().begin());
+  if (!saveTokens.empty())
+    if (llvm::Error error = runtime::writeTensors(saveTokens, {*chosen}))
+      return std::move(error);
+  return chosen;
+}
+
+llvm::Expected<runtime::Sensitivities> ProfileCommand::measure(Model &model, const runtime::InputMoments &moments, const Tensor &ids, support::Progress *progress) {
+  if (sensitivityTokens == 0)
+    return runtime::Sensitivities(model.sites.size());
+  std::vector<FormatAttrInterface> formats;
+  std::vector<std::string> names(perturbations.begin(), perturbations.end());
+  if (names.empty())
+    names = {"int3g64"};
+  for (const std::string &name : names) {
+    FormatAttrInterface format = format::getFormatByName(model.context.get(), name);
+    if (!format)
+      return llvm::createStringError("--perturb: unknown format '%s'", name.c_str());
+    formats.push_back(format);
+  }
+  // A few rows rather than one: texts differ more than places in a text.
+  int64_t count = std::min<int64_t>(4, ids.shape()[0]);
+  int64_t length = std::min<int64_t>(ids.shape()[1], std::max<int64_t>(2, sensitivityTokens / count));
+  auto part = Tensor::create("input_ids", archive::DType::I32, {count, length});
+  if (!part)
+    return part.takeError();
+  for (int64_t row = 0; row < count; ++row) {
+    auto source = ids.values<int32_t>().slice(row * ids.shape()[0] / count * ids.shape()[1], length);
+    std::copy(source.begin(), source.end(), part->values<int32_t>().begin() + row * length);
+  }
+  llvm::StringMap<const runtime::InputMoments::Moment *> momentOf;
+  for (const auto &moment : moments.moments())
+    for (const std::string &site : moment.input.sites)
+      momentOf[site] = &moment;
+  archive::StoredWeights weights(llvm::sys::path::parent_path(path));
+  std::vector<runtime::PerturbedSite> perturbed;
+  // Sites that share an input come one after the other, so one factorisation at a time is kept.
+  auto kept = std::make_shared<std::pair<const void *, std::shared_ptr<analysis::InputMoment>>>();
+  for (const analysis::Site &site : model.sites) {
+    const auto *moment = momentOf.lookup(site.name);
+    if (!moment)
+      return support::fileError(path, "nothing was measured of the input of " + site.name);
+    runtime::PerturbedSite p{site.name, site.rows, site.columns, {}, {}};
+    p.read = [&weights, &site] { return weights.read(site.weight); };
+    p.error = [moment, kept, &site](llvm::ArrayRef<float> change) -> llvm::Expected<double> {
+      if (kept->first != moment) {
+        auto factors = analysis::InputMoment::fromMatrix(moment->sum, moment->columns);
+        if (!factors)
+          return factors.takeError();
+        *kept = {moment, std::make_shared<analysis::InputMoment>(std::move(*factors))};
+      }
+      return analysis::weightedError(change, site.rows, site.columns, *kept->second);
+    };
+    perturbed.push_back(std::move(p));
+  }
+  ProgramFlags::Wanted wanted;
+  wanted.entries = {"logits"};
+  wanted.weightsAs = "f32";
+  auto program = flags.load(path, wanted, progress);
+  if (!program)
+    return program.takeError();
+  return runtime::measureSensitivity(**program, *part, perturbed, formats, progress);
+}
+
+llvm::Error ProfileCommand::write(const Model &model, const runtime::InputMoments &moments, const runtime::Sensitivities &sensitivities) {
+  std::vector<archive::TensorSpec> specs;
+  std::map<std::string, std::string> metadata = {{"producer", "allot profile"}, {"tokens", std::to_string(moments.tokens())}, {"model", model.digest}};
+  auto name = [](llvm::StringRef site, llvm::StringRef what) { return (site + "." + what).str(); };
+  for (const auto &moment : moments.moments()) {
+    if (moment.input.sites.empty())
+      continue;
+    const std::string &owner = moment.input.sites.front();
+    specs.push_back({name(owner, "input_moment_matrix"), archive::DType::F32, {moment.columns, moment.columns}});
+    for (const std::string &site : moment.input.sites) {
+      specs.push_back({name(site, "input_second_moment"), archive::DType::F32, {moment.columns}});
+      if (site != owner)
+        metadata["input_moment_matrix." + site] = owner;
+    }
+  }
+  for (auto [site, measured] : llvm::zip(model.sites, sensitivities))
+    if (!measured.empty())
+      specs.push_back({name(site.name, "sensitivity"), archive::DType::F32, {static_cast<int64_t>(measured.size()), 2}});
+  auto writer = archive::SafetensorsWriter::create(output, specs, metadata);
+  if (!writer)
+    return writer.takeError();
+  for (const auto &moment : moments.moments()) {
+    if (moment.input.sites.empty())
+      continue;
+    if (llvm::Error error = (*writer)->writeFloat(name(moment.input.sites.front(), "input_moment_matrix"), moment.sum))
+      return error;
+    std::vector<float> diagonal(moment.columns);
+    for (int64_t i = 0; i < moment.columns; ++i)
+      diagonal[i] = moment.sum[i * moment.columns + i];
+    for (const std::string &site : moment.input.sites)
+      if (llvm::Error error = (*writer)->writeFloat(name(site, "input_second_moment"), diagonal))
+        return error;
+  }
+  for (auto [site, measured] : llvm::zip(model.sites, sensitivities)) {
+    std::vector<float> values;
+    for (auto [error, divergence] : measured) {
+      values.push_back(static_cast<float>(error));
+      values.push_back(static_cast<float>(divergence));
+    }
+    if (!values.empty())
+      if (llvm::Error error = (*writer)->writeFloat(name(site.name, "sensitivity"), values))
+        return error;
+  }
+  return (*writer)->commit();
+}
+
+} // namespace
+
+std::unique_ptr<Subcommand> tool::makeProfileCommand() { return std::make_unique<ProfileCommand>(); }

@@ -1,0 +1,54 @@
+//===- allot.cpp - the driver -------------------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One subcommand per step from a checkpoint to tokens. Exit status 0: done; 1: an error of the user, told on stderr.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Driver.h"
+#include "allot/InitAllPasses.h"
+#include "mlir/InitAllPasses.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace allot::tool;
+
+/// The table of subcommands, in the order of a model's way.
+static std::unique_ptr<Subcommand> (*const table[])() = {
+    makeRunCommand,
+    makeGenerateCommand,
+    makeEvalCommand,
+};
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  mlir::registerAllPasses();
+  allot::registerAllPasses();
+  std::vector<std::unique_ptr<Subcommand>> commands;
+  for (auto make : table)
+    commands.push_back(make());
+
+  // The compiler's own options stay out of the help.
+  static cl::OptionCategory none("Options");
+  cl::HideUnrelatedOptions(none);
+  for (auto &command : commands)
+    cl::HideUnrelatedOptions(command->category, command->command);
+  cl::SetVersionPrinter([](llvm::raw_ostream &os) { os << "allot 0.1.0, LLVM " << LLVM_VERSION_STRING << "\n"; });
+  cl::ParseCommandLineOptions(argc, argv,
+                              "Allot: decides how many ranks and bits each weight of a network deserves, and compiles exactly that.\n\n"
+                              "  allot SUBCOMMAND --help tells the options of a subcommand.\n");
+  for (auto &command : commands) {
+    if (!command->command)
+      continue;
+    if (llvm::Error error = command->run()) {
+      llvm::handleAllErrors(std::move(error), [](const llvm::ErrorInfoBase &info) { llvm::errs() << "error: " << info.message() << "\n"; });
+      return 1;
+    }
+    return 0;
+  }
+  cl::PrintHelpMessage();
+  return argc > 1 ? 1 : 0;
+}
