@@ -223,7 +223,7 @@ static void buildFunction(ModuleBuilder &m, const ModuleInfo &module,
       b, m.loc(), {any, in}, b.getF32Type(), mlir::ValueRange{rows});
   Value y =
       nn::NormOp::create(b, m.loc(module.path), x.getType(),
-                         nn::NormKind::Layer, x, m.vector(module.path),
+                         nn::NormKind::Layer, x, m.norm(module.path),
                          m.bias(module.path), llvm::APFloat(epsilon), init)
           .getResult();
   m.endFunction(y);
@@ -246,6 +246,7 @@ llvm::Error importer::buildBareModel(ModuleBuilder &m,
   std::unique_ptr<WeightSource> weights = openFileWeights(*file);
   llvm::StringRef expectedBy = modulesFile.empty() ? checkpoint : modulesFile;
 
+  m.setWeightSuffix(".weight");
   auto wanted = [&](const ModuleInfo &module) {
     return module.kind != ModuleKind::Other &&
            (adapters.empty() || adaptations->count(module.path));

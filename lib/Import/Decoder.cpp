@@ -161,7 +161,7 @@ DecoderBuilder::Stream DecoderBuilder::begin(Value tokens) {
 Value DecoderBuilder::norm(llvm::StringRef path, Value x,
                            const Stream &stream) {
   auto type = mlir::cast<RankedTensorType>(x.getType());
-  Value weight = m.vector(path);
+  Value weight = m.norm(path);
   return nn::NormOp::create(b, m.loc(path), type, nn::NormKind::RMS, x, weight,
                             Value(), llvm::APFloat(c.epsilon),
                             empty(type, stream))

@@ -90,8 +90,9 @@ GlobalOp Merger::globalOf(Value value) {
 
 void Merger::addGlobal(GlobalOp global) {
   llvm::StringRef symbol = global.getSymName();
-  std::string name =
-      symbol.ends_with(".bias") ? symbol.str() : symbol.str() + ".weight";
+  std::string name = symbol.str();
+  if (!symbol.ends_with(".bias") && !symbol.ends_with(".weight"))
+    name += ".weight";
   if (!names.insert(name).second)
     return;
   Output output;
@@ -112,7 +113,8 @@ bool Merger::isTransposed(Value map, llvm::StringRef site) {
     if (!op)
       continue;
     if (GlobalOp global = globalOf(value);
-        global && global.getSymName() == site)
+        global && (global.getSymName() == site ||
+                   global.getSymName() == (site + ".weight").str()))
       return transposed;
     bool turns = mlir::isa<adapter::TransposeOp>(op);
     for (Value operand : op->getOperands())

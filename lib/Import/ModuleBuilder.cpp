@@ -195,7 +195,7 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
   if (shared) {
     site.weight = sites.lookup(tiedTo).weight;
   } else {
-    site.weight = module.path;
+    site.weight = module.path + weightSuffix;
     StoredTensor stored;
     if (ownWeight) {
       stored = *ownWeight;
@@ -306,6 +306,10 @@ Value ModuleBuilder::vector(llvm::StringRef symbol) {
                                      format::withFormat(type, nullptr), stored);
   }
   return value;
+}
+
+Value ModuleBuilder::norm(llvm::StringRef path) {
+  return vector(sites.find(path)->second.weight);
 }
 
 Value ModuleBuilder::map(llvm::StringRef path) {

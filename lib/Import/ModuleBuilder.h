@@ -34,6 +34,10 @@ class ModuleBuilder {
 public:
   ModuleBuilder(mlir::MLIRContext &context, llvm::StringRef outputDirectory);
 
+  /// The symbol of a weight is the path of its module followed by this: nothing,
+  /// or `.weight` where functions are called as the modules are.
+  void setWeightSuffix(llvm::StringRef suffix) { weightSuffix = suffix.str(); }
+
   //===--------------------------------------------------------------------===//
   // Weights
   //===--------------------------------------------------------------------===//
@@ -65,7 +69,7 @@ public:
   /// Rows `ids` of the map of an embedding.
   mlir::Value gather(llvm::StringRef path, mlir::Value ids);
   /// The weight of a norm, decoded.
-  mlir::Value vector(llvm::StringRef symbol);
+  mlir::Value norm(llvm::StringRef path);
 
   mlir::OpBuilder &builder() { return b; }
   mlir::Location loc() const { return mlir::UnknownLoc::get(b.getContext()); }
@@ -90,10 +94,11 @@ private:
   llvm::Expected<mlir::RankedTensorType> typeOf(const StoredTensor &stored);
   std::string relativePath(llvm::StringRef path);
   mlir::Value load(llvm::StringRef symbol);
+  mlir::Value vector(llvm::StringRef symbol);
 
   mlir::OpBuilder b;
   mlir::OwningOpRef<mlir::ModuleOp> root;
-  std::string outputDirectory;
+  std::string outputDirectory, weightSuffix;
   llvm::StringMap<std::string> relativePaths;
   llvm::StringMap<mlir::Attribute> formats;
   llvm::StringMap<mlir::ml_program::GlobalOp> globals;

@@ -18,14 +18,21 @@ using archive::JsonField;
 /// Fields that LoraConfig reads, and fields that say nothing about the map of
 /// a trained adapter: how it was trained and initialised, and where its base
 /// came from (which the caller gives).
-static constexpr llvm::StringLiteral readFields[] = {
-    "peft_type",       "r",
-    "lora_alpha",      "use_rslora",
-    "rank_pattern",    "alpha_pattern",
-    "target_modules",  "exclude_modules",
-    "modules_to_save", "layers_to_transform",
-    "layers_pattern",  "bias",
-    "lora_bias",       "init_lora_weights"};
+static constexpr llvm::StringLiteral readFields[] = {"peft_type",
+                                                     "r",
+                                                     "lora_alpha",
+                                                     "use_rslora",
+                                                     "rank_pattern",
+                                                     "alpha_pattern",
+                                                     "target_modules",
+                                                     "exclude_modules",
+                                                     "modules_to_save",
+                                                     "layers_to_transform",
+                                                     "layers_pattern",
+                                                     "target_parameters",
+                                                     "bias",
+                                                     "lora_bias",
+                                                     "init_lora_weights"};
 static constexpr llvm::StringLiteral ignoredFields[] = {
     "auto_mapping",   "base_model_name_or_path",
     "revision",       "task_type",
@@ -153,8 +160,23 @@ static llvm::Error readNames(const JsonField &field,
 }
 
 llvm::Error LoraConfig::readTargets(const JsonDocument &document) {
+  // Parameters by their names. Of a linear layer that is another way to name
+  // the layer; the 3-D parameters of experts are another matter.
+  JsonField parameters = document["target_parameters"];
+  if (!parameters.isNull()) {
+    auto names = parameters.strings();
+    if (!names)
+      return names.takeError();
+    for (llvm::StringRef name : *names) {
+      if (!name.ends_with(".weight"))
+        return parameters.error("parameter " + support::quoted(name) +
+                                " is not supported: only weights of linear "
+                                "layers can be adapted");
+      parameterNames.push_back(name.str());
+    }
+  }
   JsonField targets = document["target_modules"];
-  if (targets.isNull())
+  if (targets.isNull() && parameterNames.empty())
     return targets.error("is missing: it must name the adapted modules");
   if (targets.isString() && *targets.raw()->getAsString() == "all-linear")
     allLinear = true;
@@ -312,6 +334,11 @@ bool LoraConfig::targets(const ModuleInfo &module) const {
         return hasComponents(path, name);
       }))
     return false;
+  if (module.kind == ModuleKind::Linear &&
+      llvm::any_of(parameterNames, [&](const std::string &name) {
+        return endsInName(module.path + ".weight", name);
+      }))
+    return true;
   if (allLinear)
     return (module.kind == ModuleKind::Linear ||
             module.kind == ModuleKind::Conv1D) &&

@@ -137,7 +137,7 @@ private:
   bool allLinear = false;
   std::optional<Pattern> targetPattern, excludePattern;
   std::vector<std::string> targetNames, excludeNames;
-  std::vector<std::string> saveNames;
+  std::vector<std::string> saveNames, parameterNames;
   std::optional<std::vector<int64_t>> layerIndices;
   std::vector<Pattern> layerPatterns;
 };
