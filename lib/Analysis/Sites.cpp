@@ -87,6 +87,9 @@ static LogicalResult addUse(Operation *use, Value map, SymbolTable &symbols,
            << " with other adapters than another use: nothing can be planned "
               "for it";
   }
+  if (auto alias = use->getAttrOfType<StringAttr>("site");
+      alias && !llvm::is_contained(site.aliases, alias.getValue()))
+    site.aliases.push_back(alias.getValue().str());
   site.maps.push_back(map);
   site.bases.push_back(base);
   return success();

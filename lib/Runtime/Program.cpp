@@ -205,6 +205,8 @@ llvm::Expected<std::unique_ptr<Program>> Program::load(StringRef path, const Dia
   options.passes(pm);
   if (failed(pm.run(module)))
     return diagnostics.error(path, "lowering failed");
+  if (options.lowered)
+    options.lowered(module);
   log("lowered in", stats.passSeconds = watch.lap());
 
   SmallString<256> folder(path);

@@ -18,12 +18,16 @@ namespace allot::analysis {
 /// expression is the base, or a sum of the base and adapters.
 struct Site {
   std::string name;
+  /// What its uses call it (`site`), each once: the name, but for weights that
+  /// several modules share.
+  llvm::SmallVector<std::string> aliases;
   /// One map value per use (the same expression, built again per function).
   llvm::SmallVector<mlir::Value> maps;
   /// The op whose storage format can be chosen, per use.
   llvm::SmallVector<mlir::Operation *> bases;
-  /// Where the base's tensor is stored.
-  mlir::ml_program::GlobalOp weight;
+  /// Where the base's tensor is stored (a handle: mutable, since op accessors
+  /// are not const).
+  mutable mlir::ml_program::GlobalOp weight;
   /// Summands beside the base (of the first use), and the globals they read.
   llvm::SmallVector<mlir::Value> adapters;
   llvm::SmallVector<mlir::ml_program::GlobalOp> adapterWeights;

@@ -5,11 +5,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/Dialect/Plan/IR/Plan.h"
+#include "allot/Interfaces/FormatInterfaces.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 #include <cmath>
 
 using namespace mlir;
+using namespace allot;
 using namespace allot::plan;
 
 /// Costs are kept below this, so that sums of many cannot overflow.
@@ -19,8 +21,8 @@ static LogicalResult verifyCosts(Operation *op, ArrayRef<int64_t> costs,
                                  StringRef what) {
   for (int64_t cost : costs)
     if (cost < 0 || cost > kLargestCost)
-      return op->emitOpError("has ") << what << " " << cost
-                                     << ", expected 0 to 2^61 (P8)";
+      return op->emitOpError("has ")
+             << what << " " << cost << ", expected 0 to 2^61 (P8)";
   return success();
 }
 
@@ -59,8 +61,8 @@ LogicalResult ProblemOp::verifyRegions() {
       return op.emitOpError("does not belong into a plan.problem (P2)");
     if (auto item = dyn_cast<ItemOp>(op)) {
       if (!items.insert(item.getName()).second)
-        return item.emitOpError("named '") << item.getName()
-                                           << "' appears twice (P3)";
+        return item.emitOpError("named '")
+               << item.getName() << "' appears twice (P3)";
       for (auto option : item.getBody().getOps<OptionOp>()) {
         if (option.getCosts().size() != getResources().size())
           return option.emitOpError("has ")
@@ -82,16 +84,22 @@ LogicalResult ProblemOp::verifyRegions() {
     for (auto name : tie.getItems().getAsValueRange<StringAttr>())
       if (!items.contains(name))
         return tie.emitOpError("names an unknown item '") << name << "' (P5)";
-    if (!tie.getSaving().empty() &&
-        tie.getSaving().size() != getResources().size())
-      return tie.emitOpError("has ")
-             << tie.getSaving().size() << " savings, the problem has "
-             << getResources().size() << " resources (P11)";
+    for (auto sharing : tie.getBody().getOps<SharingOp>()) {
+      for (auto name : tie.getItems().getAsValueRange<StringAttr>())
+        if (!options[name].contains(sharing.getOption()))
+          return sharing.emitOpError("is for option '")
+                 << sharing.getOption() << "' that item '" << name
+                 << "' has not (P14)";
+      if (sharing.getCosts().size() != getResources().size())
+        return sharing.emitOpError("has ")
+               << sharing.getCosts().size() << " costs, the problem has "
+               << getResources().size() << " resources (P14)";
+    }
   }
   for (auto pin : getBody().getOps<PinOp>()) {
     if (!items.contains(pin.getItem()))
-      return pin.emitOpError("names an unknown item '") << pin.getItem()
-                                                        << "' (P5)";
+      return pin.emitOpError("names an unknown item '")
+             << pin.getItem() << "' (P5)";
     if (!options[pin.getItem()].contains(pin.getOption()))
       return pin.emitOpError("names an option '")
              << pin.getOption() << "' that item '" << pin.getItem()
@@ -107,46 +115,87 @@ LogicalResult BudgetOp::verify() {
 }
 
 LogicalResult ItemOp::verifyRegions() {
+  if (static_cast<int64_t>(getWeights()) < 0)
+    return emitOpError("'")
+           << getName() << "' has " << static_cast<int64_t>(getWeights())
+           << " weights, expected none or more (P7)";
   llvm::StringSet<> names;
   for (Operation &op : getBody().front()) {
     auto option = dyn_cast<OptionOp>(op);
     if (!option)
       return op.emitOpError("does not belong into a plan.item (P7)");
     if (!names.insert(option.getName()).second)
-      return option.emitOpError("named '") << option.getName()
-                                           << "' appears twice (P7)";
+      return option.emitOpError("named '")
+             << option.getName() << "' appears twice (P7)";
   }
   if (names.empty())
     return emitOpError("'") << getName() << "' has no option (P7)";
   return success();
 }
 
+static LogicalResult verifyLoss(Operation *op, double loss, StringRef label) {
+  if (std::isfinite(loss) && loss >= 0)
+    return success();
+  return op->emitOpError("has the loss ")
+         << loss << ", expected a finite number that is not negative (" << label
+         << ")";
+}
+
 LogicalResult OptionOp::verify() {
-  if (failed(verifyCosts(*this, getCosts(), "cost")))
+  if (failed(verifyCosts(*this, getCosts(), "cost")) ||
+      failed(verifyLoss(*this, getLoss().convertToDouble(), "P9")))
     return failure();
-  double loss = getLoss().convertToDouble();
-  if (!std::isfinite(loss) || loss < 0)
-    return emitOpError("has the loss ")
-           << loss << ", expected a finite number that is not negative (P9)";
-  int64_t rank = getRank().value_or(0);
+  int64_t rank = static_cast<int64_t>(getRank().value_or(0));
   if (rank < 0)
     return emitOpError("has the negative rank ") << rank << " (P10)";
-  if (rank > 0 && !getFactorFormat())
-    return emitOpError("has rank ") << rank << " but no factor_format (P10)";
+  if (rank > 0 && (!getFactorFormat() || !getFormat()))
+    return emitOpError("has rank ")
+           << rank << " but no factor_format or no format (P10)";
+  auto verifyFormat = [&](StringRef name,
+                          std::optional<Attribute> value) -> LogicalResult {
+    if (!value)
+      return success();
+    auto format = dyn_cast<FormatAttrInterface>(*value);
+    if (!format || format.getTileRows() != 0)
+      return emitOpError("has the ")
+             << name << " " << *value
+             << ", expected a storage format that is not packed (P10)";
+    return success();
+  };
+  if (failed(verifyFormat("format", getFormat())) ||
+      failed(verifyFormat("factor_format", getFactorFormat())) ||
+      failed(verifyFormat("adapter_format", getAdapterFormat())))
+    return failure();
+  if (getMerged() && (!getFormat() || getAdapterFormat()))
+    return emitOpError("is merged: it needs a format and takes no "
+                       "adapter_format (P10)");
   return success();
 }
 
-LogicalResult TieOp::verify() {
-  llvm::StringSet<> names;
+LogicalResult TieOp::verifyRegions() {
+  llvm::StringSet<> names, options;
   for (auto name : getItems().getAsValueRange<StringAttr>())
     if (!names.insert(name).second)
       return emitOpError("names '") << name << "' twice (P11)";
   if (names.size() < 2)
     return emitOpError("needs two or more items (P11)");
-  for (int64_t saving : getSaving())
-    if (saving < 0)
-      return emitOpError("has the negative saving ") << saving << " (P11)";
+  for (Operation &op : getBody().getOps()) {
+    auto sharing = dyn_cast<SharingOp>(op);
+    if (!sharing)
+      return op.emitOpError("does not belong into a plan.tie (P14)");
+    if (!options.insert(sharing.getOption()).second)
+      return sharing.emitOpError("for '")
+             << sharing.getOption() << "' appears twice (P14)";
+  }
   return success();
+}
+
+LogicalResult SharingOp::verify() {
+  for (int64_t cost : getCosts())
+    if (cost < -kLargestCost || cost > kLargestCost)
+      return emitOpError("has cost ")
+             << cost << ", expected -2^61 to 2^61 (P14)";
+  return verifyLoss(*this, getLoss().convertToDouble(), "P14");
 }
 
 //===----------------------------------------------------------------------===//
@@ -160,7 +209,8 @@ LogicalResult SolutionOp::verifyRegions() {
   double objective = getObjective().convertToDouble();
   double bound = getBound().convertToDouble();
   double gap = getGap().convertToDouble();
-  if (!std::isfinite(objective) || !std::isfinite(bound) || !(gap >= 0))
+  if (!std::isfinite(objective) || !std::isfinite(bound) ||
+      !std::isfinite(gap) || gap < 0)
     return emitOpError("has an objective, bound or gap that is no number, or a "
                        "negative gap (P13)");
   if (bound > objective + 1e-9 * std::abs(objective))
@@ -169,41 +219,55 @@ LogicalResult SolutionOp::verifyRegions() {
   return success();
 }
 
-LogicalResult
-SolutionOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
-  auto problem = symbolTable.lookupNearestSymbolFrom<ProblemOp>(
-      *this, getProblemAttr());
+LogicalResult SolutionOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
+  auto problem =
+      symbolTable.lookupNearestSymbolFrom<ProblemOp>(*this, getProblemAttr());
   if (!problem)
     return emitOpError("refers to no plan.problem ") << getProblemAttr();
   SmallVector<int64_t> costs(problem.getFixed());
   double objective = 0.0;
+  auto add = [&](ArrayRef<int64_t> more, double loss) -> LogicalResult {
+    for (auto [total, cost] : llvm::zip(costs, more))
+      if (__builtin_add_overflow(total, cost, &total))
+        return emitOpError("has costs that add up to more than 64 bits (P12)");
+    objective += loss;
+    return success();
+  };
+  llvm::StringMap<ItemOp> items;
+  for (auto item : problem.getBody().getOps<ItemOp>())
+    items[item.getName()] = item;
   llvm::StringMap<ChoiceOp> chosen;
   for (auto choice : getBody().getOps<ChoiceOp>()) {
     if (!chosen.try_emplace(choice.getItem(), choice).second)
-      return choice.emitOpError("chooses for '") << choice.getItem()
-                                                 << "' a second time (P12)";
-    if (!problem.findItem(choice.getItem()))
+      return choice.emitOpError("chooses for '")
+             << choice.getItem() << "' a second time (P12)";
+    if (!items.contains(choice.getItem()))
       return choice.emitOpError("names an unknown item '")
              << choice.getItem() << "' (P12)";
   }
   for (auto item : problem.getBody().getOps<ItemOp>()) {
     ChoiceOp choice = chosen.lookup(item.getName());
     if (!choice)
-      return emitOpError("chooses nothing for '") << item.getName()
-                                                  << "' (P12)";
+      return emitOpError("chooses nothing for '")
+             << item.getName() << "' (P12)";
     OptionOp option = item.findOption(choice.getOption());
     if (!option)
       return choice.emitOpError("takes '")
              << choice.getOption() << "', an option that '" << item.getName()
              << "' has not (P12)";
-    for (auto [total, cost] : llvm::zip(costs, option.getCosts()))
-      total += cost;
-    objective += option.getLoss().convertToDouble();
+    if (failed(add(option.getCosts(), option.getLoss().convertToDouble())))
+      return failure();
   }
-  // A tie that holds saves what its items share.
+  // A tie that holds adds what its items share.
   for (auto tie : problem.getBody().getOps<TieOp>())
-    for (auto [total, saving] : llvm::zip(costs, tie.getSaving()))
-      total -= saving;
+    for (auto sharing : tie.getBody().getOps<SharingOp>())
+      if (llvm::all_of(tie.getItems().getAsValueRange<StringAttr>(),
+                       [&](StringRef name) {
+                         return chosen.lookup(name).getOption() ==
+                                sharing.getOption();
+                       }) &&
+          failed(add(sharing.getCosts(), sharing.getLoss().convertToDouble())))
+        return failure();
   if (ArrayRef<int64_t>(costs) != getCosts())
     return emitOpError("states costs [")
            << getCosts() << "], its choices cost [" << ArrayRef<int64_t>(costs)

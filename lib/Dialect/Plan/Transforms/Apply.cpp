@@ -100,7 +100,8 @@ LogicalResult Applier::prepare() {
   for (auto choice : solution.getBody().getOps<plan::ChoiceOp>()) {
     plan::ItemOp item = items.lookup(choice.getItem());
     if (!item)
-      return choice.emitOpError("names an unknown item ") << choice.getItemAttr();
+      return choice.emitOpError("names an unknown item ")
+             << choice.getItemAttr();
     for (auto option : item.getBody().getOps<plan::OptionOp>())
       if (option.getName() == choice.getOption())
         chosen[choice.getItem()] = option;
@@ -136,8 +137,8 @@ void Applier::plan() {
   for (auto [i, site] : llvm::enumerate(sites)) {
     plan::OptionOp option = options[i];
     auto type = cast<RankedTensorType>(site.weight.getType());
-    Attribute format = option.getFormatAttr() ? option.getFormatAttr()
-                                              : type.getEncoding();
+    Attribute format =
+        option.getFormatAttr() ? option.getFormatAttr() : type.getEncoding();
     types[site.weight] = packed(type, format);
     siteOf[site.weight] = i;
     for (ml_program::GlobalOp global : site.adapterWeights) {
@@ -159,14 +160,14 @@ void Applier::plan() {
     Output output{global.getSymName().str(), type, {}};
     auto site = siteOf.find(global);
     if (site == siteOf.end() || !options[site->second].getFormatAttr()) {
-      output.write = [=, this](archive::SafetensorsWriter &writer) {
+      output.write = [this, global, type](archive::SafetensorsWriter &writer) {
         return copy(global, type, writer);
       };
       outputs.push_back(std::move(output));
       continue;
     }
     unsigned index = site->second;
-    output.write = [=, this](archive::SafetensorsWriter &writer) {
+    output.write = [this, index, type](archive::SafetensorsWriter &writer) {
       return encode(sites[index], options[index], type, writer);
     };
     outputs.push_back(std::move(output));
@@ -249,13 +250,11 @@ llvm::Error Applier::encode(const analysis::Site &site, plan::OptionOp option,
   for (int64_t first = 0; first < site.rows; first += step) {
     int64_t count = std::min(step, site.rows - first);
     values.resize(count * site.columns);
-    if (llvm::Error error =
-            weights.readRows(site.weight, first, count, values))
+    if (llvm::Error error = weights.readRows(site.weight, first, count, values))
       return error;
     if (option.getMerged())
       for (size_t i = 0; i < values.size(); ++i)
-        values[i] += static_cast<float>(
-            delta.values[first * site.columns + i]);
+        values[i] += static_cast<float>(delta.values[first * site.columns + i]);
     auto encoded = plan::encodeMatrix(format, values, count, site.columns,
                                       **moment, encoder);
     if (!encoded)
@@ -266,8 +265,8 @@ llvm::Error Applier::encode(const analysis::Site &site, plan::OptionOp option,
       codec.writeFloats(encoded->decoded, site.rows, site.columns, first, count,
                         bytes);
     if (rank > 0)
-      if (llvm::Error error = writeFactors(site, option, *encoded, values,
-                                           **moment, writer))
+      if (llvm::Error error =
+              writeFactors(site, option, *encoded, values, **moment, writer))
         return error;
   }
   return writer.write(site.weight.getSymName(), bytes);
@@ -343,9 +342,12 @@ void Applier::rewrite(StringRef archiveName, StringRef digest,
             load.getGlobal().getLeafReference()))
       load.getResult().setType(global.getType());
   });
-  for (auto [i, site] : llvm::enumerate(sites)) {
+  for (size_t i = 0; i < sites.size(); ++i) {
+    analysis::Site &site = sites[i];
     plan::OptionOp option = options[i];
-    for (auto [map, base] : llvm::zip(site.maps, site.bases)) {
+    for (size_t use = 0; use < site.maps.size(); ++use) {
+      Value map = site.maps[use];
+      Operation *base = site.bases[use];
       if (option.getMerged() && map != base->getResult(0)) {
         map.replaceAllUsesWith(base->getResult(0));
         eraseDead(map.getDefiningOp());
@@ -354,8 +356,8 @@ void Applier::rewrite(StringRef archiveName, StringRef digest,
         continue;
       builder.setInsertionPointAfter(base);
       auto load = [&](StringRef which) -> Value {
-        auto global = symbols.lookup<ml_program::GlobalOp>(
-            factorName(site.name, which));
+        auto global =
+            symbols.lookup<ml_program::GlobalOp>(factorName(site.name, which));
         return ml_program::GlobalLoadConstOp::create(
             builder, base->getLoc(), global.getType(),
             FlatSymbolRefAttr::get(global.getSymNameAttr()));
@@ -363,9 +365,9 @@ void Applier::rewrite(StringRef archiveName, StringRef digest,
       Value b = load("B"), a = load("A");
       Value lowRank = adapter::LowRankOp::create(builder, base->getLoc(), b, a);
       Value baseMap = base->getResult(0);
-      auto sum = adapter::SumOp::create(builder, base->getLoc(),
-                                        baseMap.getType(),
-                                        ValueRange{baseMap, lowRank});
+      auto sum =
+          adapter::SumOp::create(builder, base->getLoc(), baseMap.getType(),
+                                 ValueRange{baseMap, lowRank});
       baseMap.replaceAllUsesExcept(sum.getResult(), sum);
     }
   }
@@ -397,8 +399,7 @@ private:
         parseSourceFile<ModuleOp>(plan, &getContext());
     if (!planModule)
       return failure();
-    auto solutions =
-        llvm::to_vector(planModule->getOps<plan::SolutionOp>());
+    auto solutions = llvm::to_vector(planModule->getOps<plan::SolutionOp>());
     if (solutions.size() != 1)
       return planModule->emitError("expected one plan.solution, found ")
              << solutions.size();
@@ -418,12 +419,13 @@ private:
       statistics = *opened;
       if (!force && digest && !statistics->model().empty() &&
           statistics->model() != digest.getValue())
-        return module.emitError() << "statistics " << stats << " belong to model "
-                                  << statistics->model() << ", this is " << digest
-                                  << "; --force takes them all the same";
+        return module.emitError()
+               << "statistics " << stats << " belong to model "
+               << statistics->model() << ", this is " << digest
+               << "; --force takes them all the same";
     }
-    std::string base = folder.empty() ? archive::moduleFolder(module)
-                                      : std::string(folder);
+    std::string base =
+        folder.empty() ? archive::moduleFolder(module) : std::string(folder);
     Applier applier(module, problem, solutions[0], statistics.get(), base,
                     *kind, tileRows);
     if (failed(applier.prepare()))

@@ -69,9 +69,8 @@ CompensatedErrors plan::compensateMatrix(const EncodedMatrix &encoded,
   int64_t largest = 0;
   for (int64_t rank : ranks)
     largest = std::max(largest, rank);
-  result.factors =
-      analysis::compensateError(difference(values, encoded.decoded), rows,
-                                columns, moment, largest);
+  result.factors = analysis::compensateError(
+      difference(values, encoded.decoded), rows, columns, moment, largest);
   for (int64_t rank : ranks) {
     double error = encoded.error;
     for (int64_t i = 0; i < std::min(rank, result.factors.rank); ++i)
@@ -97,8 +96,8 @@ llvm::Expected<DenseMatrix> plan::adapterMatrix(
     const analysis::Site &site, archive::StoredWeights &weights,
     SymbolTable &symbols,
     llvm::function_ref<FormatAttrInterface(ml_program::GlobalOp)> formatOf) {
-  auto read = [&](ml_program::GlobalOp global)
-      -> llvm::Expected<std::vector<float>> {
+  auto read =
+      [&](ml_program::GlobalOp global) -> llvm::Expected<std::vector<float>> {
     auto values = weights.read(global);
     FormatAttrInterface format = formatOf ? formatOf(global) : nullptr;
     if (!values || !format)

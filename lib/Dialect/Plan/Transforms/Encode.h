@@ -34,10 +34,11 @@ struct EncodedMatrix {
 };
 
 /// Encodes `values` (rows x columns) in `format` (not packed).
-llvm::Expected<EncodedMatrix>
-encodeMatrix(FormatAttrInterface format, llvm::ArrayRef<float> values,
-             int64_t rows, int64_t columns,
-             const analysis::InputMoment &moment, Encoder encoder);
+llvm::Expected<EncodedMatrix> encodeMatrix(FormatAttrInterface format,
+                                           llvm::ArrayRef<float> values,
+                                           int64_t rows, int64_t columns,
+                                           const analysis::InputMoment &moment,
+                                           Encoder encoder);
 
 /// Low-rank compensation of `encoded` against `values`, its factors rounded to
 /// `factorFormat`. Returns the weighted error that remains for each rank asked
@@ -58,7 +59,8 @@ llvm::Expected<std::shared_ptr<const analysis::InputMoment>>
 inputMomentOf(const analysis::Statistics *statistics,
               const analysis::Site &site);
 
-/// The sum of a site's adapters, rows x columns. With `formatOf`, each weight is rounded to the format it returns first (null: as stored).
+/// The sum of a site's adapters, rows x columns. With `formatOf`, each weight
+/// is rounded to the format it returns first (null: as stored).
 llvm::Expected<DenseMatrix> adapterMatrix(
     const analysis::Site &site, archive::StoredWeights &weights,
     mlir::SymbolTable &symbols,

@@ -165,16 +165,16 @@ llvm::Error Extractor::addFormat(const analysis::Site &site,
                                     moment, ranks)
                  .remaining;
   }
-  uint64_t bytes = plan::packedBytes(format, {site.rows, site.columns},
-                                     choices.tileRows);
+  uint64_t bytes =
+      plan::packedBytes(format, {site.rows, site.columns}, choices.tileRows);
   for (auto [rank, error] : llvm::zip(ranks, errors)) {
     uint64_t factorBytes =
-        rank == 0 ? 0
-                  : plan::packedBytes(choices.factorFormat, {site.rows, rank},
-                                      choices.tileRows) +
-                        plan::packedBytes(choices.factorFormat,
-                                          {rank, site.columns},
-                                          choices.tileRows);
+        rank == 0
+            ? 0
+            : plan::packedBytes(choices.factorFormat, {site.rows, rank},
+                                choices.tileRows) +
+                  plan::packedBytes(choices.factorFormat, {rank, site.columns},
+                                    choices.tileRows);
     for (const AdapterTreatment &treatment : treatments) {
       Candidate c;
       c.name = format.getShortName();
@@ -228,8 +228,8 @@ Extractor::enumerate(const analysis::Site &site) {
   // The encoder is tried on evenly spread rows, or on all of them where ranks
   // are to be chosen.
   bool all = choices.estimateRows == 0 || site.rows <= choices.estimateRows;
-  bool compensate = choices.compensated.size() > 0 &&
-                    site.rows <= kCompensatedRows;
+  bool compensate =
+      choices.compensated.size() > 0 && site.rows <= kCompensatedRows;
   std::vector<float> full, sample;
   int64_t sampleRows = all ? site.rows : choices.estimateRows;
   if (all || compensate) {
@@ -248,14 +248,13 @@ Extractor::enumerate(const analysis::Site &site) {
   }
   for (FormatAttrInterface format : choices.formats) {
     bool whole = all || (compensate && choices.compensated.contains(format));
-    if (llvm::Error error = addFormat(
-            site, format, whole ? full : sample, whole ? site.rows : sampleRows,
-            **moment, *loss, *adapters, result))
+    if (llvm::Error error = addFormat(site, format, whole ? full : sample,
+                                      whole ? site.rows : sampleRows, **moment,
+                                      *loss, *adapters, result))
       return std::move(error);
   }
-  llvm::erase_if(result, [&](const Candidate &c) {
-    return !allowed(site.name, c.name);
-  });
+  llvm::erase_if(
+      result, [&](const Candidate &c) { return !allowed(site.name, c.name); });
   if (result.empty())
     return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                    "no option of %s is allowed",
@@ -279,15 +278,15 @@ struct PlanExtract : plan::impl::PlanExtractBase<PlanExtract> {
     }
     auto digest = module->getAttrOfType<StringAttr>("allot.model_digest");
     std::string measured = (*statistics)->model();
-    if (!force && digest && !measured.empty() && measured != digest.getValue()) {
+    if (!force && digest && !measured.empty() &&
+        measured != digest.getValue()) {
       module.emitError() << "statistics " << stats << " belong to model "
                          << measured << ", this is " << digest
                          << "; --force takes them all the same";
       return signalPassFailure();
     }
     auto sites = analysis::collectSites(module);
-    if (failed(sites) ||
-        failed(extract(module, choices, **statistics, *sites)))
+    if (failed(sites) || failed(extract(module, choices, **statistics, *sites)))
       return signalPassFailure();
   }
 
@@ -344,8 +343,8 @@ LogicalResult PlanExtract::parseChoices(Choices &choices) {
       choices.allow.emplace_back(std::regex(site.str()),
                                  std::regex(option.str()));
     } catch (const std::regex_error &error) {
-      return module.emitError() << "bad regular expression in '" << rule
-                                << "': " << error.what();
+      return module.emitError()
+             << "bad regular expression in '" << rule << "': " << error.what();
     }
   }
   return success();
@@ -354,8 +353,8 @@ LogicalResult PlanExtract::parseChoices(Choices &choices) {
 LogicalResult PlanExtract::extract(ModuleOp module, const Choices &choices,
                                    const analysis::Statistics &statistics,
                                    ArrayRef<analysis::Site> sites) {
-  std::string base = folder.empty() ? archive::moduleFolder(module)
-                                    : std::string(folder);
+  std::string base =
+      folder.empty() ? archive::moduleFolder(module) : std::string(folder);
   Extractor extractor(module, choices, &statistics, base);
   llvm::SmallPtrSet<Operation *, 32> planned;
   for (const analysis::Site &site : sites) {
@@ -377,8 +376,9 @@ LogicalResult PlanExtract::extract(ModuleOp module, const Choices &choices,
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   auto digest = module->getAttrOfType<StringAttr>("allot.model_digest");
   auto problem = plan::ProblemOp::create(
-      builder, module.getLoc(), "allocation", builder.getStrArrayAttr({"bytes"}),
-      builder.getDenseI64ArrayAttr({fixed}), builder.getI64IntegerAttr(total),
+      builder, module.getLoc(), builder.getStringAttr("allocation"),
+      builder.getStrArrayAttr({"bytes"}), builder.getDenseI64ArrayAttr({fixed}),
+      builder.getI64IntegerAttr(total),
       digest ? digest : builder.getStringAttr(""));
   builder.createBlock(&problem.getBody());
   for (const analysis::Site &site : sites) {
@@ -399,15 +399,15 @@ LogicalResult PlanExtract::extract(ModuleOp module, const Choices &choices,
     OpBuilder::InsertionGuard guard(builder);
     builder.createBlock(&item.getBody());
     for (const Candidate &c : *options) {
-      auto option = plan::OptionOp::create(
+      plan::OptionOp::create(
           builder, item.getLoc(), builder.getStringAttr(c.name),
           builder.getDenseI64ArrayAttr({static_cast<int64_t>(c.bytes)}),
-          builder.getF64FloatAttr(c.loss), c.format ? Attribute(c.format) : Attribute(),
+          builder.getF64FloatAttr(c.loss),
+          c.format ? Attribute(c.format) : Attribute(),
           c.rank ? builder.getI64IntegerAttr(c.rank) : IntegerAttr(),
           c.rank ? Attribute(choices.factorFormat) : Attribute(),
           c.merged ? builder.getUnitAttr() : UnitAttr(),
           c.adapterFormat ? Attribute(c.adapterFormat) : Attribute());
-      (void)option;
     }
   }
   return success();

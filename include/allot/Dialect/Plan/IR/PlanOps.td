@@ -47,6 +47,10 @@ def Plan_ProblemOp : Plan_Op<"problem", [Symbol, NoTerminator, NoRegionArguments
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name `resources` $resources `fixed` $fixed `weights` $weights `model` $model attr-dict-with-keyword $body";
   let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The item of this name, or null.
+    ItemOp findItem(::llvm::StringRef name);
+  }];
 }
 
 def Plan_BudgetOp : Plan_Op<"budget", [HasParent<"ProblemOp">]> {
@@ -65,12 +69,22 @@ def Plan_BudgetOp : Plan_Op<"budget", [HasParent<"ProblemOp">]> {
 def Plan_ItemOp : Plan_Op<"item", [HasParent<"ProblemOp">, NoTerminator, NoRegionArguments, SingleBlock]> {
   let summary = "A matrix, an adapter or an expert about which something is chosen";
   let description = [{
-    The name is a site. `origin` says where its losses come from. (P7) at least one option, option names differ.
+    The name is a site. `origin` says where its losses come from. (P7) at least one option, option names differ; weights is not negative.
+
+    ```mlir
+    plan.item "model.layers.0.mlp.up_proj" weights 600 origin "measured sensitivity, feedback encoder" {
+      plan.option "stored" costs [600] loss 0.0
+    }
+    ```
   }];
   let arguments = (ins StrAttr:$name, I64Attr:$weights, StrAttr:$origin);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$name `weights` $weights `origin` $origin attr-dict-with-keyword $body";
   let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The option of this name, or null.
+    OptionOp findOption(::llvm::StringRef name);
+  }];
 }
 
 def Plan_OptionOp : Plan_Op<"option", [HasParent<"ItemOp">]> {
@@ -83,7 +97,8 @@ def Plan_OptionOp : Plan_Op<"option", [HasParent<"ItemOp">]> {
     ```mlir
     plan.option "int4g64" costs [300] loss 1.0e-01 {format = #format.int<4, block = [1, 64], scale = f16>}
     ```
-    (P8) as many costs as resources, none negative. (P9) the loss is finite and not negative. (P10) rank is not negative, and needs factor_format when positive.
+    (P8) as many costs as resources, none negative. (P9) the loss is finite and not negative. (P10) rank is not negative, and needs factor_format and format when
+    positive; format, factor_format and adapter_format are formats that are not packed; merged comes with format and without adapter_format.
   }];
   let arguments = (ins StrAttr:$name, DenseI64ArrayAttr:$costs, F64Attr:$loss, OptionalAttr<AnyAttr>:$format, OptionalAttr<I64Attr>:$rank,
                        OptionalAttr<AnyAttr>:$factor_format, UnitAttr:$merged, OptionalAttr<AnyAttr>:$adapter_format);
@@ -91,17 +106,38 @@ def Plan_OptionOp : Plan_Op<"option", [HasParent<"ItemOp">]> {
   let hasVerifier = 1;
 }
 
-def Plan_TieOp : Plan_Op<"tie", [HasParent<"ProblemOp">]> {
-  let summary = "Items that must take options of one name";
+def Plan_TieOp : Plan_Op<"tie", [HasParent<"ProblemOp">, NoTerminator, NoRegionArguments, SingleBlock]> {
+  let summary = "Items that belong together";
   let description = [{
-    `saving` is what the tie saves per resource when it holds (shared factors are paid once). (P11) two or more items, each once; savings not negative, one per resource or none.
+    The items must take options of one name; with `optional` they may. Where they do, the `plan.sharing` of that name, if there is one, is added to the
+    totals once: what is stored once for all of them, or, negative, what they save, and the loss that sharing costs.
 
     ```mlir
-    plan.tie ["a", "b"] saving [0]
+    plan.tie ["a", "b"]
+    plan.tie ["c", "d"] optional {
+      plan.sharing "int4" costs [-20] loss 1.0e-03
+    }
+    ```
+    (P11) two or more items, each once. (P14) inside are sharings alone, of different names, each an option that all items have; as many costs as resources; the
+    loss is finite and not negative.
+  }];
+  let arguments = (ins StrArrayAttr:$items, UnitAttr:$isOptional);
+  let regions = (region MaxSizedRegion<1>:$body);
+  let assemblyFormat = "$items (`optional` $isOptional^)? attr-dict-with-keyword ($body^)?";
+  let hasRegionVerifier = 1;
+}
+
+def Plan_SharingOp : Plan_Op<"sharing", [HasParent<"TieOp">]> {
+  let summary = "What a tie adds to the totals when all its items take one option";
+  let description = [{
+    A negative cost is a saving; it is at most what the items themselves pay.
+
+    ```mlir
+    plan.sharing "int4" costs [-20] loss 1.0e-03
     ```
   }];
-  let arguments = (ins StrArrayAttr:$items, DenseI64ArrayAttr:$saving);
-  let assemblyFormat = "$items `saving` $saving attr-dict";
+  let arguments = (ins StrAttr:$option, DenseI64ArrayAttr:$costs, F64Attr:$loss);
+  let assemblyFormat = "$option `costs` $costs `loss` $loss attr-dict";
   let hasVerifier = 1;
 }
 
@@ -120,15 +156,16 @@ def Plan_SolutionOp : Plan_Op<"solution", [Symbol, NoTerminator, NoRegionArgumen
   let summary = "The answer to a problem";
   let description = [{
     `objective` is the sum of predicted losses of the choice, `bound` no choice within the budgets is better than, `gap` (objective - bound) / objective; `costs` per resource, fixed
-    costs included.
+    costs included. `solver` names the method; a choice that was not optimised (`uniform`) has the bound 0. A solution may exceed a budget or disregard a pin that was
+    added after it was made; `plan-apply` and `allot explain` refuse the latter.
 
     ```mlir
     plan.solution @s of @p objective 1.0e-01 bound 1.0e-01 gap 0.0 costs [428] solver "knapsack" {
       plan.choice "a" takes "int4"
     }
     ```
-    (P12) every item of the problem is chosen once, by a known option; costs are the sums of the chosen costs and the fixed ones; the objective is the sum of losses (1e-9 relative).
-    (P13) bound <= objective, gap >= 0.
+    (P12) every item of the problem is chosen once, by a known option; costs are the sums of the chosen costs, the sharings of ties that hold and the fixed ones; the objective is
+    the sum of losses (1e-9 relative). (P13) objective, bound and gap are finite, bound <= objective, gap >= 0.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$problem, F64Attr:$objective, F64Attr:$bound, F64Attr:$gap, DenseI64ArrayAttr:$costs, StrAttr:$solver);
   let regions = (region SizedRegion<1>:$body);

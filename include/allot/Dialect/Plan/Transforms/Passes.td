@@ -40,10 +40,13 @@ def PlanExtract : Pass<"plan-extract", "::mlir::ModuleOp"> {
 def PlanSolve : Pass<"plan-solve", "::mlir::ModuleOp"> {
   let summary = "Solves the allocation problems of a module";
   let description = [{
-    Adds a `plan.solution @NAME.solution` after every `plan.problem @NAME`, replacing an older one. Exact for one budget (see Allocation/Solvers.h); a budget that cannot be met is an error
-    that states the least possible total. `budget` sets the budget of the first resource: `3.5bpw` (bits per weight of the base model), `60MiB`, `1000000B`. `pins` adds
-    pins: `SITE=OPTION`. `uniform` chooses one option name for all items (those that lack it take their stored form): a name, `within` for the best one within
-    the budget or `above` for the smallest one above it.
+    Adds a `plan.solution @"NAME.solution"` after every `plan.problem @NAME`, replacing an older one. Exact for one budget (see Allocation/Solvers.h), by enumeration for a
+    handful of items under several; a budget that cannot be met is an error that states the least possible total. `budget` sets the budget of the first resource: `3.5bpw` (bits
+    per weight of the base model, rounded down to bytes), `60MiB`, `1000000B`. `pins` adds pins: `SITE=OPTION`. Both are written into the problem.
+
+    `uniform` chooses one option for all items instead: `within` is the best one within the budget, `above` the smallest one above it, both among the options that all items
+    offer which have a choice at all; a name is that option, whatever the budget, and items that lack it take `stored`. Options are compared without what they say
+    about adapters (`+adapter...`, `+merged`), which is then one treatment for all adapters too. Pins and required ties hold.
 
     Example: `plan-solve{budget=3.5bpw}`.
   }];

@@ -1,0 +1,89 @@
+//===- Profile.h - measuring a model ----------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Makes the statistics file of Analysis/Statistics.h: second moments of what
+// each matrix reads, and how much the model's answers move when one matrix is
+// perturbed (the sensitivity that allocation weighs errors with).
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_RUNTIME_PROFILE_H
+#define ALLOT_RUNTIME_PROFILE_H
+
+#include "allot/Runtime/Program.h"
+#include <vector>
+
+namespace allot::runtime {
+
+struct SampleOptions {
+  int64_t rows = 16;
+  /// Tokens per row, the random first one included.
+  int64_t length = 256;
+  double temperature = 1.0;
+  uint64_t seed = 1;
+  support::Progress *progress = nullptr;
+};
+
+/// Calibration tokens out of the model itself: each row starts with a token drawn evenly from the vocabulary and goes on by sampling from the model's own
+/// distribution, so that no text is needed (source of the idea: Liu et al. 2023, LLM-QAT). i32 `tokens` [rows, length]. The same seed gives the same tokens
+/// on the same machine. Needs the entries `prefill` and `decode`.
+llvm::Expected<Tensor> sampleTokens(Program &program, const SampleOptions &options);
+
+/// One value of the program that several sites read.
+struct SharedInput {
+  /// Name of the output of the entry `logits` that holds it, [batch, T, columns].
+  std::string output;
+  /// The sites that read it; their statistics are stored under the first.
+  std::vector<std::string> sites;
+};
+
+/// Second moments of shared inputs over all tokens seen so far.
+class InputMoments {
+public:
+  explicit InputMoments(llvm::ArrayRef<SharedInput> inputs);
+
+  /// Runs the entry `logits`, whose outputs include the inputs, on rows of
+  /// tokens (one row at a time) and adds what is seen.
+  llvm::Error add(Program &program, const Tensor &tokens, support::Progress *progress);
+
+  struct Moment {
+    SharedInput input;
+    int64_t columns = 0;
+    /// Sum over tokens of x_i x_j, [columns, columns], the upper triangle.
+    std::vector<float> sum;
+  };
+  llvm::ArrayRef<Moment> moments() const { return all; }
+  int64_t tokens() const { return count; }
+  /// The mean, both triangles.
+  static void finish(Moment &moment, int64_t tokens);
+  llvm::MutableArrayRef<Moment> mutableMoments() { return all; }
+
+private:
+  std::vector<Moment> all;
+  int64_t count = 0;
+};
+
+/// A matrix that is perturbed.
+struct PerturbedSite {
+  std::string name;
+  int64_t rows = 0, columns = 0;
+  /// Its numbers, read when its turn comes.
+  std::function<llvm::Expected<std::vector<float>>()> read;
+  /// Weighted error tr(D H D^T) of a change D of the matrix.
+  std::function<llvm::Expected<double>(llvm::ArrayRef<float> change)> error;
+};
+
+/// Per site and format: {weighted error, KL in nats per token}.
+using Sensitivities = std::vector<std::vector<std::pair<double, double>>>;
+
+/// Measures KL(model || model with one matrix rounded to nearest in one of `formats`) on `tokens`, for one site and format after the other. `program` keeps its
+/// weights as packed f32 (`weights-as=f32`), which is where a rounded matrix is put for one run. Cost: sites x formats runs of `logits` over the tokens.
+llvm::Expected<Sensitivities> measureSensitivity(Program &program, const Tensor &tokens, llvm::ArrayRef<PerturbedSite> sites, llvm::ArrayRef<FormatAttrInterface> formats,
+                                                 support::Progress *progress);
+
+} // namespace allot::runtime
+
+#endif // ALLOT_RUNTIME_PROFILE_H

@@ -1,0 +1,217 @@
+//===- Expand.cpp - how map expressions are evaluated -----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "allot/Dialect/Adapter/IR/AdapterBuild.h"
+#include "allot/Dialect/Adapter/Transforms/Passes.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include <cmath>
+
+namespace allot::adapter {
+#define GEN_PASS_DEF_ADAPTEREXPAND
+#include "allot/Dialect/Adapter/Transforms/Passes.h.inc"
+} // namespace allot::adapter
+
+using namespace mlir;
+using namespace allot;
+using namespace allot::adapter;
+
+/// One kernel: y = tensor x + sum of factor pairs + bias.
+static Value buildLinear(OpBuilder &builder, Location loc, Value tensor, Value x,
+                         ArrayRef<MapTerms::Factors> factors, Value bias,
+                         StringAttr site) {
+  Value weight = buildEncoded(builder, loc, tensor);
+  int64_t out = cast<RankedTensorType>(tensor.getType()).getDimSize(0);
+  SmallVector<Value> pairs;
+  SmallVector<double> scales;
+  for (const MapTerms::Factors &pair : factors) {
+    pairs.push_back(buildEncoded(builder, loc, pair.b));
+    pairs.push_back(buildEncoded(builder, loc, pair.a));
+    scales.push_back(pair.scale);
+  }
+  Value init = buildEmptyLike(builder, loc, x, out);
+  return LinearOp::create(builder, loc, init.getType(), weight, x, pairs, bias,
+                          /*multiplier=*/Value(), /*residual=*/Value(), init,
+                          builder.getDenseF64ArrayAttr(scales),
+                          ActivationAttr::get(builder.getContext(),
+                                              Activation::None),
+                          ArithmeticAttr::get(builder.getContext(),
+                                              Arithmetic::F32),
+                          /*stored=*/ArrayAttr(), site)
+      .getResult();
+}
+
+/// The sum of the terms of a map at x; null where a term cannot be applied.
+static Value buildTerms(RewriterBase &rewriter, Location loc, MapTerms &terms,
+                        Value x, Value bias, StringAttr site) {
+  SmallVector<Value> parts;
+  // Pairs without a gate go into the kernel of the first plain matrix.
+  SmallVector<MapTerms::Factors> fused, apart;
+  for (MapTerms::Factors &pair : terms.factors)
+    (pair.gate ? apart : fused).push_back(pair);
+  bool biasDone = !bias;
+  for (MapTerms::Matrix &matrix : terms.matrices) {
+    bool plain = matrix.scale == 1.0;
+    Value y = buildLinear(rewriter, loc, matrix.tensor, x,
+                          plain ? ArrayRef(fused)
+                                : ArrayRef<MapTerms::Factors>(),
+                          plain && !biasDone ? bias : Value(), site);
+    if (plain) {
+      fused.clear();
+      biasDone = true;
+    }
+    parts.push_back(buildScaled(rewriter, loc, y, matrix.scale));
+  }
+  llvm::append_range(apart, fused);
+  for (MapTerms::Factors &pair : apart) {
+    Value z = buildLinear(rewriter, loc, pair.a, x, {}, Value(), site);
+    if (pair.gate)
+      z = buildMultipliedByVector(rewriter, loc, z, pair.gate);
+    z = buildScaled(rewriter, loc, z, pair.scale);
+    parts.push_back(buildLinear(rewriter, loc, pair.b, z, {}, Value(), site));
+  }
+  for (MapTerms::Other &other : terms.others) {
+    auto op = other.map.getDefiningOp<LinearMapOpInterface>();
+    Value y = op ? op.buildApplication(rewriter, loc, x) : Value();
+    if (!y)
+      return {};
+    parts.push_back(buildScaled(rewriter, loc, y, other.scale));
+  }
+  if (parts.empty())
+    return {};
+  Value sum = parts.front();
+  for (Value part : ArrayRef(parts).drop_front())
+    sum = arith::AddFOp::create(rewriter, loc, sum, part);
+  return biasDone ? sum : buildAddedVector(rewriter, loc, sum, bias);
+}
+
+LogicalResult adapter::expandApply(RewriterBase &rewriter, ApplyOp op,
+                                   Evaluation evaluation) {
+  auto map = op.getMap().getDefiningOp<LinearMapOpInterface>();
+  if (!map)
+    return rewriter.notifyMatchFailure(op, "the map is not made by an op");
+  Location loc = op.getLoc();
+  Evaluation asked = op.getEvaluate().value_or(evaluation);
+  Value y;
+  if (asked == Evaluation::Merged) {
+    Value dense = map.buildMaterialization(rewriter, loc);
+    if (dense)
+      y = buildLinear(rewriter, loc, dense, op.getX(), {}, op.getBias(),
+                      op.getSiteAttr());
+  } else {
+    MapTerms terms;
+    map.collectTerms(1.0, terms);
+    y = buildTerms(rewriter, loc, terms, op.getX(), op.getBias(),
+                   op.getSiteAttr());
+  }
+  if (!y)
+    return rewriter.notifyMatchFailure(op, "the map cannot be applied");
+  if (y.getType() != op.getType())
+    y = tensor::CastOp::create(rewriter, loc, op.getType(), y);
+  rewriter.replaceOp(op, y);
+  return success();
+}
+
+LogicalResult adapter::expandGather(RewriterBase &rewriter, GatherOp op) {
+  auto map = op.getMap().getDefiningOp<LinearMapOpInterface>();
+  if (!map)
+    return rewriter.notifyMatchFailure(op, "the map is not made by an op");
+  Location loc = op.getLoc();
+  Value rows = map.buildGather(rewriter, loc, op.getIds());
+  if (!rows) {
+    // A leaf whose rows kernels look up.
+    MapTerms terms;
+    map.collectTerms(1.0, terms);
+    if (terms.matrices.size() != 1 || !terms.factors.empty() ||
+        !terms.others.empty())
+      return rewriter.notifyMatchFailure(op, "rows of the map are not stored");
+    Value table = buildEncoded(rewriter, loc, terms.matrices[0].tensor);
+    Value init = buildEmptyLike(rewriter, loc, op.getIds(),
+                                op.getMap().getType().getIn(), /*append=*/true);
+    rows = LookupOp::create(rewriter, loc, init.getType(), table, op.getIds(),
+                            init, /*stored=*/TypeAttr(), op.getSiteAttr())
+               .getResult();
+    rows = buildScaled(rewriter, loc, rows, terms.matrices[0].scale);
+  }
+  if (rows.getType() != op.getType())
+    rows = tensor::CastOp::create(rewriter, loc, op.getType(), rows);
+  rewriter.replaceOp(op, rows);
+  return success();
+}
+
+LogicalResult adapter::expandMaterialize(RewriterBase &rewriter,
+                                         MaterializeOp op) {
+  auto map = op.getMap().getDefiningOp<LinearMapOpInterface>();
+  Value dense =
+      map ? map.buildMaterialization(rewriter, op.getLoc()) : Value();
+  if (!dense)
+    return rewriter.notifyMatchFailure(op, "the map has no dense form");
+  rewriter.replaceOp(op, dense);
+  return success();
+}
+
+namespace {
+
+struct ExpandApplyPattern : OpRewritePattern<ApplyOp> {
+  ExpandApplyPattern(MLIRContext *context, Evaluation evaluation)
+      : OpRewritePattern(context), evaluation(evaluation) {}
+  LogicalResult matchAndRewrite(ApplyOp op,
+                                PatternRewriter &rewriter) const override {
+    return expandApply(rewriter, op, evaluation);
+  }
+  Evaluation evaluation;
+};
+
+struct ExpandGatherPattern : OpRewritePattern<GatherOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(GatherOp op,
+                                PatternRewriter &rewriter) const override {
+    return expandGather(rewriter, op);
+  }
+};
+
+struct ExpandMaterializePattern : OpRewritePattern<MaterializeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(MaterializeOp op,
+                                PatternRewriter &rewriter) const override {
+    return expandMaterialize(rewriter, op);
+  }
+};
+
+struct AdapterExpand : adapter::impl::AdapterExpandBase<AdapterExpand> {
+  using AdapterExpandBase::AdapterExpandBase;
+
+  void runOnOperation() override {
+    std::optional<Evaluation> evaluation = symbolizeEvaluation(evaluate);
+    if (!evaluation) {
+      getOperation().emitError()
+          << "adapter-expand: unknown evaluation '" << evaluate
+          << "', expected auto, factored or merged";
+      return signalPassFailure();
+    }
+    RewritePatternSet patterns(&getContext());
+    populateExpandPatterns(patterns, *evaluation);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      return signalPassFailure();
+    WalkResult left = getOperation().walk([](Operation *op) {
+      if (!isa<ApplyOp, GatherOp, MaterializeOp>(op))
+        return WalkResult::advance();
+      op->emitError("this map cannot be evaluated: it contains an argument or "
+                    "an op that gives no way to apply it");
+      return WalkResult::interrupt();
+    });
+    if (left.wasInterrupted())
+      signalPassFailure();
+  }
+};
+
+} // namespace
+
+void adapter::populateExpandPatterns(RewritePatternSet &patterns,
+                                     Evaluation evaluation) {
+  patterns.add<ExpandApplyPattern>(patterns.getContext(), evaluation);
+  patterns.add<ExpandGatherPattern, ExpandMaterializePattern>(
+      patterns.getContext());
+}

@@ -1,0 +1,196 @@
+//===- Profile.cpp - measuring a model --------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "allot/Runtime/Profile.h"
+#include "allot/Analysis/Gram.h"
+#include "allot/Codec/Codec.h"
+#include "allot/Runtime/Generation.h"
+#include "allot/Runtime/Scoring.h"
+#include "allot/Support/Error.h"
+#include "allot/Support/Progress.h"
+#include <cmath>
+#include <random>
+
+using namespace allot;
+using namespace allot::runtime;
+using archive::DType;
+
+//===----------------------------------------------------------------------===//
+// Calibration tokens
+//===----------------------------------------------------------------------===//
+
+/// Draws from softmax(logits / temperature) by the inverse of its distribution function.
+static int32_t draw(llvm::ArrayRef<float> logits, double temperature, double uniform) {
+  float largest = *std::max_element(logits.begin(), logits.end());
+  double total = 0.0;
+  for (float logit : logits)
+    total += std::exp((logit - largest) / temperature);
+  double left = uniform * total;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    left -= std::exp((logits[i] - largest) / temperature);
+    if (left < 0.0)
+      return static_cast<int32_t>(i);
+  }
+  return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
+llvm::Expected<Tensor> runtime::sampleTokens(Program &program, const SampleOptions &options) {
+  std::optional<int64_t> vocab = program.integer("allot.vocab");
+  if (!vocab)
+    return support::fileError(program.path(), "the module does not say its vocabulary (allot.vocab): give calibration tokens");
+  auto prompts = Tensor::create("tokens", DType::I32, {options.rows, 1});
+  if (!prompts)
+    return prompts.takeError();
+  // One generator per row, so that rows do not depend on each other's order.
+  std::vector<std::mt19937_64> generators;
+  for (int64_t row = 0; row < options.rows; ++row) {
+    generators.emplace_back(options.seed * 1000003 + static_cast<uint64_t>(row));
+    prompts->values<int32_t>()[row] = static_cast<int32_t>(generators.back()() % static_cast<uint64_t>(*vocab));
+  }
+  GenerationOptions generation;
+  generation.steps = static_cast<unsigned>(options.length - 1);
+  generation.progress = options.progress;
+  generation.choose = [&](int64_t row, llvm::ArrayRef<float> logits) {
+    double uniform = static_cast<double>(generators[row]() >> 11) * 0x1.0p-53;
+    return draw(logits, options.temperature, uniform);
+  };
+  auto generated = generate(program, *prompts, std::vector<int32_t>(options.rows, 1), generation);
+  if (!generated)
+    return generated.takeError();
+  return generated->tokens;
+}
+
+//===----------------------------------------------------------------------===//
+// Second moments
+//===----------------------------------------------------------------------===//
+
+InputMoments::InputMoments(llvm::ArrayRef<SharedInput> inputs) {
+  for (const SharedInput &input : inputs)
+    all.push_back({input, 0, {}});
+}
+
+llvm::Error InputMoments::add(Program &program, const Tensor &tokens, support::Progress *progress) {
+  auto entry = program.get("logits");
+  if (!entry)
+    return entry.takeError();
+  int64_t rows = tokens.shape()[0], length = tokens.shape()[1];
+  support::ProgressStep step(progress, "second moments", rows);
+  for (int64_t row = 0; row < rows; ++row) {
+    auto ids = Tensor::create("input_ids", DType::I32, {1, length});
+    if (!ids)
+      return ids.takeError();
+    auto source = tokens.values<int32_t>().slice(row * length, length);
+    std::copy(source.begin(), source.end(), ids->values<int32_t>().begin());
+    auto outputs = program.run(**entry, {*ids});
+    if (!outputs)
+      return outputs.takeError();
+    llvm::StringMap<const Tensor *> byName;
+    for (const Tensor &output : *outputs)
+      byName[output.name()] = &output;
+    for (Moment &moment : all) {
+      const Tensor *x = byName.lookup(moment.input.output);
+      if (!x)
+        return support::fileError(program.path(), "entry logits has no output " + support::quoted(moment.input.output));
+      moment.columns = x->shape().back();
+      moment.sum.resize(moment.columns * moment.columns);
+      analysis::addGram(x->values<float>(), x->numElements() / moment.columns, moment.columns, moment.sum);
+    }
+    count += length;
+    step.advance();
+  }
+  return llvm::Error::success();
+}
+
+void InputMoments::finish(Moment &moment, int64_t tokens) {
+  int64_t n = moment.columns;
+  float scale = 1.0f / static_cast<float>(tokens);
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = i; j < n; ++j)
+      moment.sum[j * n + i] = moment.sum[i * n + j] *= scale;
+}
+
+//===----------------------------------------------------------------------===//
+// Sensitivity
+//===----------------------------------------------------------------------===//
+
+/// Logits of all rows, [rows, T, vocabulary].
+static llvm::Expected<Tensor> logitsOf(Program &program, const Entry &entry, const Tensor &ids) {
+  auto outputs = program.run(entry, {ids});
+  if (!outputs)
+    return outputs.takeError();
+  for (Tensor &output : *outputs)
+    if (output.name() == "logits")
+      return output;
+  return support::fileError(program.path(), "entry logits has no output logits");
+}
+
+/// Mean KL(base || changed) over all positions but the last of each row.
+static double meanDivergence(const Tensor &base, const Tensor &changed, const Tensor &ids) {
+  int64_t rows = ids.shape()[0], length = ids.shape()[1], vocab = base.shape().back();
+  double sum = 0.0;
+  for (int64_t row = 0; row < rows; ++row) {
+    auto part = [&](const Tensor &tensor) { return llvm::ArrayRef<float>(tensor.values<float>()).slice(row * length * vocab, length * vocab); };
+    Scores scores = score(part(changed), vocab, llvm::ArrayRef<int32_t>(ids.values<int32_t>()).slice(row * length + 1, length - 1), part(base));
+    for (double kl : scores.kl)
+      sum += kl;
+  }
+  return sum / static_cast<double>(rows * (length - 1));
+}
+
+llvm::Expected<Sensitivities> runtime::measureSensitivity(Program &program, const Tensor &tokens, llvm::ArrayRef<PerturbedSite> sites,
+                                                          llvm::ArrayRef<FormatAttrInterface> formats, support::Progress *progress) {
+  auto entry = program.get("logits");
+  if (!entry)
+    return entry.takeError();
+  Tensor ids = tokens;
+  ids.setName("input_ids");
+  auto base = logitsOf(program, **entry, ids);
+  if (!base)
+    return base.takeError();
+  support::ProgressStep step(progress, "sensitivity", sites.size() * formats.size());
+  Sensitivities result;
+  for (const PerturbedSite &site : sites) {
+    std::optional<unsigned> index = program.weights()->find(site.name);
+    if (!index)
+      return support::fileError(program.path(), "the program does not read @" + site.name);
+    auto packed = cast<FormatAttrInterface>(program.weights()->weights()[*index].type.getEncoding());
+    auto bytes = program.weights()->writable(*index);
+    if (!bytes)
+      return bytes.takeError();
+    if (packed.getCodeGrid().bits != 0)
+      return support::fileError(program.path(), "@" + site.name + " is kept as " + packed.getShortName() + ": a perturbed program needs weights-as=f32");
+    auto values = site.read();
+    if (!values)
+      return values.takeError();
+    std::vector<uint8_t> kept(bytes->begin(), bytes->end());
+    result.emplace_back();
+    for (FormatAttrInterface format : formats) {
+      llvm::SmallVector<int64_t> shape = {site.rows, site.columns};
+      auto encoded = codec::encodeRoundToNearest(format, *values, shape);
+      if (!encoded)
+        return encoded.takeError();
+      auto changed = codec::decode(format, *encoded, shape);
+      if (!changed)
+        return changed.takeError();
+      auto repacked = codec::encodeRoundToNearest(packed, *changed, shape);
+      if (!repacked)
+        return repacked.takeError();
+      for (size_t i = 0; i < changed->size(); ++i)
+        (*changed)[i] -= (*values)[i];
+      auto error = site.error(*changed);
+      if (!error)
+        return error.takeError();
+      std::copy(repacked->begin(), repacked->end(), bytes->begin());
+      auto logits = logitsOf(program, **entry, ids);
+      std::copy(kept.begin(), kept.end(), bytes->begin());
+      if (!logits)
+        return logits.takeError();
+      result.back().emplace_back(*error, meanDivergence(*base, *logits, ids));
+      step.advance(1, site.name);
+    }
+  }
+  return result;
+}
