@@ -6,6 +6,8 @@
 
 #include "allot/InitAllExtensions.h"
 #include "allot/Codec/Codec.h"
+#include "allot/Conversion/DpsBufferization.h"
+#include "allot/Kernel/PackedTile.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 
@@ -13,4 +15,6 @@ void allot::registerAllExtensions(mlir::DialectRegistry &registry) {
   mlir::registerAllExtensions(registry);
   mlir::registerAllToLLVMIRTranslations(registry);
   codec::registerCodecExternalModels(registry);
+  kernel::registerTileExternalModels(registry);
+  conversion::registerBufferizationExternalModels(registry);
 }

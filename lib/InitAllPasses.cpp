@@ -5,10 +5,18 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/InitAllPasses.h"
+#include "allot/Conversion/AdapterToKernel/AdapterToKernel.h"
+#include "allot/Conversion/NNToKernel/NNToKernel.h"
+#include "allot/Dialect/Adapter/Transforms/Passes.h"
 #include "allot/Dialect/Format/Transforms/Passes.h"
+#include "allot/Dialect/NN/Transforms/Passes.h"
 #include "allot/Pipelines/Pipelines.h"
 
 void allot::registerAllPasses() {
+  adapter::registerAdapterPasses();
   format::registerFormatPasses();
+  nn::registerNNPasses();
+  conversion::registerAdapterToKernelPasses();
+  conversion::registerNNToKernelPasses();
   pipelines::registerPipelines();
 }

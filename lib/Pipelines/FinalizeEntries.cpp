@@ -7,7 +7,6 @@
 #include "allot/Pipelines/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 
 namespace allot::pipelines {
 #define GEN_PASS_DEF_PROGRAMFINALIZEENTRIES
@@ -39,10 +38,6 @@ struct ProgramFinalizeEntries : pipelines::impl::ProgramFinalizeEntriesBase<Prog
     for (auto function : module.getOps<func::FuncOp>())
       if (function.isPublic() && !function.isExternal())
         finalize(function, called.contains(function));
-    // References from attributes of the module itself (the weight table) are by name; uses by ops keep a global alive.
-    for (auto global : llvm::make_early_inc_range(module.getOps<ml_program::GlobalOp>()))
-      if (SymbolTable::symbolKnownUseEmpty(global, &module.getBodyRegion()))
-        global.erase();
   }
 
   void finalize(func::FuncOp function, bool isCalled) {

@@ -7,7 +7,9 @@
 #include "allot/Pipelines/Pipelines.h"
 #include "allot/Conversion/AdapterToKernel/AdapterToKernel.h"
 #include "allot/Conversion/NNToKernel/NNToKernel.h"
+#include "allot/Dialect/Adapter/Transforms/Passes.h"
 #include "allot/Dialect/Format/Transforms/Passes.h"
+#include "allot/Dialect/NN/Transforms/Passes.h"
 #include "allot/Pipelines/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
@@ -20,19 +22,12 @@
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
-#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace allot;
 using namespace allot::pipelines;
 
 namespace {
-
-/// Adds a registered pass by its textual form, at the level that it is written for.
-void add(OpPassManager &pm, const Twine &text) {
-  if (failed(parsePassPipeline(text.str(), pm, llvm::nulls())))
-    (void)parsePassPipeline(("func.func(" + text + ")").str(), pm, llvm::nulls());
-}
 
 void addCleanup(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
@@ -41,16 +36,22 @@ void addCleanup(OpPassManager &pm) {
 
 /// Map expressions to kernels' ops on packed bytes, still on tensors.
 void addMaps(OpPassManager &pm, const LoweringOptions &options) {
-  add(pm, "adapter-expand{evaluate=" + options.evaluate + "}");
+  adapter::AdapterExpandOptions expand;
+  expand.evaluate = options.evaluate;
+  pm.addPass(adapter::createAdapterExpand(expand));
   addCleanup(pm);
-  add(pm, "adapter-fuse-epilogue");
-  add(pm, "adapter-select-arithmetic{activations=" + options.activations + "}");
+  pm.addPass(adapter::createAdapterFuseEpilogue());
+  adapter::AdapterSelectArithmeticOptions arithmetic;
+  arithmetic.activations = options.activations;
+  pm.addPass(adapter::createAdapterSelectArithmetic(arithmetic));
   format::FormatPackOptions pack;
   pack.tileRows = options.tileRows;
   pack.as = options.weightsAs;
   pm.addPass(format::createFormatPack(pack));
   addCleanup(pm);
   pm.addPass(format::createFormatLowerStorage());
+  // The table (an attribute of the module) knows the names of the weight globals; their declarations would be taken for buffers.
+  pm.addPass(createSymbolDCEPass());
   pm.addPass(conversion::createConvertNNToLinalg());
 }
 
@@ -104,9 +105,14 @@ void pipelines::buildPreparePipeline(OpPassManager &pm, const LoweringOptions &o
     pm.addPass(createSymbolPrivatizePass(keep));
     pm.addPass(createSymbolDCEPass());
   }
-  if (!options.taps.empty())
-    add(pm, "nn-expose-taps{names=" + llvm::join(options.taps, ",") + "}");
-  add(pm, "nn-strip-taps");
+  if (options.instrument)
+    pm.addPass(adapter::createAdapterInstrument());
+  if (!options.taps.empty()) {
+    nn::NNExposeTapsOptions expose;
+    expose.names.assign(options.taps.begin(), options.taps.end());
+    pm.addPass(nn::createNNExposeTaps(expose));
+  }
+  pm.addPass(nn::createNNStripTaps());
   pm.addPass(createProgramDescribeEntries());
 }
 

@@ -8,6 +8,7 @@
 #include "allot/InitAllDialects.h"
 #include "allot/InitAllExtensions.h"
 #include "allot/Runtime/CompiledModule.h"
+#include "allot/Support/AtomicFile.h"
 #include "allot/Support/Error.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -29,6 +30,8 @@ ProgramFlags::ProgramFlags(Subcommand &owner)
       reference("reference", cl::desc("Evaluate with plain loops instead of compiling"), cl::sub(owner.command), cl::cat(owner.category)),
       printPipeline("print-pipeline", cl::desc("Print the pass pipeline, as allot-opt takes it, and do nothing else"), cl::sub(owner.command),
                     cl::cat(owner.category)),
+      emitLowered("emit-lowered", cl::desc("Also write the module as it is after the pass pipeline"), cl::value_desc("file"), cl::sub(owner.command),
+                  cl::cat(owner.category)),
       verbose("verbose", cl::desc("Print times and sizes on stderr"), cl::sub(owner.command), cl::cat(owner.category)) {}
 
 void ProgramFlags::configure(pipelines::LoweringOptions &options, const Wanted &wanted) const {
@@ -37,6 +40,8 @@ void ProgramFlags::configure(pipelines::LoweringOptions &options, const Wanted &
   options.evaluate = evaluateNames[unsigned(Evaluate(evaluate))];
   options.entries = wanted.entries;
   options.taps = wanted.taps;
+  options.instrument = wanted.instrument;
+  options.weightsAs = wanted.weightsAs;
   options.target = runtime::hostKernelTarget();
 }
 
@@ -68,7 +73,19 @@ llvm::Expected<std::unique_ptr<runtime::Program>> ProgramFlags::load(llvm::Strin
   options.threads = threads;
   options.log = verbose ? &llvm::errs() : nullptr;
   options.progress = progress;
-  return runtime::Program::load(path, registry(), options);
+  llvm::Error written = llvm::Error::success();
+  if (!emitLowered.empty())
+    options.lowered = [&](mlir::ModuleOp module) {
+      std::string text;
+      llvm::raw_string_ostream os(text);
+      module.print(os);
+      os << '\n';
+      written = llvm::joinErrors(std::move(written), support::writeFileAtomically(emitLowered, text));
+    };
+  auto program = runtime::Program::load(path, registry(), options);
+  if (written)
+    return program ? std::move(written) : llvm::joinErrors(program.takeError(), std::move(written));
+  return program;
 }
 
 const mlir::DialectRegistry &tool::registry() {

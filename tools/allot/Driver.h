@@ -35,6 +35,9 @@ protected:
   Subcommand(llvm::StringRef name, llvm::StringRef description) : command(name, description), category("Options") {}
 };
 
+std::unique_ptr<Subcommand> makeImportCommand();
+std::unique_ptr<Subcommand> makeMergeCommand();
+std::unique_ptr<Subcommand> makeProfileCommand();
 std::unique_ptr<Subcommand> makeRunCommand();
 std::unique_ptr<Subcommand> makeGenerateCommand();
 std::unique_ptr<Subcommand> makeEvalCommand();
@@ -51,11 +54,16 @@ struct ProgramFlags {
   cl::opt<unsigned> threads;
   cl::opt<bool> reference;
   cl::opt<bool> printPipeline;
+  cl::opt<std::string> emitLowered;
   cl::opt<bool> verbose;
 
   /// What the pipeline is asked for.
   struct Wanted {
     std::vector<std::string> entries, taps;
+    /// Make the inputs of matrices taps first.
+    bool instrument = false;
+    /// Keep packed weights in this float format; empty: in their own.
+    std::string weightsAs;
   };
   /// Writes the pass pipeline to stdout where the user asked for it alone; true if so.
   bool printed(const Wanted &wanted) const;

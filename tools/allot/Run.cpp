@@ -50,7 +50,12 @@ public:
     if (!file)
       return file.takeError();
     ProgramFlags::Wanted wanted;
-    wanted.taps = std::vector<std::string>(outputsAlso.begin(), outputsAlso.end());
+    for (const std::string &prefix : outputsAlso) {
+      wanted.taps.push_back(prefix);
+      // The stream of a model goes under more than one name: encoder and decoder have their own, and its end after the last norm is not numbered.
+      if (prefix == "hidden_states")
+        wanted.taps.insert(wanted.taps.end(), {"last_hidden_state", "enc_hidden_states", "dec_hidden_states", "encoder_last_hidden_state"});
+    }
     if (!entry.empty())
       wanted.entries.push_back(entry);
     else if (llvm::Error error = functionsOf(**file, wanted.entries))
@@ -141,7 +146,8 @@ private:
   cl::opt<std::string> inputs{"inputs", cl::Required, cl::desc("Input tensors (safetensors)"), cl::value_desc("file"), cl::sub(command), cl::cat(category)};
   cl::opt<std::string> outputs{"outputs", cl::desc("Output tensors (safetensors), written whole or not at all"), cl::value_desc("file"), cl::sub(command),
                                cl::cat(category)};
-  cl::list<std::string> outputsAlso{"outputs-also", cl::desc("Also put out the inner values whose names begin so, such as hidden_states or router"),
+  cl::list<std::string> outputsAlso{"outputs-also", cl::desc("Also put out the inner values whose names begin so, such as router; hidden_states stands for those of encoders and decoders "
+                                             "and for last_hidden_state too"),
                                     cl::value_desc("prefix,..."), cl::CommaSeparated, cl::sub(command), cl::cat(category)};
   ProgramFlags flags{*this};
 };

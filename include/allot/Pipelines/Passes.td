@@ -33,8 +33,7 @@ def ProgramFinalizeEntries : Pass<"program-finalize-entries", "::mlir::ModuleOp"
   let description = [{
     Runs after bufferization and before deallocation. A result of an entry (a public function with a body) that is one of its arguments,
     updated in place, is dropped: returning it would copy it. `allot.results` lists per original result the number of that argument, or -1 for a buffer that the
-    function returns and the caller frees. `allot.takes_weights` says that argument 0 is the weight table. Entries get the C interface. Weight globals that nothing refers to any more are
-    erased; the module's `format.table` tells their names.
+    function returns and the caller frees. `allot.takes_weights` says that argument 0 is the weight table. Entries get the C interface.
 
     ```mlir
     func.func @f(%x: memref<?xf32>, %cache: memref<?xf32>) -> (memref<?xf32>, memref<?xf32>) { ... return %y, %cache }

@@ -56,6 +56,8 @@ struct ProgramOptions {
   /// Where times are written, as text; null for nowhere.
   llvm::raw_ostream *log = nullptr;
   support::Progress *progress = nullptr;
+  /// Called with the module after the passes, before code is generated; null for not at all.
+  std::function<void(mlir::ModuleOp)> lowered;
 };
 
 /// Times in seconds, sizes in bytes.
