@@ -265,7 +265,10 @@ llvm::Error importer::buildBareModel(ModuleBuilder &m,
     if (!wanted(module))
       continue;
     auto tied = bare->tiedTo.find(module.path);
-    if (tied != bare->tiedTo.end())
+    auto adaptation = adaptations->find(module.path);
+    bool replaced =
+        adaptation != adaptations->end() && adaptation->second.weight;
+    if (tied != bare->tiedTo.end() && !replaced)
       for (const ModuleInfo &owner : bare->modules)
         if (owner.path == tied->second)
           if (llvm::Error e = add(owner))

@@ -34,8 +34,8 @@ class ModuleBuilder {
 public:
   ModuleBuilder(mlir::MLIRContext &context, llvm::StringRef outputDirectory);
 
-  /// The symbol of a weight is the path of its module followed by this: nothing,
-  /// or `.weight` where functions are called as the modules are.
+  /// The symbol of a weight is the path of its module followed by this:
+  /// nothing, or `.weight` where functions are called as the modules are.
   void setWeightSuffix(llvm::StringRef suffix) { weightSuffix = suffix.str(); }
 
   //===--------------------------------------------------------------------===//
