@@ -18,6 +18,9 @@ using namespace allot::tool;
 
 /// The table of subcommands, in the order of a model's way.
 static std::unique_ptr<Subcommand> (*const table[])() = {
+    makeImportCommand,
+    makeMergeCommand,
+    makeProfileCommand,
     makeRunCommand,
     makeGenerateCommand,
     makeEvalCommand,
