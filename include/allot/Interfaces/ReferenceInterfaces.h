@@ -9,23 +9,37 @@
 
 #include "mlir/IR/OpDefinition.h"
 #include <memory>
+#include <vector>
 
 namespace allot {
 
-/// A value of the reference evaluation. A tensor has a shape and either floats or integers (an `index` scalar is an integer of rank 0);
-/// a map is its dense matrix; an encoded weight is a handle that is decoded row by row.
+/// A value of the reference evaluation. A tensor has a shape and floats, integers (a scalar is of rank 0; booleans are 0 and 1), or neither
+/// where nobody wrote it yet (`tensor.empty`). Encoded weights and maps are handles. Values are immutable: copies share their numbers.
 struct RefValue {
-  /// Encoded weight: decodes rows [first, first + n) into out (f32). Null for other values.
+  /// An encoded weight, decoded a few rows at a time. Leading dimensions are folded into rows; a vector is one row. Thread-safe.
   struct Encoded {
     virtual ~Encoded() = default;
+    /// Decodes rows [first, first + n) into out (f32).
     virtual void decodeRows(int64_t first, int64_t n, float *out) const = 0;
   };
+  /// A linear map, OUT x IN, as functions in double precision: expressions are composed lazily, so no large dense matrix is kept. The
+  /// matrices of a bank stand one below the other.
+  struct Map {
+    int64_t out = 0, in = 0;
+    virtual ~Map() = default;
+    /// y [rows x OUT] = x [rows x IN] times the transposed matrix.
+    virtual void apply(const double *x, int64_t rows, double *y) const = 0;
+    /// x [rows x IN] = y [rows x OUT] times the matrix.
+    virtual void applyTransposed(const double *y, int64_t rows, double *x) const = 0;
+    /// Rows `ids` of the matrix, `values` [|ids| x IN].
+    virtual void readRows(llvm::ArrayRef<int64_t> ids, double *values) const = 0;
+  };
+
   llvm::SmallVector<int64_t> shape;
-  std::shared_ptr<std::vector<float>> floats;
-  std::shared_ptr<std::vector<int64_t>> ints;
+  std::shared_ptr<const std::vector<float>> floats;
+  std::shared_ptr<const std::vector<int64_t>> ints;
   std::shared_ptr<const Encoded> encoded;
-  /// For maps: y[rows x OUT] = map(x[rows x IN]); composed lazily, so that no large dense matrix is kept.
-  std::shared_ptr<std::function<void(const double *x, int64_t rows, double *y)>> map;
+  std::shared_ptr<const Map> map;
 
   int64_t numElements() const {
     int64_t n = 1;

@@ -1,0 +1,35 @@
+//===- Maps.h - linear maps as functions ------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The maps of expressions, in double precision. Combinators hold their operands; only leaves hold numbers, and those of encoded matrices are
+// decoded a few rows at a time, by all threads.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_LIB_REFERENCE_MAPS_H
+#define ALLOT_LIB_REFERENCE_MAPS_H
+
+#include "allot/Interfaces/ReferenceInterfaces.h"
+
+namespace allot::reference {
+
+using MapRef = std::shared_ptr<const RefValue::Map>;
+
+/// The matrix `rows`.
+MapRef makeDenseMap(std::shared_ptr<const RefValue::Encoded> rows, int64_t out, int64_t in);
+/// diag(values).
+MapRef makeDiagonalMap(std::vector<double> values);
+/// y[i] = x[sources[i]].
+MapRef makePermutationMap(llvm::ArrayRef<int64_t> sources);
+MapRef makeSumMap(std::vector<MapRef> maps);
+/// The last map meets the input first.
+MapRef makeComposedMap(std::vector<MapRef> maps);
+MapRef makeScaledMap(MapRef map, double factor);
+MapRef makeTransposedMap(MapRef map);
+
+} // namespace allot::reference
+
+#endif // ALLOT_LIB_REFERENCE_MAPS_H
