@@ -241,7 +241,8 @@ static LogicalResult lowerFunction(func::FuncOp function,
 
 LogicalResult format::lowerStorage(ModuleOp module) {
   SetVector<func::FuncOp> readers;
-  if (failed(collectReaders(module, readers)))
+  if (failed(verifyStoredGlobals(module)) ||
+      failed(collectReaders(module, readers)))
     return failure();
   if (module->hasAttr(tableAttrName)) {
     if (readers.empty())

@@ -30,6 +30,32 @@ MemRefType format::getTableType(MLIRContext *context) {
   return MemRefType::get({ShapedType::kDynamic}, getBufferType(context));
 }
 
+LogicalResult format::verifyStoredGlobals(ModuleOp module) {
+  bool valid = true;
+  for (auto global : module.getOps<ml_program::GlobalOp>()) {
+    auto stored = dyn_cast_or_null<StoredAttr>(global.getValueAttr());
+    if (!stored)
+      continue;
+    if (!getFormat(global.getType())) {
+      global.emitOpError("tensor '")
+          << stored.getTensor().getValue() << "' of file '"
+          << stored.getFile().getValue() << "' is stored, but "
+          << global.getType() << " has no format";
+      valid = false;
+      continue;
+    }
+    auto type = cast<RankedTensorType>(global.getType());
+    if (stored.getBytes() == getStoredBytes(type))
+      continue;
+    global.emitOpError("tensor '")
+        << stored.getTensor().getValue() << "' of file '"
+        << stored.getFile().getValue() << "' has " << stored.getBytes()
+        << " bytes, but " << type << " takes " << getStoredBytes(type);
+    valid = false;
+  }
+  return success(valid);
+}
+
 //===----------------------------------------------------------------------===//
 // WeightTable
 //===----------------------------------------------------------------------===//
@@ -44,14 +70,6 @@ FailureOr<unsigned> WeightTable::getEntry(ml_program::GlobalLoadConstOp load,
   if (!global)
     return load.emitOpError("reads ")
            << load.getGlobal() << ", which is no global of this module";
-  auto stored = dyn_cast_or_null<StoredAttr>(global.getValueAttr());
-  auto storedType = cast<RankedTensorType>(load.getType());
-  if (stored && stored.getBytes() != getStoredBytes(storedType))
-    return global.emitOpError("tensor '")
-           << stored.getTensor().getValue() << "' of file '"
-           << stored.getFile().getValue() << "' has " << stored.getBytes()
-           << " bytes, but " << storedType << " takes "
-           << getStoredBytes(storedType);
   return it->second;
 }
 

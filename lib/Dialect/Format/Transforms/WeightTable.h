@@ -21,13 +21,16 @@ mlir::RankedTensorType getBytesType(mlir::MLIRContext *context);
 /// `memref<?xmemref<?xi8>>`.
 mlir::MemRefType getTableType(mlir::MLIRContext *context);
 
+/// Every global whose value is `#format.stored` has a format, and the size that
+/// its type says; emits an error at each that has not.
+llvm::LogicalResult verifyStoredGlobals(mlir::ModuleOp module);
+
 /// What a program wants of its globals, in the order of the first wish.
 class WeightTable {
 public:
   explicit WeightTable(mlir::ModuleOp module) : symbols(module) {}
 
-  /// The index of `global` as `type`; an error at the global where its stored
-  /// bytes are not those of its type.
+  /// The index of `load`'s global as `type`.
   llvm::FailureOr<unsigned> getEntry(mlir::ml_program::GlobalLoadConstOp load,
                                      mlir::RankedTensorType type);
 
