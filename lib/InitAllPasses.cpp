@@ -10,12 +10,14 @@
 #include "allot/Dialect/Adapter/Transforms/Passes.h"
 #include "allot/Dialect/Format/Transforms/Passes.h"
 #include "allot/Dialect/NN/Transforms/Passes.h"
+#include "allot/Dialect/Plan/Transforms/Passes.h"
 #include "allot/Pipelines/Pipelines.h"
 
 void allot::registerAllPasses() {
   adapter::registerAdapterPasses();
   format::registerFormatPasses();
   nn::registerNNPasses();
+  plan::registerPlanPasses();
   conversion::registerAdapterToKernelPasses();
   conversion::registerNNToKernelPasses();
   pipelines::registerPipelines();
