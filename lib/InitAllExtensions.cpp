@@ -8,6 +8,7 @@
 #include "allot/Codec/Codec.h"
 #include "allot/Conversion/DpsBufferization.h"
 #include "allot/Kernel/PackedTile.h"
+#include "allot/Reference/Interpreter.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 
@@ -17,4 +18,5 @@ void allot::registerAllExtensions(mlir::DialectRegistry &registry) {
   codec::registerCodecExternalModels(registry);
   kernel::registerTileExternalModels(registry);
   conversion::registerBufferizationExternalModels(registry);
+  reference::registerReferenceExternalModels(registry);
 }

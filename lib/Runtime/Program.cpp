@@ -5,11 +5,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/Runtime/Program.h"
+#include "Diagnostics.h"
+#include "allot/Reference/Interpreter.h"
 #include "allot/Runtime/CompiledModule.h"
 #include "allot/Support/Error.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
@@ -24,43 +25,6 @@ using namespace allot::runtime;
 using archive::DType;
 
 namespace {
-
-/// Collects diagnostics, so that they become the text of an error.
-class Diagnostics {
-public:
-  explicit Diagnostics(MLIRContext *context)
-      : handler(context, [this](Diagnostic &diagnostic) {
-          if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
-            return success();
-          add(diagnostic, "");
-          for (Diagnostic &note : diagnostic.getNotes())
-            add(note, "note: ");
-          return success();
-        }) {}
-
-  llvm::Error error(StringRef file, StringRef otherwise) {
-    return text.empty() ? support::fileError(file, otherwise) : llvm::createStringError(llvm::inconvertibleErrorCode(), text);
-  }
-
-private:
-  void add(const Diagnostic &diagnostic, StringRef prefix) {
-    llvm::raw_string_ostream os(text);
-    if (!text.empty())
-      os << '\n';
-    // A fused or named location ends in a place of a file; without one the message stands alone.
-    diagnostic.getLocation()->walk([&](Location location) {
-      auto place = dyn_cast<FileLineColLoc>(location);
-      if (!place)
-        return WalkResult::advance();
-      os << place.getFilename().getValue() << ':' << place.getLine() << ':' << place.getColumn() << ": ";
-      return WalkResult::interrupt();
-    });
-    os << prefix << diagnostic.str();
-  }
-
-  std::string text;
-  ScopedDiagnosticHandler handler;
-};
 
 class Stopwatch {
 public:
@@ -217,6 +181,10 @@ llvm::Expected<std::unique_ptr<Program>> Program::load(StringRef path, const Dia
     for (const auto &source : sources)
       stats.storedBytes += source.second.stored.getBytes();
     stats.weightBytes = stats.storedBytes;
+    auto interpreter = reference::Interpreter::create(module, folder);
+    if (!interpreter)
+      return support::fileError(path, llvm::toString(interpreter.takeError()));
+    program->interpreter = std::move(*interpreter);
     return program;
   }
 

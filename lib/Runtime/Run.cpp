@@ -153,7 +153,3 @@ llvm::Expected<std::vector<Tensor>> Program::runCompiled(const Entry &entry, llv
   }
   return outputs;
 }
-
-llvm::Expected<std::vector<Tensor>> Program::runReference(const Entry &entry, llvm::ArrayRef<const Tensor *> inputs) {
-  return llvm::createStringError("entry %s: there is no reference evaluation", quoted(entry.name).c_str());
-}

@@ -23,7 +23,8 @@ class DialectRegistry;
 
 namespace allot::reference {
 
-/// Attaches ReferenceOpInterface to the ops of the adapter, format and nn dialects.
+/// Attaches ReferenceOpInterface to the ops of the adapter, format and nn dialects. Formats must have their codecs
+/// (codec::registerCodecExternalModels).
 void registerReferenceExternalModels(mlir::DialectRegistry &registry);
 
 /// A tensor of f32 or of integers; as many numbers as the shape has elements.

@@ -18,6 +18,10 @@ namespace llvm {
 class raw_ostream;
 }
 
+namespace allot::reference {
+class Interpreter;
+} // namespace allot::reference
+
 namespace allot::runtime {
 
 class CompiledModule;
@@ -111,6 +115,7 @@ private:
   std::vector<Entry> signatures;
   std::unique_ptr<WeightStore> store;
   std::unique_ptr<CompiledModule> code;
+  std::unique_ptr<reference::Interpreter> interpreter;
   ProgramStats statistics;
 };
 
