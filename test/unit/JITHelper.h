@@ -41,6 +41,11 @@ public:
     return engine->invokePacked(("_mlir_ciface_" + name).str(), pointers);
   }
 
+  /// Calls `name`; each argument points to a pointer to a descriptor, or to a scalar.
+  llvm::Error callPacked(llvm::StringRef name, std::vector<void *> arguments) {
+    return engine->invokePacked(("_mlir_ciface_" + name).str(), arguments);
+  }
+
 private:
   struct Holder {
     void *address;

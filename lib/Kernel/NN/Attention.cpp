@@ -8,8 +8,9 @@
 // grouped queries share every load of keys and values. A unit of work is a block of rows of one (batch, key head) and a part of the keys they see. It goes over
 // blocks of 32 keys: the keys are transposed into panels of 16 (keys in lanes, so no horizontal sums), the values copied to where they are contiguous; then per
 // tile of 4 rows scores, running maximum and sum, and the weighted values, 4 x 16 accumulators in registers each. Source of the running softmax: Milakov and
-// Gimelshein 2018; of blocks over keys: Dao et al. 2022 (FlashAttention). Few rows and many keys (one new token): the keys are split between units too, and
-// partial results combined after a barrier. Units are handed out by a counter, the longest first.
+// Gimelshein 2018; of blocks over keys: Dao et al. 2022 (FlashAttention). Few rows and many keys (one new token): a unit takes several key heads, so that it
+// reads memory in order, the keys are split between units too, and partial results combined after a barrier. Units are handed out by a counter, the longest
+// first.
 //
 //===----------------------------------------------------------------------===//
 
@@ -34,7 +35,7 @@ constexpr int64_t kBlock = 32;     ///< keys of a block: panels and values of a 
 constexpr int64_t kMinRows = 16;   ///< rows of a block, where there are that many
 constexpr int64_t kMaxRows = 64;   ///< what a block of keys is transposed for at most
 constexpr int64_t kUnits = 16;     ///< units of work that are aimed at
-constexpr int64_t kMinSplit = 256; ///< keys that are worth a unit
+constexpr int64_t kMinSplit = 64;  ///< keys that are worth a unit
 constexpr int64_t kParallelWork = 65536; ///< multiplications below which a second thread costs more than it brings
 
 class AttentionEmitter {
@@ -54,10 +55,10 @@ public:
 
 private:
   struct Unit {
-    Value b, h;          // batch row, key head
-    Value r0, rows;      // first row of the block, number of rows
+    Value b, h0, heads;  // batch row, first key head, number of key heads
+    Value r0, rows;      // first row of the block, number of rows; state row n * blockRows + r belongs to row r of head h0 + n
     Value first, last;   // keys [first, last) of this unit
-    Value slot;          // where partial results go: slot * blockRows + row
+    Value slot;          // where partial results go: slot * unitRows + state row
   };
 
   void allocate();
@@ -67,13 +68,16 @@ private:
   Value limit(const Unit &u, Value position);
   Value firstSeen(Value position);
   void prepareRows(const Unit &u);
-  void packKeys(const Unit &u, Value j0, Value panels);
-  void packValues(const Unit &u, Value j0, Value keys);
-  Values scores(const Unit &u, Value tile, Value j0, Value panels);
+  void packKeys(const Unit &u, Value head, Value j0, Value panels);
+  void packValues(const Unit &u, Value head, Value j0, Value keys);
+  void prefetchBlock(const Unit &u, Value head, Value j0);
+  Values scores(Value tile, Value j0, Value panels);
   void weights(Value panels);
   void accumulate(Value tile, Value correction, Value keys);
-  void tileStep(const Unit &u, Value tile, Value j0, Value panels, Value keys);
+  void tileStep(Value tile, Value j0, Value panels, Value keys);
   void unitBody(Value unit);
+  /// `body` gets each state row of a unit, its key head and its row.
+  void stateRows(const Unit &u, function_ref<void(Value, Value, Value)> body);
   void writeRows(const Unit &u);
   void keepPartial(const Unit &u);
   void combine();
@@ -92,7 +96,7 @@ private:
   const AttentionKernel &kernel;
   Value q, k, v, past, total, out, scale, softcap, window;
   Value T, D, S, Hkv, Dv, group, rowsAll, pairs, columns;
-  Value blockRows, rowBlocks, items, splits;
+  Value blockRows, rowBlocks, unitHeads, unitRows, headGroups, groups, items, splits;
   // Of the whole call: what units leave for `combine`, and the counter that hands them out.
   Value partial, partialMax, partialSum, counter;
   // Of a thread. queries [tile][d][4], panels [2][d][16], values [32][columns], result [row][columns].
@@ -143,10 +147,11 @@ AttentionEmitter::Unit AttentionEmitter::decompose(Value unit) {
   u.slot = unit;
   Value item = e.div(unit, splits), split = e.rem(unit, splits);
   // The last rows see most keys under a causal mask, so they go first.
-  Value rowBlock = e.sub(e.sub(rowBlocks, e.index(1)), e.div(item, pairs));
-  Value pair = e.rem(item, pairs);
-  u.b = e.div(pair, Hkv);
-  u.h = e.rem(pair, Hkv);
+  Value rowBlock = e.sub(e.sub(rowBlocks, e.index(1)), e.div(item, groups));
+  Value member = e.rem(item, groups);
+  u.b = e.div(member, headGroups);
+  u.h0 = e.mul(e.rem(member, headGroups), unitHeads);
+  u.heads = e.smin(unitHeads, e.sub(Hkv, u.h0));
   u.r0 = e.mul(rowBlock, blockRows);
   u.rows = e.smin(blockRows, e.sub(rowsAll, u.r0));
   // Limits grow with the row: the first row has the first key, the last row the last.
@@ -158,21 +163,21 @@ AttentionEmitter::Unit AttentionEmitter::decompose(Value unit) {
   return u;
 }
 
-/// Queries into tiles, limits of rows, empty accumulators. Rows that fill the last tile see nothing.
+/// Queries into tiles, limits of rows, empty accumulators. Rows that fill the last tile of a head see nothing.
 void AttentionEmitter::prepareRows(const Unit &u) {
-  e.forLoop(e.index(0), e.roundUp(u.rows, kTile), 1, [&](Value r) {
-    Value tile = e.div(r, e.index(kTile)), lane = e.rem(r, e.index(kTile));
-    e.store(inf(), rowMax, {r});
-    e.store(e.f32(0.0), rowSum, {r});
-    e.forLoop(e.index(0), columns, kLanes, [&](Value c) { e.vstore(e.vec(0.0), result, {r, c}); });
-    Value real = e.sless(r, u.rows);
-    e.store(e.integer(0, 32), lower, {r});
-    e.store(e.integer(0, 32), upper, {r});
-    e.ifThen(real, [&] {
+  e.forLoop(e.index(0), e.mul(u.heads, blockRows), 1, [&](Value n) {
+    Value r = e.rem(n, blockRows), h = e.add(u.h0, e.div(n, blockRows));
+    Value tile = e.div(n, kTile), lane = e.rem(n, kTile);
+    e.store(inf(), rowMax, {n});
+    e.store(e.f32(0.0), rowSum, {n});
+    e.store(e.integer(0, 32), lower, {n});
+    e.store(e.integer(0, 32), upper, {n});
+    e.forLoop(e.index(0), columns, kLanes, [&](Value c) { e.vstore(e.vec(0.0), result, {n, c}); });
+    e.ifThen(e.sless(r, u.rows), [&] {
       Value row = e.add(u.r0, r), at = position(u, r);
-      e.store(e.toI32(e.smin(firstSeen(at), u.last)), lower, {r});
-      e.store(e.toI32(e.smin(limit(u, at), u.last)), upper, {r});
-      Value t = e.div(row, group), head = e.add(e.mul(u.h, group), e.rem(row, group));
+      e.store(e.toI32(e.smin(firstSeen(at), u.last)), lower, {n});
+      e.store(e.toI32(e.smin(limit(u, at), u.last)), upper, {n});
+      Value t = e.div(row, group), head = e.add(e.mul(h, group), e.rem(row, group));
       e.forLoop(e.index(0), D, 1, [&](Value d) { e.store(e.load(q, {u.b, t, head, d}), queries, {tile, d, lane}); });
     });
     e.ifThen(e.sless(e.sub(u.rows, e.index(1)), r), [&] { e.forLoop(e.index(0), D, 1, [&](Value d) { e.store(e.f32(0.0), queries, {tile, d, lane}); }); });
@@ -180,7 +185,7 @@ void AttentionEmitter::prepareRows(const Unit &u) {
 }
 
 /// Transposes keys [j0, j0 + 16 * panels) into panels. Keys behind the last are read as the last one: their scores are masked.
-void AttentionEmitter::packKeys(const Unit &u, Value j0, Value panels) {
+void AttentionEmitter::packKeys(const Unit &u, Value head, Value j0, Value panels) {
   Value final = e.sub(u.last, e.index(1));
   e.forLoop(e.index(0), e.mul(panels, kPanel), kLanes, [&](Value j) {
     Value panel = e.div(j, e.index(kPanel)), lane = e.rem(j, e.index(kPanel));
@@ -190,7 +195,7 @@ void AttentionEmitter::packKeys(const Unit &u, Value j0, Value panels) {
     e.vectors(D, [&](Value d, Value mask) {
       Values rows;
       for (Value key : keys)
-        rows.push_back(e.vload(k, {u.b, key, u.h, d}, mask));
+        rows.push_back(e.vload(k, {u.b, key, head, d}, mask));
       Values lanes = e.transpose8(rows);
       // Panels hold whole vectors of d, so the rest is stored whole.
       for (int64_t i = 0; i < kLanes; ++i)
@@ -199,15 +204,29 @@ void AttentionEmitter::packKeys(const Unit &u, Value j0, Value panels) {
   });
 }
 
-void AttentionEmitter::packValues(const Unit &u, Value j0, Value keys) {
+void AttentionEmitter::packValues(const Unit &u, Value head, Value j0, Value keys) {
   e.forLoop(e.index(0), keys, 1, [&](Value j) {
     Value key = e.add(j0, j);
-    e.vectors(Dv, [&](Value c, Value mask) { e.vstore(e.vload(v, {u.b, key, u.h, c}, mask), values, {j, c}); });
+    e.vectors(Dv, [&](Value c, Value mask) { e.vstore(e.vload(v, {u.b, key, head, c}, mask), values, {j, c}); });
+  });
+}
+
+/// Asks for the keys and values of a block, a cache line at a time: with few rows the next block comes from memory while this one is computed.
+void AttentionEmitter::prefetchBlock(const Unit &u, Value head, Value j0) {
+  constexpr int64_t line = 64 / sizeof(float);
+  auto ask = [&](Value buffer, Value key, Value width) {
+    e.forLoop(e.index(0), width, line, [&](Value c) {
+      memref::PrefetchOp::create(e.builder, e.loc, buffer, ValueRange{u.b, key, head, c}, /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+    });
+  };
+  e.forLoop(j0, e.smin(u.last, e.add(j0, kBlock)), 1, [&](Value key) {
+    ask(k, key, D);
+    ask(v, key, Dv);
   });
 }
 
 /// Masked scores of a tile into `scoreRows`; returns the maximum of each row.
-Values AttentionEmitter::scores(const Unit &u, Value tile, Value j0, Value panels) {
+Values AttentionEmitter::scores(Value tile, Value j0, Value panels) {
   VectorType i32x8 = VectorType::get({kLanes}, e.builder.getI32Type());
   Value iota = e.make<arith::ConstantOp>(DenseElementsAttr::get(i32x8, ArrayRef<int32_t>{0, 1, 2, 3, 4, 5, 6, 7}));
   Value low = e.vec(-std::numeric_limits<float>::infinity());
@@ -298,8 +317,8 @@ void AttentionEmitter::accumulate(Value tile, Value correction, Value keys) {
   });
 }
 
-void AttentionEmitter::tileStep(const Unit &u, Value tile, Value j0, Value panels, Value keys) {
-  Values maxima = scores(u, tile, j0, panels);
+void AttentionEmitter::tileStep(Value tile, Value j0, Value panels, Value keys) {
+  Values maxima = scores(tile, j0, panels);
   Value row = e.mul(tile, kTile);
   Value most = e.make<vector::FromElementsOp>(e.f32Vector(kTile), maxima);
   Value before = e.vload(rowMax, {row}, kTile);
@@ -328,30 +347,38 @@ static Value inverse(NNEmitter &e, Value sum) {
   return e.select(e.make<arith::OrIOp>(some, odd), e.divf(e.f32(1.0), sum), e.f32(0.0));
 }
 
+void AttentionEmitter::stateRows(const Unit &u, function_ref<void(Value, Value, Value)> body) {
+  e.forLoop(e.index(0), u.heads, 1, [&](Value n) {
+    e.forLoop(e.index(0), u.rows, 1, [&](Value r) { body(e.add(e.mul(n, blockRows), r), e.add(u.h0, n), e.add(u.r0, r)); });
+  });
+}
+
 void AttentionEmitter::writeRows(const Unit &u) {
-  e.forLoop(e.index(0), u.rows, 1, [&](Value r) {
-    Value factor = e.spread(inverse(e, e.load(rowSum, {r})));
-    writeRow(u.b, u.h, e.add(u.r0, r), [&](Value c) { return e.mulf(e.vload(result, {r, c}), factor); });
+  stateRows(u, [&](Value n, Value h, Value row) {
+    Value factor = e.spread(inverse(e, e.load(rowSum, {n})));
+    writeRow(u.b, h, row, [&](Value c) { return e.mulf(e.vload(result, {n, c}), factor); });
   });
 }
 
 void AttentionEmitter::keepPartial(const Unit &u) {
-  e.forLoop(e.index(0), u.rows, 1, [&](Value r) {
-    Value at = e.add(e.mul(u.slot, blockRows), r);
-    e.store(e.load(rowMax, {r}), partialMax, {at});
-    e.store(e.load(rowSum, {r}), partialSum, {at});
-    e.forLoop(e.index(0), columns, kLanes, [&](Value c) { e.vstore(e.vload(result, {r, c}), partial, {at, c}); });
+  stateRows(u, [&](Value n, Value h, Value row) {
+    Value at = e.add(e.mul(u.slot, unitRows), n);
+    e.store(e.load(rowMax, {n}), partialMax, {at});
+    e.store(e.load(rowSum, {n}), partialSum, {at});
+    e.forLoop(e.index(0), columns, kLanes, [&](Value c) { e.vstore(e.vload(result, {n, c}), partial, {at, c}); });
   });
 }
 
 /// Rows of all items, each put together from the parts of its keys.
 void AttentionEmitter::combine() {
-  kernel::Range mine = e.share(e.mul(items, blockRows), e.threadId(), e.numThreads());
-  e.forLoop(mine.lo, mine.hi, 1, [&](Value n) {
-    Value item = e.div(n, blockRows), r = e.rem(n, blockRows);
+  kernel::Range mine = e.share(e.mul(items, unitRows), e.threadId(), e.numThreads());
+  e.forLoop(mine.lo, mine.hi, 1, [&](Value index) {
+    Value item = e.div(index, unitRows), n = e.rem(index, unitRows);
     Unit u = decompose(e.mul(item, splits));
-    e.ifThen(e.sless(r, u.rows), [&] {
-      auto at = [&](Value split) { return e.add(e.mul(e.add(e.mul(item, splits), split), blockRows), r); };
+    Value head = e.div(n, blockRows), r = e.rem(n, blockRows);
+    Value real = e.make<arith::AndIOp>(e.sless(head, u.heads), e.sless(r, u.rows));
+    e.ifThen(real, [&] {
+      auto at = [&](Value split) { return e.add(e.mul(e.add(e.mul(item, splits), split), unitRows), n); };
       Value most = e.forLoop(e.index(0), splits, 1, {inf()}, [&](Value s, ValueRange sofar) { return Values{e.maxf(sofar[0], e.load(partialMax, {at(s)}))}; })[0];
       Value reference = finiteOrZero(most);
       Value sum = e.forLoop(e.index(0), splits, 1, {e.f32(0.0)}, [&](Value s, ValueRange sofar) {
@@ -360,7 +387,7 @@ void AttentionEmitter::combine() {
         return Values{e.addf(sofar[0], e.mulf(weight, e.load(partialSum, {at(s)})))};
       })[0];
       Value factor = e.spread(inverse(e, sum));
-      writeRow(u.b, u.h, e.add(u.r0, r), [&](Value c) {
+      writeRow(u.b, e.add(u.h0, head), e.add(u.r0, r), [&](Value c) {
         Value weighted = e.forLoop(e.index(0), splits, 1, {e.vec(0.0)}, [&](Value s, ValueRange sofar) {
           return Values{e.fma(e.spread(e.load(partialMax, {at(s)})), e.vload(partial, {at(s), c}), sofar[0])};
         })[0];
@@ -375,11 +402,14 @@ void AttentionEmitter::unitBody(Value unit) {
   prepareRows(u);
   e.forLoop(u.first, u.last, kBlock, [&](Value j0) {
     Value keys = e.smin(e.index(kBlock), e.sub(u.last, j0));
-    Value panels = e.ceilDiv(keys, e.index(kPanel));
-    packKeys(u, j0, panels);
-    packValues(u, j0, keys);
-    Value tiles = e.ceilDiv(u.rows, e.index(kTile));
-    e.forLoop(e.index(0), tiles, 1, [&](Value tile) { tileStep(u, tile, j0, panels, keys); });
+    Value panels = e.ceilDiv(keys, kPanel);
+    e.forLoop(e.index(0), u.heads, 1, [&](Value n) {
+      Value head = e.add(u.h0, n), firstTile = e.div(e.mul(n, blockRows), kTile);
+      e.ifThen(e.sless(u.rows, e.index(kMinRows)), [&] { prefetchBlock(u, head, e.add(j0, kBlock)); });
+      packKeys(u, head, j0, panels);
+      packValues(u, head, j0, keys);
+      e.forLoop(e.index(0), e.ceilDiv(u.rows, kTile), 1, [&](Value tile) { tileStep(e.add(firstTile, tile), j0, panels, keys); });
+    });
   });
   Value whole = e.make<arith::CmpIOp>(arith::CmpIPredicate::eq, splits, e.index(1));
   e.ifThen(whole, [&] { writeRows(u); });
@@ -399,14 +429,19 @@ void AttentionEmitter::emit() {
   blockRows = e.smin(e.index(kMaxRows), e.smax(e.index(kMinRows), share));
   blockRows = e.smax(e.index(kTile), e.smin(blockRows, e.roundUp(rowsAll, kTile)));
   rowBlocks = e.ceilDiv(rowsAll, blockRows);
-  items = e.mul(pairs, rowBlocks);
+  // Heads share a unit only where one block holds all rows; prompts have more than enough units.
+  unitHeads = e.smax(one, e.smin(Hkv, e.select(e.sless(one, rowBlocks), one, e.div(e.index(kMaxRows), blockRows))));
+  unitRows = e.mul(unitHeads, blockRows);
+  headGroups = e.ceilDiv(Hkv, unitHeads);
+  groups = e.mul(B, headGroups);
+  items = e.mul(groups, rowBlocks);
   Value wanted = e.ceilDiv(e.index(kUnits), e.smax(one, items));
   splits = e.smax(one, e.smin(wanted, e.div(S, e.index(kMinSplit))));
   Value units = e.mul(items, splits);
 
   Type f32 = e.builder.getF32Type();
   Value several = e.sless(one, splits);
-  Value kept = e.select(several, e.mul(units, blockRows), e.index(0));
+  Value kept = e.select(several, e.mul(units, unitRows), e.index(0));
   partial = e.make<memref::AllocOp>(dynamicMemRef(f32, 2), ValueRange{kept, columns}, e.builder.getI64IntegerAttr(64));
   partialMax = e.make<memref::AllocOp>(dynamicMemRef(f32, 1), ValueRange{kept});
   partialSum = e.make<memref::AllocOp>(dynamicMemRef(f32, 1), ValueRange{kept});
