@@ -64,6 +64,11 @@ void codec::roundScalesOfRow(const CodeGrid &grid,
   }
 }
 
+/// The code that stands for zero: a stored byte in 255ths of the largest code.
+static float zeroPointOf(const CodeGrid &grid, uint8_t stored) {
+  return float(stored) * float(grid.maxCode) / 255.0f;
+}
+
 void codec::finishBlocks(const CodeGrid &grid, CodeBlocks &blocks) {
   int64_t perRow = blocks.blocksPerRow();
   if (grid.scale == CodeGrid::ScaleKind::U8)
@@ -79,7 +84,8 @@ void codec::finishBlocks(const CodeGrid &grid, CodeBlocks &blocks) {
     break;
   case CodeGrid::OffsetKind::ZeroPoint:
     for (int64_t i = 0; i < count; ++i)
-      blocks.offsets[i] = -float(blocks.zeroPoints[i]) * blocks.scales[i];
+      blocks.offsets[i] =
+          -zeroPointOf(grid, blocks.zeroPoints[i]) * blocks.scales[i];
     break;
   case CodeGrid::OffsetKind::Minimum:
     for (int64_t i = 0; i < count; ++i)
@@ -141,10 +147,10 @@ void codec::chooseScales(const CodeGrid &grid, ArrayRef<float> values,
       if (grid.offset == CodeGrid::OffsetKind::Minimum)
         blocks.offsets[row * perRow + b] = smallestOf[b];
       if (grid.offset == CodeGrid::OffsetKind::ZeroPoint) {
-        float z =
-            scales[b] > 0.0f ? std::round(-smallestOf[b] / scales[b]) : 0.0f;
+        float z = scales[b] > 0.0f ? -smallestOf[b] / scales[b] : 0.0f;
+        z = std::round(z * 255.0f / float(grid.maxCode));
         blocks.zeroPoints[row * perRow + b] =
-            uint8_t(std::clamp(z, 0.0f, float(grid.maxCode)));
+            uint8_t(std::clamp(z, 0.0f, 255.0f));
       }
     }
   }
@@ -177,10 +183,10 @@ void codec::roundToCodes(const CodeGrid &grid, ArrayRef<float> values,
         minimum = blocks.offsets[i];
       else
         zero = grid.offset == CodeGrid::OffsetKind::ZeroPoint
-                   ? float(blocks.zeroPoints[i])
+                   ? zeroPointOf(grid, blocks.zeroPoints[i])
                    : float(grid.zeroPoint);
       if (scale == 0.0f)
-        std::fill(out, out + count, uint8_t(zero));
+        std::fill(out, out + count, nearestCode(zero));
       else
         for (int64_t k = 0; k < count; ++k) {
           float code = (in[k] - minimum) / scale + zero;
@@ -208,10 +214,10 @@ void codec::decodeBlocks(const CodeGrid &grid, const CodeBlocks &blocks,
           to[k] = scale * float(codes[k]) + minimum;
         continue;
       }
-      int zero = grid.offset == CodeGrid::OffsetKind::ZeroPoint
-                     ? blocks.zeroPoints[i]
-                     : grid.zeroPoint;
+      float zero = grid.offset == CodeGrid::OffsetKind::ZeroPoint
+                       ? zeroPointOf(grid, blocks.zeroPoints[i])
+                       : float(grid.zeroPoint);
       for (int64_t k = 0; k < count; ++k)
-        to[k] = scale * float(int(codes[k]) - zero);
+        to[k] = scale * (float(codes[k]) - zero);
     }
 }

@@ -50,7 +50,7 @@ void finishBlocks(const CodeGrid &grid, CodeBlocks &blocks);
 /// `columns`, all finite. Symmetric grids: scale = max |w| / (maxCode -
 /// zeroPoint); where the grid has one more code below zero than above, the
 /// scale takes the sign that puts the largest number there. Zero points: the
-/// range is widened to hold 0, z = round(-min / scale).
+/// range is widened to hold 0, z = -min / scale rounded to 255ths of maxCode.
 void chooseScales(const CodeGrid &grid, llvm::ArrayRef<float> values,
                   int64_t rows, int64_t columns, CodeBlocks &blocks);
 

@@ -89,15 +89,20 @@ TEST(RoundTrip, DecodeIsTheDefinition) {
         int64_t block = row * blocks.blocksPerRow() + k / grid.block;
         double code = blocks.codes[row * blocks.paddedColumns() + k];
         double scale = blocks.scales[block];
+        float zero = 0.0f;
+        if (grid.offset == CodeGrid::OffsetKind::ZeroPoint)
+          zero = float(blocks.zeroPoints[block]) * float(grid.maxCode) / 255.0f;
         double exact = grid.offset == CodeGrid::OffsetKind::Minimum
                            ? scale * code + blocks.offsets[block]
                        : grid.offset == CodeGrid::OffsetKind::ZeroPoint
-                           ? scale * (code - blocks.zeroPoints[block])
+                           ? scale * double(float(code) - zero)
                            : scale * (code - grid.zeroPoint);
         ASSERT_EQ(values[row * shape[1] + k], float(exact));
         // Scale and offset as kernels use them.
-        ASSERT_NEAR(scale * code + blocks.offsets[block], exact,
-                    1e-6 * std::abs(blocks.offsets[block]) + 1e-12);
+        ASSERT_NEAR(
+            scale * code + blocks.offsets[block], exact,
+            1e-6 * (std::abs(blocks.offsets[block]) + std::abs(scale * code)) +
+                1e-12);
       }
   }
 }

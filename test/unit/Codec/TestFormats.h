@@ -102,7 +102,7 @@ inline CodeBlocks randomBlocks(FormatAttrInterface format,
   for (float &offset : blocks.offsets)
     offset = normal(random);
   for (uint8_t &zero : blocks.zeroPoints)
-    zero = random() % (grid.maxCode + 1);
+    zero = random() % 256;
   for (int64_t row = 0; row < blocks.rows; ++row) {
     int64_t perRow = blocks.blocksPerRow();
     llvm::MutableArrayRef<float> scales(blocks.scales.data() + row * perRow,

@@ -1,0 +1,76 @@
+//===- LinearKernel.h - the kernel of adapter.linear ------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_KERNEL_LINEARKERNEL_H
+#define ALLOT_KERNEL_LINEARKERNEL_H
+
+#include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "allot/Interfaces/FormatInterfaces.h"
+#include "allot/Kernel/Target.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace allot::kernel {
+
+/// What a kernel of `adapter.linear` is made for. Sizes, ranks and scales are
+/// arguments, so that one kernel serves matrices of all shapes.
+struct LinearKernelSpec {
+  struct Term {
+    mlir::Attribute b, a;
+  };
+  /// Packed formats.
+  mlir::Attribute weight;
+  llvm::SmallVector<Term> terms;
+  bool bias = false, multiplier = false, residual = false;
+  adapter::Activation activation = adapter::Activation::None;
+  adapter::Arithmetic arithmetic = adapter::Arithmetic::F32;
+
+  /// The arithmetic that the kernel has: f32 where the weight has no codes.
+  adapter::Arithmetic getArithmetic() const;
+
+  /// A symbol name, such as `linear_q4_1_i8_f16f16_bias_silu`.
+  std::string getName() const;
+
+  /// Equal for equal kernels.
+  mlir::Attribute getKey(mlir::MLIRContext *context) const;
+
+  /// Emits an error and fails where a format has no tile code for tiles of 8
+  /// rows.
+  llvm::LogicalResult
+  verify(llvm::function_ref<mlir::InFlightDiagnostic()> emitError) const;
+};
+
+/// Operands of a kernel, in the order of its arguments.
+struct LinearKernelOperands {
+  /// memref<?xi8>
+  mlir::Value weight;
+  /// memref<?x?xf32> [rows, IN]
+  mlir::Value x;
+  /// memref<?xi8>: B and A of each term.
+  llvm::SmallVector<mlir::Value> b, a;
+  /// memref<?xf32> [OUT], or null.
+  mlir::Value bias;
+  /// memref<?x?xf32> [rows, OUT], or null.
+  mlir::Value multiplier, residual;
+  /// memref<?x?xf32> [rows, OUT]
+  mlir::Value y;
+  /// index, f32: rank and scale of each term.
+  llvm::SmallVector<mlir::Value> ranks, scales;
+
+  llvm::SmallVector<mlir::Value> flatten() const;
+};
+
+/// Builds the kernel `y = activation(W x + sum_i s_i B_i (A_i x) + bias) *
+/// multiplier + residual` into `module`: a private function named after
+/// `spec.getName()` (made unique) and the drivers that it calls. `spec` was
+/// verified. x does not overlap y; multiplier and residual are y or do not
+/// overlap it. The function runs its own OpenMP team and is re-entrant.
+mlir::func::FuncOp buildLinearKernel(mlir::ModuleOp module,
+                                     const LinearKernelSpec &spec,
+                                     const KernelTarget &target);
+
+} // namespace allot::kernel
+
+#endif // ALLOT_KERNEL_LINEARKERNEL_H
