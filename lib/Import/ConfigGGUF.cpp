@@ -218,7 +218,9 @@ llvm::Expected<ModelConfig> importer::readConfig(const GGUFFile &file) {
 
   // What the metadata does not say, the tensors do.
   model.tied = !file.find("output.weight");
-  model.queryKeyValueBias = file.find("blk.0.attn_q.bias");
+  model.queryKeyValueBias =
+      model.family->attentionBias == Family::AttentionBias::QueryKeyValue ||
+      file.find("blk.0.attn_q.bias");
   model.outputBias = file.find("blk.0.attn_output.bias");
   model.mlpBias = file.find("blk.0.ffn_gate.bias");
 

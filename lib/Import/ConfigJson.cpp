@@ -144,9 +144,14 @@ static llvm::Error readWindows(const JsonDocument &config, FieldReader &fields,
   model.windows.assign(model.layers, 0);
   const Family &family = *model.family;
   JsonField window = config["sliding_window"];
-  bool all = family.window == Family::Window::AllLayers && !window.isNull();
+  bool has = window.exists() ? !window.isNull() : family.defaultWindow != 0;
+  auto size = [&] {
+    return window.exists() ? fields.size("sliding_window")
+                           : family.defaultWindow;
+  };
+  bool all = family.window == Family::Window::AllLayers && has;
   bool some = family.window == Family::Window::FromLayer &&
-              fields.flag("use_sliding_window", false) && !window.isNull();
+              fields.flag("use_sliding_window", false) && has;
   JsonField types = config["layer_types"];
   if (!types.isNull()) {
     auto names = types.strings();
@@ -162,19 +167,18 @@ static llvm::Error readWindows(const JsonDocument &config, FieldReader &fields,
       if (name != "sliding_attention" || family.window == Family::Window::None)
         return types.error("layer type " + support::quoted(name) +
                            " is not supported");
-      model.windows[layer] = fields.size("sliding_window");
+      model.windows[layer] = size();
     }
     return llvm::Error::success();
   }
   if (!all && !some)
     return llvm::Error::success();
-  int64_t size = fields.size("sliding_window");
   int64_t first =
       all ? 0
           : fields.take<int64_t>(
                 config["max_window_layers"].integerOr(28, 0, maxLayers));
   for (int64_t layer = first; layer < model.layers; ++layer)
-    model.windows[layer] = size;
+    model.windows[layer] = size();
   return llvm::Error::success();
 }
 
@@ -200,7 +204,13 @@ llvm::Expected<ModelConfig> importer::readConfig(const JsonDocument &config) {
   model.intermediate = fields.size("intermediate_size");
   model.vocab = fields.size("vocab_size");
   model.heads = fields.size("num_attention_heads", 1 << 20);
-  model.kvHeads = fields.sizeOr("num_key_value_heads", model.heads, 1 << 20);
+  // The literal null says "as many as heads" in every family.
+  bool kvHeadsAbsent = !config["num_key_value_heads"].exists();
+  model.kvHeads = fields.sizeOr("num_key_value_heads",
+                                kvHeadsAbsent && model.family->defaultKvHeads
+                                    ? model.family->defaultKvHeads
+                                    : model.heads,
+                                1 << 20);
   model.context = fields.sizeOr("max_position_embeddings", 2048);
   model.epsilon = fields.take<double>(config["rms_norm_eps"].numberOr(1e-6));
   if (!(model.epsilon >= 0))
@@ -212,12 +222,15 @@ llvm::Expected<ModelConfig> importer::readConfig(const JsonDocument &config) {
     return config["num_key_value_heads"].error(
         "must divide num_attention_heads (" + llvm::Twine(model.heads) + ")");
   JsonField headDim = config["head_dim"];
-  if (headDim.isNull() && model.hidden % model.heads)
+  int64_t usual = model.family->defaultHeadDim && !headDim.exists()
+                      ? model.family->defaultHeadDim
+                      : 0;
+  if (headDim.isNull() && !usual && model.hidden % model.heads)
     return config["num_attention_heads"].error("must divide hidden_size (" +
                                                llvm::Twine(model.hidden) +
                                                ") where head_dim is not given");
-  model.headDim = fields.take<int64_t>(
-      headDim.integerOr(model.hidden / model.heads, 1, 1 << 20));
+  model.headDim = fields.take<int64_t>(headDim.integerOr(
+      usual ? usual : model.hidden / model.heads, 1, 1 << 20));
   if (!fields.failed() && model.headDim % 2)
     return headDim.error("the size of a head (" + llvm::Twine(model.headDim) +
                          ") must be even");

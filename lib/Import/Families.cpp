@@ -17,11 +17,14 @@ using Window = Family::Window;
 // Mistral has no architecture of its own in GGUF: it goes by `llama`, with a
 // sliding window in the metadata where it has one.
 static constexpr Family table[] = {
-    {"llama", "llama", Bias::FromConfig, true, false, Window::None, true},
-    {"mistral", "", Bias::None, false, false, Window::AllLayers, true},
+    {"llama", "llama", Bias::FromConfig, true, false, Window::None, true, 0, 0,
+     0},
+    {"mistral", "", Bias::None, false, false, Window::AllLayers, true, 8, 0,
+     4096},
     {"qwen2", "qwen2", Bias::QueryKeyValue, false, false, Window::FromLayer,
-     false},
-    {"qwen3", "qwen3", Bias::FromConfig, false, true, Window::FromLayer, false},
+     false, 32, 0, 4096},
+    {"qwen3", "qwen3", Bias::FromConfig, false, true, Window::FromLayer, false,
+     32, 128, 4096},
 };
 
 llvm::ArrayRef<Family> importer::families() { return table; }

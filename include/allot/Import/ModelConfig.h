@@ -44,6 +44,10 @@ struct Family {
   /// GGUF files of the family keep rows of q and k in rotary order
   /// (neighbours).
   bool ggufPermuted;
+  /// What the reference library assumes where config.json has no such key:
+  /// `num_key_value_heads` and `head_dim` (0: they follow from the others),
+  /// `sliding_window` (0: none).
+  int64_t defaultKvHeads, defaultHeadDim, defaultWindow;
 };
 
 /// All families, by model_type.
