@@ -89,7 +89,7 @@ struct FormatPack : format::impl::FormatPackBase<FormatPack> {
     options.tileRows = tileRows;
     if (tileRows != 8 && tileRows != 16) {
       getOperation()->emitError("format-pack: tile-rows is 8 or 16, not ")
-          << tileRows;
+          << int64_t(tileRows);
       return signalPassFailure();
     }
     if (!as.empty()) {
