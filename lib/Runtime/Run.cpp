@@ -147,9 +147,12 @@ llvm::Expected<std::vector<Tensor>> Program::runCompiled(const Entry &entry, llv
     const int64_t *descriptor = results.data() + next;
     size_t rank = output.shape.size();
     next += 3 + 2 * rank;
-    // Entries return buffers of malloc in identity layout, which are ours from here on.
+    // Entries return buffers of malloc in identity layout, which are ours from here on; one buffer may be several results.
+    auto *allocated = reinterpret_cast<void *>(descriptor[0]);
+    auto same = llvm::find_if(outputs, [&](const Tensor &earlier) { return earlier.storage().get() == allocated; });
+    std::shared_ptr<void> owner = same == outputs.end() ? std::shared_ptr<void>(allocated, std::free) : same->storage();
     auto *data = reinterpret_cast<uint8_t *>(descriptor[1]) + descriptor[2] * archive::dtypeBytes(output.dtype);
-    outputs.push_back(Tensor::adopt(output.name, output.dtype, {descriptor + 3, rank}, std::shared_ptr<void>(reinterpret_cast<void *>(descriptor[0]), std::free), data));
+    outputs.push_back(Tensor::adopt(output.name, output.dtype, {descriptor + 3, rank}, std::move(owner), data));
   }
   return outputs;
 }

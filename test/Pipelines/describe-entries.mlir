@@ -1,0 +1,41 @@
+// RUN: allot-opt %s -split-input-file --program-describe-entries -verify-diagnostics | FileCheck %s
+
+// Ids are followed through reshapes and calls to the smallest table; names come from attributes or positions; private functions are left alone.
+// CHECK-LABEL: func.func @f
+// CHECK-SAME: allot.signature = {inputs = [{ids = 10 : i64, name = "input_ids", type = tensor<?x?xi32>}, {name = "arg1", type = tensor<4xf32>}],
+// CHECK-SAME: outputs = [{name = "y", type = tensor<?x4xf32>}]}
+func.func @f(%ids: tensor<?x?xi32> {allot.name = "input_ids"}, %bias: tensor<4xf32>) -> (tensor<?x4xf32> {allot.name = "y"}) {
+  %flat = tensor.collapse_shape %ids [[0, 1]] : tensor<?x?xi32> into tensor<?xi32>
+  %y = call @table(%flat) : (tensor<?xi32>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+// CHECK: func.func private @table
+// CHECK-NOT: allot.signature
+func.func private @table(%ids: tensor<?xi32>) -> tensor<?x4xf32> {
+  %large = arith.constant dense<1.0> : tensor<20x4xf32>
+  %small = arith.constant dense<2.0> : tensor<10x4xf32>
+  %l = adapter.dense %large : tensor<20x4xf32>
+  %s = adapter.dense %small : tensor<10x4xf32>
+  %a = adapter.gather %l, %ids : !adapter.map<20x4, f32>, tensor<?xi32> -> tensor<?x4xf32>
+  %b = adapter.gather %s, %ids : !adapter.map<10x4, f32>, tensor<?xi32> -> tensor<?x4xf32>
+  %y = arith.addf %a, %b : tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// expected-error @+1 {{input 'x' of entry 'scalar' is no plain tensor of f32, f16, i32 or i64: 'f32'}}
+func.func @scalar(%x: f32 {allot.name = "x"}) { return }
+
+// -----
+
+// expected-error @+1 {{output 'result0' of entry 'bytes' is no plain tensor of f32, f16, i32 or i64: 'tensor<4xi8>'}}
+func.func @bytes() -> tensor<4xi8> {
+  %c = arith.constant dense<1> : tensor<4xi8>
+  return %c : tensor<4xi8>
+}
+
+// -----
+
+// expected-error @+1 {{entry 'twice' has two inputs called 'x'}}
+func.func @twice(%a: tensor<1xf32> {allot.name = "x"}, %b: tensor<1xf32> {allot.name = "x"}) { return }
