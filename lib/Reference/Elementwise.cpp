@@ -127,10 +127,13 @@ LogicalResult compareIntegers(Operation *op, const Scalar *x, Scalar &y) {
 }
 
 LogicalResult compareFloats(Operation *op, const Scalar *x, Scalar &y) {
-  // A predicate is a set of outcomes: bit 0 equal, bit 1 greater, bit 2 less, bit 3 unordered.
+  // The outcomes for which each predicate holds, in the order of the enumeration: 1 equal, 2 greater, 4 less, 8 unordered.
+  constexpr unsigned holds[] = {0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 8, 15};
+  static_assert(unsigned(arith::CmpFPredicate::ORD) == 7 && unsigned(arith::CmpFPredicate::UEQ) == 8 && unsigned(arith::CmpFPredicate::UNO) == 14,
+                "the order of the enumeration has changed");
   double a = x[0].f, b = x[1].f;
   unsigned outcome = std::isnan(a) || std::isnan(b) ? 8 : a == b ? 1 : a > b ? 2 : 4;
-  y.i = (unsigned(cast<arith::CmpFOp>(op).getPredicate()) & outcome) != 0;
+  y.i = (holds[unsigned(cast<arith::CmpFOp>(op).getPredicate())] & outcome) != 0;
   return success();
 }
 

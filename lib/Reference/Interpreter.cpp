@@ -221,15 +221,16 @@ Interpreter::~Interpreter() = default;
 
 llvm::Expected<std::unique_ptr<Interpreter>> Interpreter::create(ModuleOp module, StringRef folder) {
   for (auto global : module.getOps<ml_program::GlobalOp>()) {
+    // One that changes is refused where it is read; all others have values.
+    if (global.getIsMutable())
+      continue;
     auto fail = [&](const Twine &message) {
       return llvm::createStringError(llvm::inconvertibleErrorCode(), "weight @" + global.getSymName() + " " + message);
     };
     auto type = dyn_cast<RankedTensorType>(global.getType());
     if (!type || !type.hasStaticShape())
       return fail("is no tensor of static shape");
-    Attribute value = global.getValue().value_or(Attribute());
-    if (!value)
-      return fail("has no value");
+    Attribute value = *global.getValue();
     if (bool(type.getEncoding()) != isa<format::StoredAttr>(value))
       return fail(type.getEncoding() ? "is encoded, but its value is not #format.stored" : "is stored in a file, but its type has no format");
     if (type.getEncoding() && !isa<FormatCodecInterface>(type.getEncoding()))
