@@ -32,17 +32,27 @@ static Matrix rootProduct(llvm::ArrayRef<float> error, int64_t rows,
   return result;
 }
 
-double analysis::weightedError(llvm::ArrayRef<float> difference, int64_t rows,
-                               int64_t columns, const InputMoment &moment) {
+std::vector<double>
+analysis::weightedRowErrors(llvm::ArrayRef<float> difference, int64_t rows,
+                            int64_t columns, const InputMoment &moment) {
   // In pieces, so that a large table needs no second copy.
-  double total = 0.0;
+  std::vector<double> errors(rows);
   for (int64_t first = 0; first < rows; first += 4096) {
     int64_t count = std::min<int64_t>(4096, rows - first);
-    total += rootProduct(difference.slice(first * columns, count * columns),
-                         count, columns, moment)
-                 .cast<double>()
-                 .squaredNorm();
+    Matrix weighted =
+        rootProduct(difference.slice(first * columns, count * columns), count,
+                    columns, moment);
+    for (int64_t r = 0; r < count; ++r)
+      errors[first + r] = weighted.row(r).cast<double>().squaredNorm();
   }
+  return errors;
+}
+
+double analysis::weightedError(llvm::ArrayRef<float> difference, int64_t rows,
+                               int64_t columns, const InputMoment &moment) {
+  double total = 0.0;
+  for (double error : weightedRowErrors(difference, rows, columns, moment))
+    total += error;
   return total;
 }
 

@@ -5,8 +5,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/Analysis/ErrorFeedback.h"
-#include "allot/Codec/Grid.h"
 #include "Blas.h"
+#include "allot/Codec/Grid.h"
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -73,7 +73,8 @@ BlockScale searchScale(const CodeGrid &grid, const float *values,
       c.scale = (high - low) * ratio / maxCode;
       c.zero = -low * ratio / c.scale;
     } else {
-      c.scale = magnitude * ratio / static_cast<float>(grid.maxCode - grid.zeroPoint);
+      c.scale =
+          magnitude * ratio / static_cast<float>(grid.maxCode - grid.zeroPoint);
       c.zero = static_cast<float>(grid.zeroPoint);
     }
     float error = roundingError(values, weights, count, c.scale, c.zero,
@@ -86,12 +87,11 @@ BlockScale searchScale(const CodeGrid &grid, const float *values,
   return best;
 }
 
-/// Rounds one column of a chunk: `x` becomes the error divided by the pivot.
-ALLOT_HOT double roundColumn(float *x, const float *scale, const float *inverse,
-                             const float *zero, uint8_t *codes, int64_t rows,
-                             float pivot, float low, float high) {
-#pragma clang fp reassociate(on)
-  float sum = 0.0f;
+/// Rounds one column of a chunk: `x` becomes the error divided by the pivot,
+/// its square is added to `errors`.
+ALLOT_HOT void roundColumn(float *x, const float *scale, const float *inverse,
+                           const float *zero, uint8_t *codes, float *errors,
+                           int64_t rows, float pivot, float low, float high) {
   for (int64_t r = 0; r < rows; ++r) {
     float q = __builtin_rintf(x[r] * inverse[r] + zero[r]);
     q = q < low ? low : q;
@@ -99,9 +99,8 @@ ALLOT_HOT double roundColumn(float *x, const float *scale, const float *inverse,
     codes[r] = static_cast<uint8_t>(q);
     float e = (x[r] - scale[r] * (q - zero[r])) / pivot;
     x[r] = e;
-    sum += e * e;
+    errors[r] += e * e;
   }
-  return sum;
 }
 
 ALLOT_HOT void subtractScaled(float *x, const float *e, float factor,
@@ -112,11 +111,12 @@ ALLOT_HOT void subtractScaled(float *x, const float *e, float factor,
 
 /// Working memory of one thread.
 struct Chunk {
-  std::vector<float> x, scale, inverse, zero, padded, paddedWeights;
+  std::vector<float> x, scale, inverse, zero, errors, padded, paddedWeights;
   std::vector<uint8_t> codes;
 };
 
-/// Finds and rounds the scales and zero points of rows [first, first + rows) into `blocks`.
+/// Finds and rounds the scales and zero points of rows [first, first + rows)
+/// into `blocks`.
 void chooseScales(const CodeGrid &grid, const float *weights, int64_t first,
                   int64_t rows, int64_t columns, const InputMoment &moment,
                   CodeBlocks &blocks, const EncodeOptions &options,
@@ -154,9 +154,9 @@ void chooseScales(const CodeGrid &grid, const float *weights, int64_t first,
   }
 }
 
-double encodeChunk(const CodeGrid &grid, const float *weights, int64_t first,
-                   int64_t rows, int64_t columns, const InputMoment &moment,
-                   CodeBlocks &blocks, Chunk &chunk) {
+void encodeChunk(const CodeGrid &grid, const float *weights, int64_t first,
+                 int64_t rows, int64_t columns, const InputMoment &moment,
+                 CodeBlocks &blocks, Chunk &chunk) {
   int64_t n = blocks.blocksPerRow(), padded = blocks.paddedColumns();
   // Columns in rounding order, rows contiguous; scales likewise per block.
   chunk.x.resize(columns * rows);
@@ -164,6 +164,7 @@ double encodeChunk(const CodeGrid &grid, const float *weights, int64_t first,
   chunk.inverse.resize(n * rows);
   chunk.zero.resize(n * rows);
   chunk.codes.resize(rows);
+  chunk.errors.assign(rows, 0.0f);
   for (int64_t r = 0; r < rows; ++r) {
     const float *w = weights + (first + r) * columns;
     for (int64_t c = 0; c < columns; ++c)
@@ -179,7 +180,6 @@ double encodeChunk(const CodeGrid &grid, const float *weights, int64_t first,
   }
   float low = static_cast<float>(grid.minCode);
   float high = static_cast<float>(grid.maxCode);
-  double total = 0.0;
   bool feedback = moment.hasMatrix();
   for (int64_t c0 = 0; c0 < columns; c0 += kColumnBlock) {
     int64_t c1 = std::min(columns, c0 + kColumnBlock);
@@ -187,13 +187,14 @@ double encodeChunk(const CodeGrid &grid, const float *weights, int64_t first,
       int64_t column = moment.order[c], b = column / grid.block;
       const float *u = feedback ? &moment.factor[c * columns] : nullptr;
       // Without feedback the pivot turns e^2 into diagonal * error^2.
-      float pivot = feedback ? u[c]
-                             : 1.0f / std::sqrt(std::max(
-                                          moment.diagonal[column], 1e-30f));
+      float pivot =
+          feedback
+              ? u[c]
+              : 1.0f / std::sqrt(std::max(moment.diagonal[column], 1e-30f));
       float *x = &chunk.x[c * rows];
-      total += roundColumn(x, &chunk.scale[b * rows], &chunk.inverse[b * rows],
-                           &chunk.zero[b * rows], chunk.codes.data(), rows,
-                           pivot, low, high);
+      roundColumn(x, &chunk.scale[b * rows], &chunk.inverse[b * rows],
+                  &chunk.zero[b * rows], chunk.codes.data(),
+                  chunk.errors.data(), rows, pivot, low, high);
       for (int64_t r = 0; r < rows; ++r)
         blocks.codes[(first + r) * padded + column] = chunk.codes[r];
       if (feedback)
@@ -208,21 +209,20 @@ double encodeChunk(const CodeGrid &grid, const float *weights, int64_t first,
                      columns, &chunk.x[c0 * rows], rows, 1.0f,
                      &chunk.x[c1 * rows], rows);
   }
-  return total;
 }
 
 } // namespace
 
-double analysis::encodeWithFeedback(const CodeGrid &grid,
-                                    llvm::ArrayRef<float> weights, int64_t rows,
-                                    int64_t columns, const InputMoment &moment,
-                                    CodeBlocks &blocks,
-                                    const EncodeOptions &options) {
+std::vector<double> analysis::encodeWithFeedback(const CodeGrid &grid,
+                                                 llvm::ArrayRef<float> weights,
+                                                 int64_t rows, int64_t columns,
+                                                 const InputMoment &moment,
+                                                 CodeBlocks &blocks,
+                                                 const EncodeOptions &options) {
   codec::resizeBlocks(grid, rows, columns, blocks);
   blas::SingleThreaded single;
-  double total = 0.0;
+  std::vector<double> errors(rows);
   int64_t chunks = (rows + kRowChunk - 1) / kRowChunk;
-  std::vector<double> errors(chunks);
 #pragma omp parallel
   {
     Chunk chunk;
@@ -237,13 +237,13 @@ double analysis::encodeWithFeedback(const CodeGrid &grid,
   {
     Chunk chunk;
 #pragma omp for schedule(dynamic)
-    for (int64_t i = 0; i < chunks; ++i)
-      errors[i] = encodeChunk(grid, weights.data(), i * kRowChunk,
-                              std::min(kRowChunk, rows - i * kRowChunk),
-                              columns, moment, blocks, chunk);
+    for (int64_t i = 0; i < chunks; ++i) {
+      int64_t first = i * kRowChunk, count = std::min(kRowChunk, rows - first);
+      encodeChunk(grid, weights.data(), first, count, columns, moment, blocks,
+                  chunk);
+      std::copy(chunk.errors.begin(), chunk.errors.end(),
+                errors.begin() + first);
+    }
   }
-  // Summed in order, so that the result does not depend on the threads.
-  for (double e : errors)
-    total += e;
-  return total;
+  return errors;
 }

@@ -73,8 +73,7 @@ static LogicalResult addUse(Operation *use, Value map, SymbolTable &symbols,
   for (Value term : adapters)
     collectGlobals(term, symbols, adapterWeights);
   if (isNew) {
-    auto shape =
-        archive::matrixShape(cast<RankedTensorType>(weight.getType()));
+    auto shape = archive::matrixShape(cast<RankedTensorType>(weight.getType()));
     site.name = weight.getSymName().str();
     site.weight = weight;
     site.rows = shape.first;

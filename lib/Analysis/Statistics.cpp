@@ -27,7 +27,10 @@ std::string Statistics::model() const {
 }
 
 bool Statistics::hasInput(llvm::StringRef site) const {
-  return file->find((site + ".input_second_moment").str());
+  return file->find((site + ".input_second_moment").str()) ||
+         file->find((site + ".input_moment_matrix").str()) ||
+         file->metadata().contains(
+             ("input_moment_matrix." + site).str());
 }
 bool Statistics::hasOutputGradient(llvm::StringRef site) const {
   return file->find((site + ".output_grad_second_moment").str());
@@ -41,18 +44,17 @@ readShaped(const archive::SafetensorsFile &file, llvm::StringRef name,
   if (!entry)
     return entry.takeError();
   if (llvm::ArrayRef<int64_t>((*entry)->shape) != shape)
-    return support::tensorError(file.path(), name,
-                                "has shape " +
-                                    support::shapeString((*entry)->shape) +
-                                    ", expected " +
-                                    support::shapeString(shape));
+    return support::tensorError(
+        file.path(), name,
+        "has shape " + support::shapeString((*entry)->shape) + ", expected " +
+            support::shapeString(shape));
   return file.readFloat(**entry);
 }
 
 llvm::Expected<std::shared_ptr<const InputMoment>>
 Statistics::inputMoment(llvm::StringRef site, int64_t columns) const {
-  std::string owner = file->metadata().lookup(
-      ("input_moment_matrix." + site).str());
+  std::string owner =
+      file->metadata().lookup(("input_moment_matrix." + site).str());
   if (owner.empty())
     owner = site.str();
   std::string matrix = owner + ".input_moment_matrix";
@@ -60,9 +62,8 @@ Statistics::inputMoment(llvm::StringRef site, int64_t columns) const {
   std::string name = full ? matrix : (site + ".input_second_moment").str();
   if (kept && keptName == name)
     return kept;
-  auto values =
-      full ? readShaped(*file, name, {columns, columns})
-           : readShaped(*file, name, {columns});
+  auto values = full ? readShaped(*file, name, {columns, columns})
+                     : readShaped(*file, name, {columns});
   if (!values)
     return values.takeError();
   auto moment = full ? InputMoment::fromMatrix(*values, columns)
@@ -83,10 +84,9 @@ Statistics::perturbations(llvm::StringRef site) const {
   if (!entry)
     return result;
   if (entry->shape.size() != 2 || entry->shape[1] != 2)
-    return support::tensorError(file->path(), name,
-                                "has shape " +
-                                    support::shapeString(entry->shape) +
-                                    ", expected Nx2");
+    return support::tensorError(
+        file->path(), name,
+        "has shape " + support::shapeString(entry->shape) + ", expected Nx2");
   auto values = file->readFloat(*entry);
   if (!values)
     return values.takeError();
@@ -102,20 +102,17 @@ Statistics::perturbations(llvm::StringRef site) const {
   return result;
 }
 
-llvm::Expected<double> Statistics::outputGradient(llvm::StringRef site,
-                                                  int64_t rows) const {
+llvm::Expected<std::vector<float>>
+Statistics::outputGradient(llvm::StringRef site, int64_t rows) const {
   std::string name = (site + ".output_grad_second_moment").str();
   auto values = readShaped(*file, name, {rows});
   if (!values)
     return values.takeError();
-  double sum = 0.0;
-  for (float v : *values) {
+  for (float v : *values)
     if (!std::isfinite(v) || v < 0.0f)
       return support::tensorError(file->path(), name,
                                   "holds a negative or non-finite number");
-    sum += v;
-  }
-  return sum / static_cast<double>(rows);
+  return values;
 }
 
 llvm::Expected<SiteLoss> SiteLoss::get(const Statistics &statistics,
@@ -124,12 +121,21 @@ llvm::Expected<SiteLoss> SiteLoss::get(const Statistics &statistics,
   if (!measured)
     return measured.takeError();
   SiteLoss result;
+  result.rows = rows;
   if (measured->empty()) {
     auto gradient = statistics.outputGradient(site, rows);
     if (!gradient)
       return gradient.takeError();
+    double mean = 0.0;
+    for (float v : *gradient)
+      mean += v / static_cast<double>(rows);
     result.source = "gradient";
-    result.logScale = std::log(std::max(0.5 * *gradient, 1e-30));
+    result.logScale = std::log(std::max(0.5 * mean, 1e-30));
+    if (mean > 0.0) {
+      result.rowWeights = std::move(*gradient);
+      for (float &v : result.rowWeights)
+        v = static_cast<float>(v / mean);
+    }
     return result;
   }
   result.source = "measured";
@@ -153,6 +159,20 @@ llvm::Expected<SiteLoss> SiteLoss::get(const Statistics &statistics,
   result.logScale = logOf(low->divergence) - std::log(low->error);
   result.anchor = std::log(low->error);
   return result;
+}
+
+double SiteLoss::total(llvm::ArrayRef<double> errors) const {
+  auto samples = static_cast<int64_t>(errors.size());
+  double sum = 0.0, weights = 0.0;
+  for (int64_t i = 0; i < samples; ++i) {
+    double weight =
+        rowWeights.empty() ? 1.0 : rowWeights[sampledRow(i, samples, rows)];
+    sum += weight * errors[i];
+    weights += weight;
+  }
+  // The mean over the sample, weighted as the whole is: steadier than a plain
+  // sum where few rows carry most of the weight.
+  return weights > 0.0 ? static_cast<double>(rows) * sum / weights : 0.0;
 }
 
 double SiteLoss::predict(double weightedError) const {

@@ -30,14 +30,13 @@ class InputMoment {
 public:
   /// Only the diagonal is known (`moment`, one entry a column, not negative):
   /// encoding then searches scales but feeds no error back.
-  static llvm::Expected<InputMoment>
-  fromDiagonal(llvm::ArrayRef<float> moment);
+  static llvm::Expected<InputMoment> fromDiagonal(llvm::ArrayRef<float> moment);
   /// The full matrix `[columns, columns]`, symmetric. `damping` times the mean
   /// of the diagonal is added to the diagonal; more is added, in steps of
   /// ten, while the matrix is not positive definite.
-  static llvm::Expected<InputMoment>
-  fromMatrix(llvm::ArrayRef<float> matrix, int64_t columns,
-             double damping = 0.01);
+  static llvm::Expected<InputMoment> fromMatrix(llvm::ArrayRef<float> matrix,
+                                                int64_t columns,
+                                                double damping = 0.01);
 
   int64_t columns() const { return static_cast<int64_t>(diagonal.size()); }
   bool hasMatrix() const { return !factor.empty(); }
@@ -61,14 +60,20 @@ struct EncodeOptions {
 
 /// Rounds rows of `weights` (rows x columns, f32) to the grid. Fills `blocks`
 /// (codes, scales, offsets, zero points, row scales) for those rows. Rows are
-/// independent, work is split over threads by rows. Returns
-/// tr((Q - W) H (Q - W)^T), with the damped H where it is a matrix.
-double encodeWithFeedback(const CodeGrid &grid, llvm::ArrayRef<float> weights,
-                          int64_t rows, int64_t columns,
-                          const InputMoment &moment, CodeBlocks &blocks,
-                          const EncodeOptions &options = {});
+/// independent, work is split over threads by rows. Returns the weighted error
+/// of each row d of Q - W, d H d^T, with the damped H where it is a matrix.
+std::vector<double>
+encodeWithFeedback(const CodeGrid &grid, llvm::ArrayRef<float> weights,
+                   int64_t rows, int64_t columns, const InputMoment &moment,
+                   CodeBlocks &blocks, const EncodeOptions &options = {});
 
-/// tr(D H D^T) of the difference D (rows x columns) under the damped moment.
+/// d H d^T of each row d of the difference (rows x columns) under the damped
+/// moment.
+std::vector<double> weightedRowErrors(llvm::ArrayRef<float> difference,
+                                      int64_t rows, int64_t columns,
+                                      const InputMoment &moment);
+
+/// tr(D H D^T) of the difference D (rows x columns): the sum of its rows.
 double weightedError(llvm::ArrayRef<float> difference, int64_t rows,
                      int64_t columns, const InputMoment &moment);
 

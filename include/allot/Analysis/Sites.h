@@ -36,8 +36,8 @@ struct Site {
 };
 
 /// The sites of a module, in the order of their weights' globals. Fails, with
-/// an error at the op, where two uses of a name disagree or an expression has no
-/// single base. Weights that several names share (a tied head) are one site
+/// an error at the op, where two uses of a name disagree or an expression has
+/// no single base. Weights that several names share (a tied head) are one site
 /// under the name of the global.
 mlir::FailureOr<std::vector<Site>> collectSites(mlir::ModuleOp module);
 

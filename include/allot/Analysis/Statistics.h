@@ -44,16 +44,17 @@ public:
   /// Digest of the model that was measured; empty when the file has none.
   std::string model() const;
 
-  /// The input moment of a site with `columns` inputs: full where it is stored, else its diagonal.
-  /// Factorised on demand; the last one is kept, since neighbouring sites
-  /// share it.
+  /// The input moment of a site with `columns` inputs: full where it is stored,
+  /// else its diagonal. Factorised on demand; the last one is kept, since
+  /// neighbouring sites share it.
   llvm::Expected<std::shared_ptr<const InputMoment>>
   inputMoment(llvm::StringRef site, int64_t columns) const;
   /// Empty where the site was not perturbed.
   llvm::Expected<std::vector<Perturbation>>
   perturbations(llvm::StringRef site) const;
-  /// Mean of output_grad_second_moment; fails where it is missing.
-  llvm::Expected<double> outputGradient(llvm::StringRef site, int64_t rows) const;
+  /// output_grad_second_moment, one entry a row; fails where it is missing.
+  llvm::Expected<std::vector<float>> outputGradient(llvm::StringRef site,
+                                                    int64_t rows) const;
   bool hasInput(llvm::StringRef site) const;
   bool hasOutputGradient(llvm::StringRef site) const;
 
@@ -64,26 +65,38 @@ private:
 };
 
 /// What is predicted of a site: the rise of the loss in nats per token as a
-/// function of the weighted error tr(D H D^T) of its matrix.
+/// function of the weighted errors d_o H d_o^T of the rows of its matrix.
 ///
 /// With measured perturbations (error e_i, divergence k_i): the power law
 /// through them in log-log (one point: proportional), which is linear for small
 /// errors, as a second-order expansion of the loss says, and bends where the
-/// measurement does. Without, from gradients: mean_o(g_o^2) / 2 * error (the
-/// Kronecker-factored Fisher estimate with equal weight of outputs).
+/// measurement does. Without, from gradients: the second-order expansion with
+/// the Kronecker-factored Fisher matrix (Martens and Grosse 2015), of whose
+/// output side the diagonal is known, 1/2 sum_o g_o^2 d_o H d_o^T.
 class SiteLoss {
 public:
   static llvm::Expected<SiteLoss> get(const Statistics &statistics,
                                       llvm::StringRef site, int64_t rows);
-  /// Predicted loss in nats per token.
-  double predict(double weightedError) const;
+  /// The weighted error of the whole matrix out of those of `errors.size()`
+  /// evenly spread rows (`sampledRow`).
+  double total(llvm::ArrayRef<double> errors) const;
+  /// Predicted loss in nats per token at a total.
+  double predict(double total) const;
   /// `measured`, `gradient`.
   llvm::StringRef origin() const { return source; }
 
 private:
   llvm::StringRef source;
+  int64_t rows = 0;
+  /// How much each row counts, 1 in the mean; empty where all count the same.
+  std::vector<float> rowWeights;
   double logScale = 0.0, exponent = 1.0, anchor = 0.0;
 };
+
+/// The i-th of `samples` evenly spread rows.
+inline int64_t sampledRow(int64_t i, int64_t samples, int64_t rows) {
+  return i * rows / samples;
+}
 
 } // namespace allot::analysis
 

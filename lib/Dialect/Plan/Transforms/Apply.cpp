@@ -7,11 +7,13 @@
 #include "Encode.h"
 #include "allot/Archive/FileDigest.h"
 #include "allot/Codec/Codec.h"
+#include "allot/Dialect/Plan/Transforms/Convert.h"
 #include "allot/Dialect/Plan/Transforms/Passes.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Parser/Parser.h"
-#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/Support/Path.h"
 
 namespace allot::plan {
 #define GEN_PASS_DEF_PLANAPPLY
@@ -45,8 +47,10 @@ public:
 
   /// Pairs sites with chosen options; checks that the plan is about this model.
   LogicalResult prepare();
+  /// The costs in the plan are the bytes that will be written.
+  LogicalResult checkCosts();
   /// Encodes and writes everything.
-  llvm::Error write(StringRef path);
+  llvm::Error write(StringRef path, support::Progress *progress);
   /// Makes the module read the archive.
   void rewrite(StringRef archiveName, StringRef digest,
                ArrayRef<archive::TensorEntry> entries);
@@ -56,6 +60,7 @@ public:
 
 private:
   void plan();
+  void addCompensation(StringRef site, Operation *base);
   RankedTensorType packed(RankedTensorType type, Attribute format);
   llvm::Error copy(ml_program::GlobalOp global, RankedTensorType type,
                    archive::SafetensorsWriter &writer);
@@ -93,34 +98,60 @@ LogicalResult Applier::prepare() {
   if (failed(found))
     return failure();
   sites = std::move(*found);
+  auto data = plan::toAllocation(problem);
+  if (failed(data))
+    return failure();
+  auto choice = plan::toAllocation(solution, problem, *data);
+  if (failed(choice))
+    return failure();
   llvm::StringMap<plan::OptionOp> chosen;
-  llvm::StringMap<plan::ItemOp> items;
-  for (auto item : problem.getBody().getOps<plan::ItemOp>())
-    items[item.getName()] = item;
-  for (auto choice : solution.getBody().getOps<plan::ChoiceOp>()) {
-    plan::ItemOp item = items.lookup(choice.getItem());
-    if (!item)
-      return choice.emitOpError("names an unknown item ")
-             << choice.getItemAttr();
-    for (auto option : item.getBody().getOps<plan::OptionOp>())
-      if (option.getName() == choice.getOption())
-        chosen[choice.getItem()] = option;
-  }
+  for (auto [i, item] :
+       llvm::enumerate(problem.getBody().getOps<plan::ItemOp>()))
+    chosen[item.getName()] = *std::next(
+        item.getBody().getOps<plan::OptionOp>().begin(), choice->choice[i]);
   for (const analysis::Site &site : sites) {
     plan::OptionOp option = chosen.lookup(site.name);
     if (!option)
-      return solution.emitOpError("chooses nothing for '")
-             << site.name << "', a matrix of the model";
+      return emitError(solution.getLoc())
+             << "the plan chooses nothing for '" << site.name
+             << "', a matrix of the model";
     chosen.erase(site.name);
+    if (option.getRank().value_or(0) >
+        static_cast<uint64_t>(std::min(site.rows, site.columns)))
+      return option.emitError("has a rank above the size of the matrix ")
+             << site.rows << "x" << site.columns;
     options.push_back(option);
-    if (Attribute format = option.getFormatAttr();
-        format && !isa<FormatAttrInterface>(format))
-      return option.emitOpError("has a format that is none: ") << format;
   }
-  if (!chosen.empty())
-    return solution.emitOpError("is about '")
-           << chosen.begin()->first() << "', which the model has not";
+  for (auto item : problem.getBody().getOps<plan::ItemOp>())
+    if (chosen.contains(item.getName()))
+      return emitError(item.getLoc()) << "the plan is about '" << item.getName()
+                                      << "', which the model has not";
+  for (auto global : module.getOps<ml_program::GlobalOp>())
+    if (auto type = dyn_cast<RankedTensorType>(global.getType());
+        !type || !format::getFormat(type))
+      return emitError(global.getLoc())
+             << "weight @" << global.getSymName() << " has no storage format";
   plan();
+  return success();
+}
+
+LogicalResult Applier::checkCosts() {
+  llvm::StringMap<uint64_t> bytes;
+  for (const Output &output : outputs)
+    bytes[output.name] = format::getStoredBytes(output.type);
+  for (auto [site, option] : llvm::zip(sites, options)) {
+    uint64_t total = bytes.lookup(site.name);
+    if (option.getRank().value_or(0) > 0)
+      total += bytes.lookup(factorName(site.name, "B")) +
+               bytes.lookup(factorName(site.name, "A"));
+    for (ml_program::GlobalOp global : site.adapterWeights)
+      total += bytes.lookup(global.getSymName());
+    auto cost = static_cast<uint64_t>(option.getCosts().front());
+    if (total != cost)
+      return option.emitError("costs ")
+             << cost << " bytes in the plan, but '" << site.name << "' takes "
+             << total << " so; --force applies it all the same";
+  }
   return success();
 }
 
@@ -272,7 +303,7 @@ llvm::Error Applier::encode(const analysis::Site &site, plan::OptionOp option,
   return writer.write(site.weight.getSymName(), bytes);
 }
 
-llvm::Error Applier::write(StringRef path) {
+llvm::Error Applier::write(StringRef path, support::Progress *progress) {
   std::vector<archive::TensorSpec> specs;
   for (const Output &output : outputs)
     specs.push_back(
@@ -283,12 +314,13 @@ llvm::Error Applier::write(StringRef path) {
       path, specs, {{"producer", "allot"}, {"layout", "packed"}});
   if (!writer)
     return writer.takeError();
+  support::ProgressStep step(progress, "encoding weights", outputs.size());
   for (const Output &output : outputs) {
-    if (!output.write)
-      continue;
-    if (llvm::Error error = output.write(**writer))
-      return error;
+    if (output.write)
+      if (llvm::Error error = output.write(**writer))
+        return error;
     weights.dropPages();
+    step.advance(1, output.name);
   }
   entries.assign((*writer)->tensors().begin(), (*writer)->tensors().end());
   return (*writer)->commit();
@@ -306,6 +338,24 @@ static void eraseDead(Operation *op) {
   op->erase();
   for (Operation *operand : operands)
     eraseDead(operand);
+}
+
+/// Makes uses of a base read base + B A.
+void Applier::addCompensation(StringRef site, Operation *base) {
+  OpBuilder builder(module.getContext());
+  builder.setInsertionPointAfter(base);
+  auto load = [&](StringRef which) -> Value {
+    auto global = symbols.lookup<ml_program::GlobalOp>(factorName(site, which));
+    return ml_program::GlobalLoadConstOp::create(
+        builder, base->getLoc(), global.getType(),
+        FlatSymbolRefAttr::get(global.getSymNameAttr()));
+  };
+  Value b = load("B"), a = load("A");
+  Value lowRank = adapter::LowRankOp::create(builder, base->getLoc(), b, a);
+  Value baseMap = base->getResult(0);
+  auto sum = adapter::SumOp::create(builder, base->getLoc(), baseMap.getType(),
+                                    ValueRange{baseMap, lowRank});
+  baseMap.replaceAllUsesExcept(sum.getResult(), sum);
 }
 
 void Applier::rewrite(StringRef archiveName, StringRef digest,
@@ -342,33 +392,18 @@ void Applier::rewrite(StringRef archiveName, StringRef digest,
             load.getGlobal().getLeafReference()))
       load.getResult().setType(global.getType());
   });
-  for (size_t i = 0; i < sites.size(); ++i) {
-    analysis::Site &site = sites[i];
-    plan::OptionOp option = options[i];
-    for (size_t use = 0; use < site.maps.size(); ++use) {
-      Value map = site.maps[use];
-      Operation *base = site.bases[use];
-      if (option.getMerged() && map != base->getResult(0)) {
+  for (auto [site, option] : llvm::zip(sites, options)) {
+    // Uses may share a map, or only its base: each is rewritten once.
+    llvm::SmallDenseSet<Value> maps;
+    llvm::SmallPtrSet<Operation *, 4> bases;
+    for (auto [map, base] : llvm::zip(site.maps, site.bases)) {
+      if (option.getMerged() && map != base->getResult(0) &&
+          maps.insert(map).second) {
         map.replaceAllUsesWith(base->getResult(0));
         eraseDead(map.getDefiningOp());
       }
-      if (option.getRank().value_or(0) == 0)
-        continue;
-      builder.setInsertionPointAfter(base);
-      auto load = [&](StringRef which) -> Value {
-        auto global =
-            symbols.lookup<ml_program::GlobalOp>(factorName(site.name, which));
-        return ml_program::GlobalLoadConstOp::create(
-            builder, base->getLoc(), global.getType(),
-            FlatSymbolRefAttr::get(global.getSymNameAttr()));
-      };
-      Value b = load("B"), a = load("A");
-      Value lowRank = adapter::LowRankOp::create(builder, base->getLoc(), b, a);
-      Value baseMap = base->getResult(0);
-      auto sum =
-          adapter::SumOp::create(builder, base->getLoc(), baseMap.getType(),
-                                 ValueRange{baseMap, lowRank});
-      baseMap.replaceAllUsesExcept(sum.getResult(), sum);
+      if (option.getRank().value_or(0) > 0 && bases.insert(base).second)
+        addCompensation(site.name, base);
     }
   }
   for (analysis::Site &site : sites)
@@ -381,6 +416,8 @@ namespace {
 
 struct PlanApply : plan::impl::PlanApplyBase<PlanApply> {
   using PlanApplyBase::PlanApplyBase;
+  PlanApply(const plan::PlanApplyOptions &options, support::Progress *progress)
+      : PlanApplyBase(options), progress(progress) {}
 
   void runOnOperation() override {
     if (failed(run(getOperation())))
@@ -388,57 +425,81 @@ struct PlanApply : plan::impl::PlanApplyBase<PlanApply> {
   }
 
 private:
-  LogicalResult run(ModuleOp module) {
-    std::optional<plan::Encoder> kind = plan::parseEncoder(encoder);
-    if (!kind)
-      return module.emitError() << "unknown encoder '" << encoder
-                                << "': expected feedback or nearest";
-    if (archive.empty() || plan.empty())
-      return module.emitError("plan-apply needs the options plan and archive");
-    OwningOpRef<ModuleOp> planModule =
-        parseSourceFile<ModuleOp>(plan, &getContext());
-    if (!planModule)
-      return failure();
-    auto solutions = llvm::to_vector(planModule->getOps<plan::SolutionOp>());
-    if (solutions.size() != 1)
-      return planModule->emitError("expected one plan.solution, found ")
-             << solutions.size();
-    auto problem = SymbolTable::lookupNearestSymbolFrom<plan::ProblemOp>(
-        solutions[0], solutions[0].getProblemAttr());
-    auto digest = module->getAttrOfType<StringAttr>("allot.model_digest");
-    if (!force && digest && !problem.getModel().empty() &&
-        problem.getModelAttr() != digest)
-      return problem.emitOpError("belongs to model ")
-             << problem.getModelAttr() << ", this is " << digest
-             << "; --force takes it all the same";
-    std::shared_ptr<const analysis::Statistics> statistics;
-    if (!stats.empty()) {
-      auto opened = analysis::Statistics::open(stats);
-      if (!opened)
-        return module.emitError() << llvm::toString(opened.takeError());
-      statistics = *opened;
-      if (!force && digest && !statistics->model().empty() &&
-          statistics->model() != digest.getValue())
-        return module.emitError()
-               << "statistics " << stats << " belong to model "
-               << statistics->model() << ", this is " << digest
-               << "; --force takes them all the same";
-    }
-    std::string base =
-        folder.empty() ? archive::moduleFolder(module) : std::string(folder);
-    Applier applier(module, problem, solutions[0], statistics.get(), base,
-                    *kind, tileRows);
-    if (failed(applier.prepare()))
-      return failure();
-    if (llvm::Error error = applier.write(archive))
-      return module.emitError() << llvm::toString(std::move(error));
-    auto written = allot::archive::fileDigest(StringRef(archive));
-    if (!written)
-      return module.emitError() << llvm::toString(written.takeError());
-    applier.rewrite(archiveName.empty() ? archive : archiveName, *written,
-                    applier.entries);
-    return success();
-  }
+  LogicalResult run(ModuleOp module);
+  /// The one solution of the plan's file.
+  FailureOr<plan::SolutionOp> readPlan(OwningOpRef<ModuleOp> &planModule);
+
+  support::Progress *progress = nullptr;
 };
 
+FailureOr<plan::SolutionOp>
+PlanApply::readPlan(OwningOpRef<ModuleOp> &planModule) {
+  planModule = parseSourceFile<ModuleOp>(plan, &getContext());
+  if (!planModule)
+    return emitError(getOperation().getLoc())
+           << "the plan " << plan << " cannot be read";
+  auto solutions = llvm::to_vector(planModule->getOps<plan::SolutionOp>());
+  if (solutions.size() != 1)
+    return emitError(planModule->getLoc())
+           << "expected one plan.solution, found " << solutions.size();
+  return solutions.front();
+}
+
+LogicalResult PlanApply::run(ModuleOp module) {
+  auto error = [&]() { return emitError(module.getLoc()); };
+  if (archive.empty() || plan.empty())
+    return error() << "plan-apply needs the options plan and archive";
+  if (tileRows != 8 && tileRows != 16)
+    return error() << "tiles have 8 or 16 rows, not " << tileRows;
+  OwningOpRef<ModuleOp> planModule;
+  auto solution = readPlan(planModule);
+  if (failed(solution))
+    return failure();
+  auto problem = SymbolTable::lookupNearestSymbolFrom<plan::ProblemOp>(
+      *solution, solution->getProblemAttr());
+  auto digest = module->getAttrOfType<StringAttr>("allot.model_digest");
+  if (!force && digest && !problem.getModel().empty() &&
+      problem.getModelAttr() != digest)
+    return emitError(problem.getLoc())
+           << "the plan belongs to model " << problem.getModelAttr()
+           << ", this is " << digest << "; --force takes it all the same";
+  StringRef encoderName = !encoder.empty()
+                              ? StringRef(encoder)
+                              : problem.getEncoder().value_or("feedback");
+  std::optional<plan::Encoder> kind = plan::parseEncoder(encoderName);
+  if (!kind)
+    return error() << "unknown encoder '" << encoderName
+                   << "': expected feedback or nearest";
+  std::string path = stats;
+  if (path.empty() && problem.getStatistics())
+    path = allot::archive::resolveStoredPath(llvm::sys::path::parent_path(plan),
+                                             *problem.getStatistics());
+  std::shared_ptr<const analysis::Statistics> statistics;
+  if (!path.empty()) {
+    auto opened = plan::openStatistics(module, path, force);
+    if (failed(opened))
+      return failure();
+    statistics = std::move(*opened);
+  }
+  Applier applier(module, problem, *solution, statistics.get(),
+                  folder.empty() ? allot::archive::moduleFolder(module)
+                                 : std::string(folder),
+                  *kind, tileRows);
+  if (failed(applier.prepare()) || (!force && failed(applier.checkCosts())))
+    return failure();
+  if (llvm::Error failure = applier.write(archive, progress))
+    return error() << llvm::toString(std::move(failure));
+  auto written = allot::archive::fileDigest(StringRef(archive));
+  if (!written)
+    return error() << llvm::toString(written.takeError());
+  applier.rewrite(archiveName.empty() ? archive : archiveName, *written,
+                  applier.entries);
+  return success();
+}
+
 } // namespace
+
+std::unique_ptr<Pass> plan::createPlanApply(const PlanApplyOptions &options,
+                                            support::Progress *progress) {
+  return std::make_unique<PlanApply>(options, progress);
+}

@@ -63,7 +63,7 @@ FailureOr<allocation::Problem> plan::toAllocation(ProblemOp op) {
     problem.pins.push_back(
         {indexOf.lookup(pin.getItem()), pin.getOption().str()});
   if (llvm::Error error = problem.check())
-    return op.emitError() << llvm::toString(std::move(error));
+    return emitError(op.getLoc()) << llvm::toString(std::move(error));
   return problem;
 }
 
@@ -77,13 +77,13 @@ plan::toAllocation(SolutionOp op, ProblemOp problemOp,
   for (const allocation::Item &item : problem.items) {
     std::optional<unsigned> option = item.findOption(chosen.lookup(item.name));
     if (!option)
-      return op.emitError()
+      return emitError(op.getLoc())
              << "chooses nothing known for '" << item.name << "'";
     solution.choice.push_back(*option);
   }
   if (llvm::Error error = problem.checkChoice(solution.choice))
-    return op.emitError() << llvm::toString(std::move(error))
-                          << "; solve the problem again";
+    return emitError(op.getLoc())
+           << llvm::toString(std::move(error)) << "; solve the problem again";
   solution.objective = op.getObjective().convertToDouble();
   solution.bound = op.getBound().convertToDouble();
   solution.gap = op.getGap().convertToDouble();

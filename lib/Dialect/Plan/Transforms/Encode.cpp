@@ -20,6 +20,10 @@ std::optional<Encoder> plan::parseEncoder(StringRef name) {
       .Default(std::nullopt);
 }
 
+StringRef plan::stringifyEncoder(Encoder encoder) {
+  return encoder == Encoder::Feedback ? "feedback" : "nearest";
+}
+
 static std::vector<float> difference(ArrayRef<float> a, ArrayRef<float> b) {
   std::vector<float> result(a.size());
   for (size_t i = 0; i < a.size(); ++i)
@@ -41,22 +45,22 @@ plan::encodeMatrix(FormatAttrInterface format, ArrayRef<float> values,
     if (!decoded)
       return decoded.takeError();
     result.decoded = std::move(*decoded);
-    result.error = analysis::weightedError(difference(values, result.decoded),
-                                           rows, columns, moment);
+    result.errors = analysis::weightedRowErrors(
+        difference(values, result.decoded), rows, columns, moment);
     return result;
   }
   result.decoded.resize(values.size());
   if (encoder == Encoder::Feedback) {
-    result.error = analysis::encodeWithFeedback(grid, values, rows, columns,
-                                                moment, result.blocks);
+    result.errors = analysis::encodeWithFeedback(grid, values, rows, columns,
+                                                 moment, result.blocks);
     codec::decodeBlocks(grid, result.blocks, result.decoded);
     return result;
   }
   codec::chooseScales(grid, values, rows, columns, result.blocks);
   codec::roundToCodes(grid, values, result.blocks);
   codec::decodeBlocks(grid, result.blocks, result.decoded);
-  result.error = analysis::weightedError(difference(values, result.decoded),
-                                         rows, columns, moment);
+  result.errors = analysis::weightedRowErrors(
+      difference(values, result.decoded), rows, columns, moment);
   return result;
 }
 
@@ -71,20 +75,48 @@ CompensatedErrors plan::compensateMatrix(const EncodedMatrix &encoded,
     largest = std::max(largest, rank);
   result.factors = analysis::compensateError(
       difference(values, encoded.decoded), rows, columns, moment, largest);
+  double total = 0.0;
+  for (double error : encoded.errors)
+    total += error;
   for (int64_t rank : ranks) {
-    double error = encoded.error;
+    double error = total;
     for (int64_t i = 0; i < std::min(rank, result.factors.rank); ++i)
       error -= result.factors.gain[i];
-    result.remaining.push_back(std::max(error, 0.0));
+    result.remaining.push_back(total > 0.0 ? std::max(error / total, 0.0)
+                                           : 0.0);
   }
   return result;
+}
+
+FailureOr<std::shared_ptr<const analysis::Statistics>>
+plan::openStatistics(ModuleOp module, StringRef path, bool force) {
+  auto statistics = analysis::Statistics::open(path);
+  if (!statistics)
+    return emitError(module.getLoc()) << llvm::toString(statistics.takeError());
+  auto digest = module->getAttrOfType<StringAttr>("allot.model_digest");
+  std::string measured = (*statistics)->model();
+  if (!force && digest && !measured.empty() && measured != digest.getValue())
+    return emitError(module.getLoc())
+           << "statistics " << path << " belong to model " << measured
+           << ", this is " << digest << "; --force takes them all the same";
+  return *statistics;
+}
+
+std::string plan::statisticsName(const analysis::Statistics &statistics,
+                                 const analysis::Site &site) {
+  if (!statistics.hasInput(site.name))
+    for (StringRef alias : site.aliases)
+      if (statistics.hasInput(alias))
+        return alias.str();
+  return site.name;
 }
 
 llvm::Expected<std::shared_ptr<const analysis::InputMoment>>
 plan::inputMomentOf(const analysis::Statistics *statistics,
                     const analysis::Site &site) {
   if (statistics)
-    return statistics->inputMoment(site.name, site.columns);
+    return statistics->inputMoment(statisticsName(*statistics, site),
+                                   site.columns);
   auto even = analysis::InputMoment::fromDiagonal(
       std::vector<float>(site.columns, 1.0f));
   if (!even)

@@ -15,6 +15,7 @@
 #include "allot/Analysis/ErrorFeedback.h"
 #include "allot/Analysis/Sites.h"
 #include "allot/Analysis/Statistics.h"
+#include "mlir/IR/BuiltinOps.h"
 
 namespace allot::plan {
 
@@ -22,6 +23,7 @@ enum class Encoder { Feedback, Nearest };
 
 /// `feedback` or `nearest`; nothing for another name.
 std::optional<Encoder> parseEncoder(llvm::StringRef name);
+llvm::StringRef stringifyEncoder(Encoder encoder);
 
 /// A matrix in a new format.
 struct EncodedMatrix {
@@ -29,8 +31,8 @@ struct EncodedMatrix {
   CodeBlocks blocks;
   /// What is stored stands for (rows x columns).
   std::vector<float> decoded;
-  /// tr(D H D^T) of the difference to what was asked for.
-  double error = 0.0;
+  /// d H d^T of each row d of the difference to what was asked for.
+  std::vector<double> errors;
 };
 
 /// Encodes `values` (rows x columns) in `format` (not packed).
@@ -40,9 +42,8 @@ llvm::Expected<EncodedMatrix> encodeMatrix(FormatAttrInterface format,
                                            const analysis::InputMoment &moment,
                                            Encoder encoder);
 
-/// Low-rank compensation of `encoded` against `values`, its factors rounded to
-/// `factorFormat`. Returns the weighted error that remains for each rank asked
-/// for (0 stands for none).
+/// Low-rank compensation of `encoded` against `values`. Tells which part of the
+/// weighted error remains for each rank asked for (1 for rank 0).
 struct CompensatedErrors {
   analysis::Compensation factors;
   std::vector<double> remaining;
@@ -52,6 +53,16 @@ CompensatedErrors compensateMatrix(const EncodedMatrix &encoded,
                                    int64_t columns,
                                    const analysis::InputMoment &moment,
                                    llvm::ArrayRef<int64_t> ranks);
+
+/// Opens a statistics file for `module`. Fails, with an error at the module,
+/// where it was measured on another model, unless `force` is set.
+mlir::FailureOr<std::shared_ptr<const analysis::Statistics>>
+openStatistics(mlir::ModuleOp module, llvm::StringRef path, bool force);
+
+/// The name under which `statistics` know a site: its own, or what one of its
+/// uses calls it.
+std::string statisticsName(const analysis::Statistics &statistics,
+                           const analysis::Site &site);
 
 /// The second moment of a site's input, or an even one where there are no
 /// statistics.

@@ -4,12 +4,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Encode.h"
-#include "allot/Codec/Codec.h"
+#include "Candidates.h"
 #include "allot/Dialect/Plan/Transforms/Passes.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
-#include "llvm/ADT/SetVector.h"
-#include <regex>
+#include "llvm/ADT/MapVector.h"
 
 namespace allot::plan {
 #define GEN_PASS_DEF_PLANEXTRACT
@@ -18,399 +16,392 @@ namespace allot::plan {
 
 using namespace mlir;
 using namespace allot;
+using namespace allot::plan;
+
+/// What is chosen from by default. Bits per weight of a matrix of 576 columns,
+/// scales and zero points included, rise from 2.3 to 8.2; blocks of 128 columns
+/// come cheaper where they divide the row.
+static constexpr StringRef kDefaultFormats[] = {
+    "int2g128zs8", "int2g64zs8", "int2g32zs8",  "int3g128zs8", "int3g64zs8",
+    "int3g32zs8",  "int3g32z",   "int4g128zs8", "int4g64s8",   "int4g64zs8",
+    "int4g32zs8",  "int4g32z",   "int5g64s8",   "int6g64zs8",  "int8g64s8"};
+
+/// Compensation is tried where it is asked for: every rank needs a singular
+/// value decomposition of the whole matrix.
+static constexpr int64_t kDefaultRanks[] = {0};
 
 namespace {
 
-/// Tables of more rows than this are never compensated: the factors of a tall
-/// table cost more than the bits they replace.
-constexpr int64_t kCompensatedRows = 8192;
-
-/// What is to be chosen from, parsed.
-struct Choices {
-  SmallVector<FormatAttrInterface> formats;
-  SmallVector<int64_t> ranks;
-  llvm::SmallSetVector<Attribute, 8> compensated;
-  FormatAttrInterface factorFormat;
-  std::vector<std::pair<std::regex, std::regex>> allow;
-  plan::Encoder encoder = plan::Encoder::Feedback;
-  int64_t estimateRows = 0, tileRows = 8;
-};
-
-/// One way to store a site, before it is written as an op.
-struct Candidate {
-  std::string name;
-  uint64_t bytes = 0;
-  double loss = 0.0;
-  FormatAttrInterface format;
-  int64_t rank = 0;
-  bool merged = false;
-  FormatAttrInterface adapterFormat;
-};
-
-/// What happens to a site's adapters.
-struct AdapterTreatment {
-  std::string suffix;
-  uint64_t bytes = 0;
-  bool merged = false;
-  /// Null: as they are stored.
-  FormatAttrInterface format;
-  /// Weighted error of rounding the adapters themselves.
-  double error = 0.0;
-};
-
 class Extractor {
 public:
-  Extractor(ModuleOp module, const Choices &choices,
-            const analysis::Statistics *statistics, StringRef folder)
-      : module(module), choices(choices), statistics(statistics),
-        weights(folder), symbols(module) {}
+  Extractor(ModuleOp module, const Choices &choices, plan::Encoder encoder,
+            int64_t estimateRows, const analysis::Statistics *statistics,
+            StringRef folder)
+      : choices(choices), encoder(encoder), estimateRows(estimateRows),
+        statistics(statistics), weights(folder), symbols(module) {}
 
-  /// The options of a site, cheapest to think of first.
-  llvm::Expected<std::vector<Candidate>> enumerate(const analysis::Site &site);
+  struct Result {
+    std::vector<Candidate> options;
+    std::string origin;
+  };
+  /// The allowed options of a site, with predicted losses.
+  llvm::Expected<Result> extract(const analysis::Site &site);
 
 private:
-  llvm::Expected<std::vector<AdapterTreatment>>
-  treatments(const analysis::Site &site, const analysis::InputMoment &moment);
-  llvm::Error addFormat(const analysis::Site &site, FormatAttrInterface format,
-                        ArrayRef<float> values, int64_t rows,
-                        const analysis::InputMoment &moment,
-                        const analysis::SiteLoss &loss,
-                        ArrayRef<AdapterTreatment> treatments,
-                        std::vector<Candidate> &result);
-  bool allowed(StringRef site, StringRef option) const;
+  /// Everything about a site that losses depend on.
+  struct Context {
+    const analysis::Site &site;
+    std::shared_ptr<const analysis::InputMoment> moment;
+    analysis::SiteLoss loss;
+    /// Sum of the adapters, where some option needs it; else empty.
+    DenseMatrix adapters;
+  };
+  llvm::Error predict(Context &context, std::vector<Candidate> &options);
+  llvm::Error predictFormat(Context &context, FormatAttrInterface format,
+                            bool merged, ArrayRef<Candidate *> options,
+                            double adapterError);
+  llvm::Expected<double> adapterError(Context &context,
+                                      FormatAttrInterface format);
+  llvm::Expected<std::vector<float>> rowsOf(Context &context, int64_t count,
+                                            bool merged);
 
-  ModuleOp module;
   const Choices &choices;
+  plan::Encoder encoder;
+  int64_t estimateRows;
   const analysis::Statistics *statistics;
   archive::StoredWeights weights;
   SymbolTable symbols;
 };
 
-bool Extractor::allowed(StringRef site, StringRef option) const {
-  bool known = false;
-  for (const auto &[siteRegex, optionRegex] : choices.allow) {
-    if (!std::regex_match(site.str(), siteRegex))
-      continue;
-    known = true;
-    if (std::regex_match(option.str(), optionRegex))
-      return true;
+/// `count` evenly spread rows, with the adapters merged where asked for.
+llvm::Expected<std::vector<float>>
+Extractor::rowsOf(Context &context, int64_t count, bool merged) {
+  const analysis::Site &site = context.site;
+  std::vector<float> values(count * site.columns);
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t row = analysis::sampledRow(i, count, site.rows);
+    MutableArrayRef<float> out =
+        MutableArrayRef(values).slice(i * site.columns, site.columns);
+    if (llvm::Error error = weights.readRows(site.weight, row, 1, out))
+      return std::move(error);
+    if (merged)
+      for (int64_t c = 0; c < site.columns; ++c)
+        out[c] += static_cast<float>(context.adapters(row, c));
   }
-  return !known;
+  return values;
 }
 
-llvm::Expected<std::vector<AdapterTreatment>>
-Extractor::treatments(const analysis::Site &site,
-                      const analysis::InputMoment &moment) {
-  std::vector<AdapterTreatment> result;
-  if (site.adapters.empty()) {
-    result.push_back({});
-    return result;
-  }
-  AdapterTreatment stored, half, merged;
-  stored.suffix = "+adapter";
-  half.suffix = "+adapter-" + choices.factorFormat.getShortName();
-  half.format = choices.factorFormat;
-  merged.suffix = "+merged";
-  merged.merged = true;
-  for (ml_program::GlobalOp global : site.adapterWeights) {
-    auto type = cast<RankedTensorType>(global.getType());
-    stored.bytes += plan::packedBytes(format::getFormat(type), type.getShape(),
-                                      choices.tileRows);
-    half.bytes += plan::packedBytes(choices.factorFormat, type.getShape(),
-                                    choices.tileRows);
-  }
-  result.push_back(stored);
-  if (half.bytes < stored.bytes) {
-    // What rounding the factors does to the map.
-    auto exact = plan::adapterMatrix(site, weights, symbols);
-    if (!exact)
-      return exact.takeError();
-    auto rounded = plan::adapterMatrix(
-        site, weights, symbols,
-        [&](ml_program::GlobalOp global) { return half.format; });
-    if (!rounded)
-      return rounded.takeError();
-    std::vector<float> error(exact->values.size());
-    for (size_t i = 0; i < error.size(); ++i)
-      error[i] = static_cast<float>(rounded->values[i] - exact->values[i]);
-    half.error =
-        analysis::weightedError(error, site.rows, site.columns, moment);
-    result.push_back(half);
-  }
-  result.push_back(merged);
-  return result;
+/// The weighted error of rounding the adapters alone.
+llvm::Expected<double> Extractor::adapterError(Context &context,
+                                               FormatAttrInterface format) {
+  const analysis::Site &site = context.site;
+  auto rounded = plan::adapterMatrix(
+      site, weights, symbols, [&](ml_program::GlobalOp) { return format; });
+  if (!rounded)
+    return rounded.takeError();
+  std::vector<float> error(rounded->values.size());
+  for (size_t i = 0; i < error.size(); ++i)
+    error[i] =
+        static_cast<float>(rounded->values[i] - context.adapters.values[i]);
+  return context.loss.total(analysis::weightedRowErrors(
+      error, site.rows, site.columns, *context.moment));
 }
 
-llvm::Error Extractor::addFormat(const analysis::Site &site,
-                                 FormatAttrInterface format,
-                                 ArrayRef<float> values, int64_t rows,
-                                 const analysis::InputMoment &moment,
-                                 const analysis::SiteLoss &loss,
-                                 ArrayRef<AdapterTreatment> treatments,
-                                 std::vector<Candidate> &result) {
-  auto encoded = plan::encodeMatrix(format, values, rows, site.columns, moment,
-                                    choices.encoder);
+/// Encodes in `format` and predicts for all ranks, which `options` differ in.
+llvm::Error Extractor::predictFormat(Context &context,
+                                     FormatAttrInterface format, bool merged,
+                                     ArrayRef<Candidate *> options,
+                                     double adapterError) {
+  const analysis::Site &site = context.site;
+  SmallVector<int64_t> ranks;
+  for (Candidate *c : options)
+    ranks.push_back(c->rank);
+  bool compensated = llvm::any_of(ranks, [](int64_t r) { return r > 0; });
+  int64_t count = compensated || estimateRows == 0
+                      ? site.rows
+                      : std::min(site.rows, estimateRows);
+  auto values = rowsOf(context, count, merged);
+  if (!values)
+    return values.takeError();
+  auto encoded = plan::encodeMatrix(format, *values, count, site.columns,
+                                    *context.moment, encoder);
   if (!encoded)
     return encoded.takeError();
-  double scale = static_cast<double>(site.rows) / rows;
-  SmallVector<int64_t> ranks = {0};
-  std::vector<double> errors = {encoded->error * scale};
-  if (choices.compensated.contains(format) && rows == site.rows &&
-      rows <= kCompensatedRows) {
-    ranks.clear();
-    for (int64_t rank : choices.ranks)
-      if (rank <= std::min(site.rows, site.columns))
-        ranks.push_back(rank);
-    errors = plan::compensateMatrix(*encoded, values, rows, site.columns,
-                                    moment, ranks)
-                 .remaining;
+  double error = context.loss.total(encoded->errors);
+  std::vector<double> remaining(ranks.size(), 1.0);
+  if (compensated)
+    remaining = plan::compensateMatrix(*encoded, *values, count, site.columns,
+                                       *context.moment, ranks)
+                    .remaining;
+  for (auto [c, part] : llvm::zip(options, remaining))
+    c->loss = context.loss.predict(error * part + adapterError);
+  return llvm::Error::success();
+}
+
+llvm::Error Extractor::predict(Context &context,
+                               std::vector<Candidate> &options) {
+  const analysis::Site &site = context.site;
+  bool needsAdapters = llvm::any_of(options, [](const Candidate &c) {
+    return c.adapter.merged || c.adapter.format;
+  });
+  if (needsAdapters) {
+    auto sum = plan::adapterMatrix(site, weights, symbols);
+    if (!sum)
+      return sum.takeError();
+    context.adapters = std::move(*sum);
   }
-  uint64_t bytes =
-      plan::packedBytes(format, {site.rows, site.columns}, choices.tileRows);
-  for (auto [rank, error] : llvm::zip(ranks, errors)) {
-    uint64_t factorBytes =
-        rank == 0
-            ? 0
-            : plan::packedBytes(choices.factorFormat, {site.rows, rank},
-                                choices.tileRows) +
-                  plan::packedBytes(choices.factorFormat, {rank, site.columns},
-                                    choices.tileRows);
-    for (const AdapterTreatment &treatment : treatments) {
-      Candidate c;
-      c.name = format.getShortName();
-      if (rank > 0)
-        c.name += "+r" + std::to_string(rank);
-      c.name += treatment.suffix;
-      c.bytes = bytes + factorBytes + treatment.bytes;
-      c.loss = loss.predict(error + treatment.error);
-      c.format = format;
-      c.rank = rank;
-      c.merged = treatment.merged;
-      c.adapterFormat = treatment.format;
-      result.push_back(std::move(c));
+  // Options that share an encoding are predicted together.
+  llvm::MapVector<std::pair<Attribute, StringRef>, SmallVector<Candidate *>>
+      groups;
+  llvm::MapVector<Attribute, double> adapterErrors;
+  for (Candidate &c : options)
+    groups[{c.format, c.adapter.suffix}].push_back(&c);
+  for (auto &[key, members] : groups) {
+    Candidate &first = *members.front();
+    double error = 0.0;
+    if (FormatAttrInterface format = first.adapter.format) {
+      auto [it, isNew] = adapterErrors.insert({format, 0.0});
+      if (isNew) {
+        auto measured = adapterError(context, format);
+        if (!measured)
+          return measured.takeError();
+        it->second = *measured;
+      }
+      error = it->second;
     }
+    if (!first.format) {
+      for (Candidate *c : members)
+        c->loss = context.loss.predict(error);
+      continue;
+    }
+    if (llvm::Error failure = predictFormat(
+            context, first.format, first.adapter.merged, members, error))
+      return failure;
   }
   return llvm::Error::success();
 }
 
-llvm::Expected<std::vector<Candidate>>
-Extractor::enumerate(const analysis::Site &site) {
-  if (statistics && !statistics->hasInput(site.name))
-    return llvm::createStringError(
-        llvm::inconvertibleErrorCode(),
-        "statistics file %s has no tensor %s.input_second_moment",
-        statistics->path().str().c_str(), site.name.c_str());
-  auto moment = plan::inputMomentOf(statistics, site);
-  if (!moment)
-    return moment.takeError();
-  auto loss = analysis::SiteLoss::get(*statistics, site.name, site.rows);
-  if (!loss)
-    return loss.takeError();
-  auto adapters = treatments(site, **moment);
-  if (!adapters)
-    return adapters.takeError();
-
-  std::vector<Candidate> result;
-  auto type = cast<RankedTensorType>(site.weight.getType());
-  uint64_t stored = plan::packedBytes(format::getFormat(type), type.getShape(),
-                                      choices.tileRows);
-  for (const AdapterTreatment &treatment : *adapters) {
-    if (treatment.merged)
-      continue; // merging needs an encoding
-    Candidate c;
-    c.name = "stored" + treatment.suffix;
-    c.bytes = stored + treatment.bytes;
-    c.loss = loss->predict(treatment.error);
-    c.adapterFormat = treatment.format;
-    result.push_back(std::move(c));
-  }
-
-  // The encoder is tried on evenly spread rows, or on all of them where ranks
-  // are to be chosen.
-  bool all = choices.estimateRows == 0 || site.rows <= choices.estimateRows;
-  bool compensate =
-      choices.compensated.size() > 0 && site.rows <= kCompensatedRows;
-  std::vector<float> full, sample;
-  int64_t sampleRows = all ? site.rows : choices.estimateRows;
-  if (all || compensate) {
-    auto values = weights.read(site.weight);
-    if (!values)
-      return values.takeError();
-    full = std::move(*values);
-  }
-  if (!all) {
-    sample.resize(sampleRows * site.columns);
-    for (int64_t i = 0; i < sampleRows; ++i)
-      if (llvm::Error error = weights.readRows(
-              site.weight, i * site.rows / sampleRows, 1,
-              MutableArrayRef(sample).slice(i * site.columns, site.columns)))
-        return std::move(error);
-  }
-  for (FormatAttrInterface format : choices.formats) {
-    bool whole = all || (compensate && choices.compensated.contains(format));
-    if (llvm::Error error = addFormat(site, format, whole ? full : sample,
-                                      whole ? site.rows : sampleRows, **moment,
-                                      *loss, *adapters, result))
-      return std::move(error);
-  }
-  llvm::erase_if(
-      result, [&](const Candidate &c) { return !allowed(site.name, c.name); });
-  if (result.empty())
+llvm::Expected<Extractor::Result>
+Extractor::extract(const analysis::Site &site) {
+  Result result;
+  result.options = plan::enumerate(site, choices);
+  if (result.options.empty())
     return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                    "no option of %s is allowed",
                                    site.name.c_str());
+  // What stays exactly as it is needs no statistics.
+  if (llvm::all_of(result.options, [](const Candidate &c) {
+        return !c.format && !c.adapter.format;
+      })) {
+    result.origin = "kept as stored";
+    return result;
+  }
+  if (!statistics)
+    return llvm::createStringError(
+        llvm::inconvertibleErrorCode(),
+        "%s has options other than its stored form, which need statistics",
+        site.name.c_str());
+  auto moment = plan::inputMomentOf(statistics, site);
+  if (!moment)
+    return moment.takeError();
+  auto loss = analysis::SiteLoss::get(
+      *statistics, plan::statisticsName(*statistics, site), site.rows);
+  if (!loss)
+    return loss.takeError();
+  Context context{site, std::move(*moment), std::move(*loss), {}};
+  if (llvm::Error error = predict(context, result.options))
+    return std::move(error);
+  result.origin = (context.loss.origin() + " sensitivity, " +
+                   plan::stringifyEncoder(encoder) + " encoder")
+                      .str();
   weights.dropPages();
   return result;
 }
 
 struct PlanExtract : plan::impl::PlanExtractBase<PlanExtract> {
   using PlanExtractBase::PlanExtractBase;
+  PlanExtract(const plan::PlanExtractOptions &options,
+              support::Progress *progress)
+      : PlanExtractBase(options), progress(progress) {}
 
   void runOnOperation() override {
-    ModuleOp module = getOperation();
-    Choices choices;
-    if (failed(parseChoices(choices)))
-      return signalPassFailure();
-    auto statistics = analysis::Statistics::open(stats);
-    if (!statistics) {
-      module.emitError() << llvm::toString(statistics.takeError());
-      return signalPassFailure();
-    }
-    auto digest = module->getAttrOfType<StringAttr>("allot.model_digest");
-    std::string measured = (*statistics)->model();
-    if (!force && digest && !measured.empty() &&
-        measured != digest.getValue()) {
-      module.emitError() << "statistics " << stats << " belong to model "
-                         << measured << ", this is " << digest
-                         << "; --force takes them all the same";
-      return signalPassFailure();
-    }
-    auto sites = analysis::collectSites(module);
-    if (failed(sites) || failed(extract(module, choices, **statistics, *sites)))
-      return signalPassFailure();
+    if (failed(run(getOperation())))
+      signalPassFailure();
   }
 
 private:
-  LogicalResult parseChoices(Choices &choices);
-  LogicalResult extract(ModuleOp module, const Choices &choices,
-                        const analysis::Statistics &statistics,
-                        ArrayRef<analysis::Site> sites);
+  LogicalResult run(ModuleOp module);
+  LogicalResult parseChoices(Choices &result);
+  plan::ProblemOp createProblem(ModuleOp module,
+                                ArrayRef<analysis::Site> sites);
+  void createItem(OpBuilder &builder, const analysis::Site &site,
+                  const Extractor::Result &result, const Choices &choices);
+
+  support::Progress *progress = nullptr;
 };
 
-LogicalResult PlanExtract::parseChoices(Choices &choices) {
-  ModuleOp module = getOperation();
+LogicalResult PlanExtract::parseChoices(Choices &result) {
+  auto error = [&]() { return emitError(getOperation().getLoc()); };
   auto parse = [&](StringRef name) -> FormatAttrInterface {
     FormatAttrInterface format = format::getFormatByName(&getContext(), name);
     if (!format)
-      module.emitError() << "unknown format '" << name << "'";
+      error() << "unknown format '" << name << "'";
     return format;
   };
-  for (StringRef name : formats)
-    if (FormatAttrInterface format = parse(name))
-      choices.formats.push_back(format);
-    else
+  SmallVector<StringRef> names(formats.begin(), formats.end());
+  if (names.empty())
+    names.assign(std::begin(kDefaultFormats), std::end(kDefaultFormats));
+  for (StringRef name : names) {
+    FormatAttrInterface format = parse(name);
+    if (!format)
       return failure();
+    if (!llvm::is_contained(result.formats, format))
+      result.formats.push_back(format);
+  }
   for (StringRef name : compensatedFormats)
     if (FormatAttrInterface format = parse(name))
-      choices.compensated.insert(format);
+      result.compensated.insert(format);
     else
       return failure();
   if (compensatedFormats.empty())
-    for (FormatAttrInterface format : choices.formats)
+    for (FormatAttrInterface format : result.formats)
       if (unsigned bits = format.getCodeGrid().bits; bits > 0 && bits <= 3)
-        choices.compensated.insert(format);
-  choices.ranks.assign(ranks.begin(), ranks.end());
-  for (int64_t rank : choices.ranks)
-    if (rank < 0)
-      return module.emitError() << "rank " << rank << " is negative";
-  if (!llvm::is_contained(choices.ranks, 0))
-    choices.ranks.insert(choices.ranks.begin(), 0);
-  if (choices.ranks.size() == 1)
-    choices.compensated.clear();
-  choices.factorFormat = parse(factorFormat);
-  if (!choices.factorFormat)
+        result.compensated.insert(format);
+  result.ranks.assign(ranks.begin(), ranks.end());
+  if (result.ranks.empty())
+    result.ranks.assign(std::begin(kDefaultRanks), std::end(kDefaultRanks));
+  result.ranks.push_back(0);
+  llvm::sort(result.ranks);
+  result.ranks.erase(llvm::unique(result.ranks), result.ranks.end());
+  if (result.ranks.front() < 0)
+    return error() << "rank " << result.ranks.front() << " is negative";
+  result.factorFormat = parse(factorFormat);
+  if (!result.factorFormat)
     return failure();
-  std::optional<plan::Encoder> kind = plan::parseEncoder(encoder);
-  if (!kind)
-    return module.emitError() << "unknown encoder '" << encoder
-                              << "': expected feedback or nearest";
-  choices.encoder = *kind;
-  choices.estimateRows = estimateRows;
-  choices.tileRows = tileRows;
+  if (result.factorFormat.getCodeGrid().bits > 0)
+    return error() << "factors need a floating-point format, not '"
+                   << factorFormat << "'";
+  if (tileRows != 8 && tileRows != 16)
+    return error() << "tiles have 8 or 16 rows, not " << tileRows;
+  result.tileRows = tileRows;
   for (StringRef rule : allow) {
     auto [site, option] = rule.split('=');
+    if (site.empty() || option.empty())
+      return error() << "bad rule '" << rule << "': expected SITE=OPTION";
     try {
-      choices.allow.emplace_back(std::regex(site.str()),
-                                 std::regex(option.str()));
-    } catch (const std::regex_error &error) {
-      return module.emitError()
-             << "bad regular expression in '" << rule << "': " << error.what();
+      result.allow.emplace_back(std::regex(site.str()),
+                                std::regex(option.str()));
+    } catch (const std::regex_error &exception) {
+      return error() << "bad regular expression in '" << rule
+                     << "': " << exception.what();
     }
   }
   return success();
 }
 
-LogicalResult PlanExtract::extract(ModuleOp module, const Choices &choices,
-                                   const analysis::Statistics &statistics,
-                                   ArrayRef<analysis::Site> sites) {
-  std::string base =
-      folder.empty() ? archive::moduleFolder(module) : std::string(folder);
-  Extractor extractor(module, choices, &statistics, base);
+/// The problem without its items.
+plan::ProblemOp PlanExtract::createProblem(ModuleOp module,
+                                           ArrayRef<analysis::Site> sites) {
   llvm::SmallPtrSet<Operation *, 32> planned;
+  int64_t total = 0;
   for (const analysis::Site &site : sites) {
     planned.insert(site.weight);
     for (ml_program::GlobalOp global : site.adapterWeights)
       planned.insert(global);
+    total += site.rows * site.columns;
   }
+  if (auto attr = module->getAttrOfType<IntegerAttr>("allot.weights"))
+    total = attr.getInt();
   int64_t fixed = 0;
   for (auto global : module.getOps<ml_program::GlobalOp>())
     if (auto type = dyn_cast<RankedTensorType>(global.getType());
         type && !planned.contains(global))
       fixed += format::getStoredBytes(type);
-  int64_t total = 0;
-  for (const analysis::Site &site : sites)
-    total += site.rows * site.columns;
-  if (auto attr = module->getAttrOfType<IntegerAttr>("allot.weights"))
-    total = attr.getInt();
-
-  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  auto builder = OpBuilder::atBlockEnd(module.getBody());
   auto digest = module->getAttrOfType<StringAttr>("allot.model_digest");
   auto problem = plan::ProblemOp::create(
       builder, module.getLoc(), builder.getStringAttr("allocation"),
       builder.getStrArrayAttr({"bytes"}), builder.getDenseI64ArrayAttr({fixed}),
       builder.getI64IntegerAttr(total),
-      digest ? digest : builder.getStringAttr(""));
+      digest ? digest : builder.getStringAttr(""),
+      stats.empty()
+          ? StringAttr()
+          : builder.getStringAttr(statsName.empty() ? stats : statsName),
+      builder.getStringAttr(encoder));
   builder.createBlock(&problem.getBody());
-  for (const analysis::Site &site : sites) {
-    auto options = extractor.enumerate(site);
-    if (!options) {
+  return problem;
+}
+
+void PlanExtract::createItem(OpBuilder &builder, const analysis::Site &site,
+                             const Extractor::Result &result,
+                             const Choices &choices) {
+  Location loc = site.weight.getLoc();
+  auto item =
+      plan::ItemOp::create(builder, loc, builder.getStringAttr(site.name),
+                           builder.getI64IntegerAttr(site.rows * site.columns),
+                           builder.getStringAttr(result.origin));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.createBlock(&item.getBody());
+  for (const Candidate &c : result.options)
+    plan::OptionOp::create(
+        builder, loc, builder.getStringAttr(c.name),
+        builder.getDenseI64ArrayAttr({static_cast<int64_t>(c.bytes)}),
+        builder.getF64FloatAttr(c.loss), Attribute(c.format),
+        c.rank ? builder.getI64IntegerAttr(c.rank) : IntegerAttr(),
+        c.rank ? Attribute(choices.factorFormat) : Attribute(),
+        c.adapter.merged ? builder.getUnitAttr() : UnitAttr(),
+        Attribute(c.adapter.format));
+}
+
+LogicalResult PlanExtract::run(ModuleOp module) {
+  auto error = [&]() { return emitError(module.getLoc()); };
+  Choices choices;
+  std::optional<plan::Encoder> kind = plan::parseEncoder(encoder);
+  if (!kind)
+    return error() << "unknown encoder '" << encoder
+                   << "': expected feedback or nearest";
+  if (failed(parseChoices(choices)))
+    return failure();
+  if (estimateRows < 0)
+    return error() << "estimate-rows is negative: " << estimateRows;
+  std::shared_ptr<const analysis::Statistics> statistics;
+  if (!stats.empty()) {
+    auto opened = plan::openStatistics(module, stats, force);
+    if (failed(opened))
+      return failure();
+    statistics = std::move(*opened);
+  }
+  auto sites = analysis::collectSites(module);
+  if (failed(sites))
+    return failure();
+  if (sites->empty())
+    return error() << "the module has no matrix to plan for";
+  for (const analysis::Site &site : *sites)
+    if (!format::getFormat(site.weight.getType()))
+      return emitError(site.weight.getLoc())
+             << "weight @" << site.name << " has no storage format";
+  Extractor extractor(module, choices, *kind, estimateRows, statistics.get(),
+                      folder.empty() ? archive::moduleFolder(module)
+                                     : std::string(folder));
+  plan::ProblemOp problem = createProblem(module, *sites);
+  auto builder = OpBuilder::atBlockEnd(&problem.getBody().front());
+  support::ProgressStep step(progress, "trying formats", sites->size());
+  for (const analysis::Site &site : *sites) {
+    auto result = extractor.extract(site);
+    if (!result) {
       problem.erase();
-      return site.weight.emitError() << llvm::toString(options.takeError());
+      return emitError(site.weight.getLoc())
+             << llvm::toString(result.takeError());
     }
-    auto loss = analysis::SiteLoss::get(statistics, site.name, site.rows);
-    if (!loss)
-      return site.weight.emitError() << llvm::toString(loss.takeError());
-    auto item = plan::ItemOp::create(
-        builder, site.weight.getLoc(), builder.getStringAttr(site.name),
-        builder.getI64IntegerAttr(site.rows * site.columns),
-        builder.getStringAttr((loss->origin() + " sensitivity, " +
-                               std::string(encoder) + " encoder")
-                                  .str()));
-    OpBuilder::InsertionGuard guard(builder);
-    builder.createBlock(&item.getBody());
-    for (const Candidate &c : *options) {
-      plan::OptionOp::create(
-          builder, item.getLoc(), builder.getStringAttr(c.name),
-          builder.getDenseI64ArrayAttr({static_cast<int64_t>(c.bytes)}),
-          builder.getF64FloatAttr(c.loss),
-          c.format ? Attribute(c.format) : Attribute(),
-          c.rank ? builder.getI64IntegerAttr(c.rank) : IntegerAttr(),
-          c.rank ? Attribute(choices.factorFormat) : Attribute(),
-          c.merged ? builder.getUnitAttr() : UnitAttr(),
-          c.adapterFormat ? Attribute(c.adapterFormat) : Attribute());
-    }
+    createItem(builder, site, *result, choices);
+    step.advance(1, site.name);
   }
   return success();
 }
 
 } // namespace
+
+std::unique_ptr<Pass> plan::createPlanExtract(const PlanExtractOptions &options,
+                                              support::Progress *progress) {
+  return std::make_unique<PlanExtract>(options, progress);
+}

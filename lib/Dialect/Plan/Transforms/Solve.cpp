@@ -99,7 +99,7 @@ LogicalResult PlanSolve::addBudget(plan::ProblemOp op) {
   StringAttr resource = cast<StringAttr>(op.getResources()[0]);
   auto limit = plan::parseBudget(budget, resource.getValue(), op.getWeights());
   if (!limit)
-    return op.emitError() << llvm::toString(limit.takeError());
+    return emitError(op.getLoc()) << llvm::toString(limit.takeError());
   for (auto old : llvm::to_vector(op.getBody().getOps<plan::BudgetOp>()))
     if (old.getResourceAttr() == resource)
       old.erase();
@@ -114,10 +114,11 @@ LogicalResult PlanSolve::addPins(plan::ProblemOp op) {
   for (StringRef text : pins) {
     auto [site, option] = text.split('=');
     if (site.empty() || option.empty())
-      return op.emitError() << "bad pin '" << text << "': expected SITE=OPTION";
+      return emitError(op.getLoc())
+             << "bad pin '" << text << "': expected SITE=OPTION";
     plan::ItemOp item = op.findItem(site);
     if (!item)
-      return op.emitError()
+      return emitError(op.getLoc())
              << "cannot pin '" << site << "': there is no such item";
     if (!item.findOption(option)) {
       InFlightDiagnostic diagnostic =
@@ -146,9 +147,9 @@ LogicalResult PlanSolve::infeasible(plan::ProblemOp op, StringRef resource,
     return plan::describeAmount(amount, resource, op.getWeights());
   };
   InFlightDiagnostic diagnostic =
-      op.emitError() << "the budget of " << describe(*plan::budgetOf(op, index))
-                     << " cannot be met: the least possible is "
-                     << describe(least);
+      emitError(op.getLoc())
+      << "the budget of " << describe(*plan::budgetOf(op, index))
+      << " cannot be met: the least possible is " << describe(least);
   if (int64_t fixed = op.getFixed()[index])
     diagnostic << ", of which no choice changes " << fixed;
   return diagnostic;
@@ -163,7 +164,7 @@ LogicalResult PlanSolve::checkFixed(plan::ProblemOp op,
       continue;
     auto least = allocation::leastTotal(problem, r);
     if (!least)
-      return op.emitError() << llvm::toString(least.takeError());
+      return emitError(op.getLoc()) << llvm::toString(least.takeError());
     return infeasible(op, resource.name, *least + op.getFixed()[r]);
   }
   return success();
@@ -185,7 +186,7 @@ PlanSolve::optimum(plan::ProblemOp op, const allocation::Problem &problem) {
         least = {error.getResource().str(), error.getLeast()};
       });
   if (!least)
-    return op.emitError() << llvm::toString(std::move(rest));
+    return emitError(op.getLoc()) << llvm::toString(std::move(rest));
   llvm::cantFail(std::move(rest));
   unsigned index = *problem.findResource(least->first);
   return infeasible(op, least->first, least->second + op.getFixed()[index]);
@@ -212,7 +213,7 @@ PlanSolve::uniformChoice(plan::ProblemOp op,
     allocation::Problem reduced = withTreatment(problem, treatment, origins);
     auto result = allocation::bestUniform(reduced, options);
     if (!result)
-      return op.emitError() << llvm::toString(result.takeError());
+      return emitError(op.getLoc()) << llvm::toString(result.takeError());
     std::optional<allocation::UniformChoice> &found =
         above ? result->above : result->within;
     if (!within && !above && !found)
@@ -240,10 +241,12 @@ PlanSolve::uniformChoice(plan::ProblemOp op,
   if (best)
     return std::move(*best);
   if (within)
-    return op.emitError("no uniform choice keeps within the budget");
+    return emitError(op.getLoc())
+           << "no uniform choice keeps within the budget";
   if (above)
-    return op.emitError("no uniform choice is above the budget");
-  return op.emitError() << "there is no uniform choice '" << uniform << "'";
+    return emitError(op.getLoc()) << "no uniform choice is above the budget";
+  return emitError(op.getLoc())
+         << "there is no uniform choice '" << uniform << "'";
 }
 
 LogicalResult PlanSolve::solve(plan::ProblemOp op) {
@@ -258,7 +261,7 @@ LogicalResult PlanSolve::solve(plan::ProblemOp op) {
     return failure();
   auto reasons = plan::explainChoices(*problem, *solution);
   if (!reasons)
-    return op.emitError() << llvm::toString(reasons.takeError());
+    return emitError(op.getLoc()) << llvm::toString(reasons.takeError());
   std::string name = (op.getSymName() + ".solution").str();
   if (Operation *old = SymbolTable::lookupSymbolIn(getOperation(), name)) {
     if (!isa<plan::SolutionOp>(old))

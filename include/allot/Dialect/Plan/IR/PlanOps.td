@@ -28,7 +28,8 @@ def Plan_ProblemOp : Plan_Op<"problem", [Symbol, NoTerminator, NoRegionArguments
   let description = [{
     Choose one option of every item such that no resource exceeds its budget and the sum of losses is least. `resources` names the costs, in
     the order in which options list them. `weights` is the number of weights of the base model, for bits per weight; `fixed` are costs that no choice changes (norms and the like).
-    `model` is the digest of the model that the losses belong to.
+    `model` is the digest of the model that the losses belong to; `statistics` (a path, relative to the folder of the plan's own file) and `encoder` say how they were
+    predicted, so that `plan-apply` encodes in the same way.
 
     ```mlir
     plan.problem @p resources ["bytes"] fixed [128] weights 1000 model "" {
@@ -43,7 +44,8 @@ def Plan_ProblemOp : Plan_Op<"problem", [Symbol, NoTerminator, NoRegionArguments
     (P1) resources are named, once each, as many as `fixed`. (P2) inside are budgets, items, ties and pins alone. (P3) item names differ. (P4) budgets name known resources, once
     each. (P5) ties and pins name known items, pins known options.
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$resources, DenseI64ArrayAttr:$fixed, I64Attr:$weights, StrAttr:$model);
+  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$resources, DenseI64ArrayAttr:$fixed, I64Attr:$weights, StrAttr:$model,
+                       OptionalAttr<StrAttr>:$statistics, OptionalAttr<StrAttr>:$encoder);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name `resources` $resources `fixed` $fixed `weights` $weights `model` $model attr-dict-with-keyword $body";
   let hasRegionVerifier = 1;

@@ -17,15 +17,19 @@ def PlanExtract : Pass<"plan-extract", "::mlir::ModuleOp"> {
     packed layout with `tile-rows`. The loss of an option is the site's measured (or gradient) sensitivity at the weighted error that the encoder makes; the
     encoder itself is run, on `estimate-rows` evenly spread rows of each matrix (0: all).
 
-    Statistics of another model are an error unless `force` is set.
+    A site with no other option than `stored` needs no statistics. Statistics of another model are an error unless `force` is set.
+
+    An option is named by its storage (`stored` or the format's short name, `+rN` for compensation of rank N), and for a site with adapters what happens to them:
+    `+adapter` (kept as they are), `+adapter-f16` (rounded) or `+merged`.
 
     Example: `plan-extract{stats=stats.safetensors formats=int3g64zs8,int4g64zs8 ranks=0,16}`.
   }];
   let options = [
     Option<"stats", "stats", "std::string", "\"\"", "statistics file (safetensors)">,
+    Option<"statsName", "stats-name", "std::string", "\"\"", "name of the statistics in the problem (default: their path)">,
     Option<"folder", "folder", "std::string", "\"\"", "folder that weight files are relative to (default: that of the module's file)">,
-    ListOption<"formats", "formats", "std::string", "short names of the formats to choose from">,
-    ListOption<"ranks", "ranks", "int64_t", "ranks of low-rank compensation">,
+    ListOption<"formats", "formats", "std::string", "short names of the formats to choose from (default: fifteen of 2 to 8 bits)">,
+    ListOption<"ranks", "ranks", "int64_t", "ranks of low-rank compensation (default: none)">,
     ListOption<"compensatedFormats", "compensated-formats", "std::string", "formats that may be compensated (default: those of at most 3 bits)">,
     Option<"factorFormat", "factor-format", "std::string", "\"f16\"", "format of compensation factors">,
     ListOption<"allow", "allow", "std::string", "regular expressions `SITE=OPTION`: only options that match are kept for the sites that match">,
@@ -69,18 +73,19 @@ def PlanApply : Pass<"plan-apply", "::mlir::ModuleOp"> {
   let summary = "Encodes the weights of a model as a solution says";
   let description = [{
     Reads the one `plan.solution` of `plan`, writes all weights of the model into `archive` (safetensors; chosen formats in the packed layout, others as they are stored, packed too), one tensor at a time,
-    and rewrites the module: globals get their new encodings and values in the archive, compensation becomes a `lowrank` summand, merged adapters disappear. Encoding uses
-    error feedback with the statistics' second moments. Nothing is written where anything is wrong.
+    and rewrites the module: globals get their new encodings and values in the archive, compensation becomes a `lowrank` summand, merged adapters disappear. The encoder is that of the
+    problem, with the statistics that it names unless others are given. The archive is as long as the plan's costs and its own header. Nothing is
+    written where anything is wrong.
 
     Example: `plan-apply{plan=plan.mlir stats=stats.safetensors archive=weights.safetensors}`.
   }];
   let options = [
     Option<"plan", "plan", "std::string", "\"\"", "file with problem and solution">,
-    Option<"stats", "stats", "std::string", "\"\"", "statistics file for error feedback (without: plain rounding)">,
+    Option<"stats", "stats", "std::string", "\"\"", "statistics file for error feedback (default: that of the problem)">,
     Option<"archive", "archive", "std::string", "\"\"", "file to write">,
     Option<"archiveName", "archive-name", "std::string", "\"\"", "name of the archive in the module (default: its path)">,
     Option<"folder", "folder", "std::string", "\"\"", "folder that weight files are relative to (default: that of the module's file)">,
-    Option<"encoder", "encoder", "std::string", "\"feedback\"", "`feedback`, or `nearest` (plain rounding)">,
+    Option<"encoder", "encoder", "std::string", "\"\"", "`feedback`, or `nearest` (plain rounding); default: that of the problem, else feedback">,
     Option<"tileRows", "tile-rows", "int64_t", "8", "row tile of the packed layout">,
     Option<"force", "force", "bool", "false", "take a plan or statistics of another model">
   ];

@@ -1,0 +1,99 @@
+//===- Candidates.cpp - what may be chosen for a site -----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Candidates.h"
+
+using namespace mlir;
+using namespace allot;
+using namespace allot::plan;
+
+/// Tables of more rows than this are never compensated: the factors of a tall
+/// table cost more than the bits they replace.
+static constexpr int64_t kCompensatedRows = 8192;
+
+static std::vector<AdapterTreatment> treatments(const analysis::Site &site,
+                                                const Choices &choices) {
+  if (site.adapters.empty())
+    return {AdapterTreatment()};
+  AdapterTreatment stored, rounded, merged;
+  stored.suffix = "+adapter";
+  rounded.suffix = "+adapter-" + choices.factorFormat.getShortName();
+  rounded.format = choices.factorFormat;
+  merged.suffix = "+merged";
+  merged.merged = true;
+  for (ml_program::GlobalOp global : site.adapterWeights) {
+    auto type = cast<RankedTensorType>(global.getType());
+    stored.bytes +=
+        packedBytes(format::getFormat(type), type.getShape(), choices.tileRows);
+    rounded.bytes +=
+        packedBytes(choices.factorFormat, type.getShape(), choices.tileRows);
+  }
+  std::vector<AdapterTreatment> result = {stored};
+  if (rounded.bytes < stored.bytes)
+    result.push_back(rounded);
+  result.push_back(merged);
+  return result;
+}
+
+static bool isAllowed(const Choices &choices, const std::string &site,
+                      const std::string &option) {
+  bool restricted = false;
+  for (const auto &[siteRegex, optionRegex] : choices.allow) {
+    if (!std::regex_match(site, siteRegex))
+      continue;
+    restricted = true;
+    if (std::regex_match(option, optionRegex))
+      return true;
+  }
+  return !restricted;
+}
+
+std::vector<Candidate> plan::enumerate(const analysis::Site &site,
+                                       const Choices &choices) {
+  std::vector<Candidate> result;
+  std::vector<AdapterTreatment> adapters = treatments(site, choices);
+  auto add = [&](StringRef name, uint64_t bytes, FormatAttrInterface format,
+                 int64_t rank) {
+    for (const AdapterTreatment &adapter : adapters) {
+      if (adapter.merged && !format)
+        continue; // merging needs an encoding
+      Candidate c;
+      c.name = name.str() + adapter.suffix;
+      if (!isAllowed(choices, site.name, c.name))
+        continue;
+      c.bytes = bytes + adapter.bytes;
+      c.format = format;
+      c.rank = rank;
+      c.adapter = adapter;
+      result.push_back(std::move(c));
+    }
+  };
+  auto type = cast<RankedTensorType>(site.weight.getType());
+  add("stored",
+      packedBytes(format::getFormat(type), type.getShape(), choices.tileRows),
+      nullptr, 0);
+  for (FormatAttrInterface format : choices.formats) {
+    uint64_t bytes =
+        packedBytes(format, {site.rows, site.columns}, choices.tileRows);
+    bool compensated =
+        choices.compensated.contains(format) && site.rows <= kCompensatedRows;
+    for (int64_t rank : choices.ranks) {
+      std::string name = format.getShortName();
+      if (rank == 0) {
+        add(name, bytes, format, 0);
+      } else if (compensated && rank <= std::min(site.rows, site.columns)) {
+        add(name + "+r" + std::to_string(rank),
+            bytes +
+                packedBytes(choices.factorFormat, {site.rows, rank},
+                            choices.tileRows) +
+                packedBytes(choices.factorFormat, {rank, site.columns},
+                            choices.tileRows),
+            format, rank);
+      }
+    }
+  }
+  return result;
+}

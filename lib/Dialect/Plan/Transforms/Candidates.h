@@ -1,0 +1,62 @@
+//===- Candidates.h - what may be chosen for a site -------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The options of a site as they follow from its shape alone: names and exact
+// bytes. Losses come later, and only for what was allowed.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_LIB_DIALECT_PLAN_TRANSFORMS_CANDIDATES_H
+#define ALLOT_LIB_DIALECT_PLAN_TRANSFORMS_CANDIDATES_H
+
+#include "Encode.h"
+#include "llvm/ADT/SetVector.h"
+#include <regex>
+
+namespace allot::plan {
+
+/// What happens to a site's adapters.
+struct AdapterTreatment {
+  /// End of the option's name: empty for a site without adapters.
+  std::string suffix;
+  uint64_t bytes = 0;
+  bool merged = false;
+  /// What the factors are rounded to; null: as they are stored.
+  FormatAttrInterface format;
+};
+
+/// One way to store a site.
+struct Candidate {
+  std::string name;
+  uint64_t bytes = 0;
+  double loss = 0.0;
+  /// Null: as stored.
+  FormatAttrInterface format;
+  int64_t rank = 0;
+  AdapterTreatment adapter;
+};
+
+/// What is to be chosen from, for all sites.
+struct Choices {
+  llvm::SmallVector<FormatAttrInterface> formats;
+  /// Rising, 0 included.
+  llvm::SmallVector<int64_t> ranks;
+  llvm::SmallSetVector<mlir::Attribute, 8> compensated;
+  FormatAttrInterface factorFormat;
+  /// Site and option; see `enumerate`.
+  std::vector<std::pair<std::regex, std::regex>> allow;
+  int64_t tileRows = 8;
+};
+
+/// The options of a site, the stored form first; those that `choices.allow`
+/// rules out are left out. Where rules match the site, an option must match one
+/// of them.
+std::vector<Candidate> enumerate(const analysis::Site &site,
+                                 const Choices &choices);
+
+} // namespace allot::plan
+
+#endif // ALLOT_LIB_DIALECT_PLAN_TRANSFORMS_CANDIDATES_H
