@@ -45,19 +45,19 @@ void AdapterDialect::initialize() {
 LogicalResult MapType::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<int64_t> shape, Type elementType) {
   // (A1)
   if (shape.size() != 2 && shape.size() != 3)
-    return emitError() << "a map has two dimensions, or three for a bank, but got " << shape.size();
+    return emitError() << "a map has two dimensions, or three for a bank, but got " << shape.size() << " (A1)";
   int64_t elements = 1;
   for (int64_t dimension : shape) {
     if (dimension <= 0)
-      return emitError() << "the dimensions of a map are positive, but got " << dimension;
+      return emitError() << "the dimensions of a map are positive, but got " << dimension << " (A1)";
     auto product = llvm::checkedMul(elements, dimension);
     if (!product)
-      return emitError() << "a map of this shape has more than 2^63 elements";
+      return emitError() << "a map of this shape has 2^63 elements or more (A1)";
     elements = *product;
   }
   // (A2)
   if (!elementType.isF32())
-    return emitError() << "the element type of a map is f32, but got " << elementType;
+    return emitError() << "the element type of a map is f32, but got " << elementType << " (A2)";
   return success();
 }
 

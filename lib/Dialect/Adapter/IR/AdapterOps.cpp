@@ -20,42 +20,42 @@ using namespace allot::adapter::typing;
 //===----------------------------------------------------------------------===//
 
 /// A static f32 tensor of one of the ranks, or null after an error that names it.
-static RankedTensorType staticTensor(EmitError emitError, StringRef what, Type type, unsigned lowestRank, unsigned highestRank) {
+static RankedTensorType staticTensor(EmitError emitError, StringRef what, Type type, unsigned lowestRank, unsigned highestRank, StringRef label) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (tensor && tensor.hasStaticShape() && tensor.getElementType().isF32() && tensor.getRank() >= lowestRank && tensor.getRank() <= highestRank)
     return tensor;
   InFlightDiagnostic diagnostic = emitError() << what << " is a static f32 tensor of rank " << lowestRank;
   if (highestRank != lowestRank)
     diagnostic << " or " << highestRank;
-  diagnostic << ", but got " << type;
+  diagnostic << ", but got " << type << " (" << label << ")";
   return {};
 }
 
 MapType typing::inferMapOfTensor(EmitError emitError, Type type) {
-  auto tensor = staticTensor(emitError, "the matrix", type, 2, 3);
+  auto tensor = staticTensor(emitError, "the matrix", type, 2, 3, "A3");
   if (!tensor)
     return {};
   return MapType::getChecked(emitError, type.getContext(), tensor.getShape(), tensor.getElementType());
 }
 
 MapType typing::inferMapOfFactors(EmitError emitError, Type bType, Type aType) {
-  auto b = staticTensor(emitError, "factor B", bType, 2, 2);
-  auto a = b ? staticTensor(emitError, "factor A", aType, 2, 2) : RankedTensorType();
+  auto b = staticTensor(emitError, "factor B", bType, 2, 2, "A4");
+  auto a = b ? staticTensor(emitError, "factor A", aType, 2, 2, "A4") : RankedTensorType();
   if (!a)
     return {};
   if (b.getDimSize(1) != a.getDimSize(0)) {
-    emitError() << "the factors disagree in rank: B has " << b.getDimSize(1) << " columns, A has " << a.getDimSize(0) << " rows";
+    emitError() << "the factors disagree in rank: B has " << b.getDimSize(1) << " columns, A has " << a.getDimSize(0) << " rows (A4)";
     return {};
   }
   if (b.getDimSize(1) == 0) {
-    emitError() << "the rank of the factors is positive, but got 0";
+    emitError() << "the rank of the factors is positive, but got 0 (A4)";
     return {};
   }
   return MapType::getChecked(emitError, bType.getContext(), ArrayRef<int64_t>{b.getDimSize(0), a.getDimSize(1)}, b.getElementType());
 }
 
 MapType typing::inferMapOfVector(EmitError emitError, Type type) {
-  auto vector = staticTensor(emitError, "the diagonal", type, 1, 1);
+  auto vector = staticTensor(emitError, "the diagonal", type, 1, 1, "A5");
   if (!vector)
     return {};
   int64_t n = vector.getDimSize(0);
@@ -64,19 +64,19 @@ MapType typing::inferMapOfVector(EmitError emitError, Type type) {
 
 MapType typing::inferMapOfChain(EmitError emitError, TypeRange types) {
   if (types.empty()) {
-    emitError() << "a composition has at least one map";
+    emitError() << "a composition has at least one map (A8)";
     return {};
   }
   SmallVector<MapType> maps;
   for (auto [index, type] : llvm::enumerate(types)) {
     auto map = dyn_cast<MapType>(type);
     if (!map || map.isBank()) {
-      emitError() << "map " << index << " of the composition is " << type << ", but must be a single map";
+      emitError() << "map " << index << " of the composition is " << type << ", but must be a single map (A8)";
       return {};
     }
     if (index && maps.back().getIn() != map.getOut()) {
       emitError() << "map " << (index - 1) << " of the composition takes " << maps.back().getIn() << " inputs, but map " << index << " gives "
-                  << map.getOut() << " outputs";
+                  << map.getOut() << " outputs (A8)";
       return {};
     }
     maps.push_back(map);
@@ -88,18 +88,18 @@ MapType typing::inferMapOfChain(EmitError emitError, TypeRange types) {
 MapType typing::inferMapTransposed(EmitError emitError, Type type) {
   auto map = dyn_cast<MapType>(type);
   if (!map || map.isBank()) {
-    emitError() << "a single map can be transposed, but got " << type;
+    emitError() << "a single map can be transposed, but got " << type << " (A10)";
     return {};
   }
   return MapType::getChecked(emitError, type.getContext(), ArrayRef<int64_t>{map.getIn(), map.getOut()}, map.getElementType());
 }
 
-LogicalResult typing::checkResult(Operation *op, MapType expected) {
+LogicalResult typing::checkResult(Operation *op, MapType expected, StringRef label) {
   if (!expected)
     return failure();
   Type result = op->getResult(0).getType();
   if (result != expected)
-    return op->emitOpError() << "the operands make " << expected << ", but the result is " << result;
+    return op->emitOpError() << "the operands make " << expected << ", but the result is " << result << " (" << label << ")";
   return success();
 }
 
@@ -107,10 +107,10 @@ LogicalResult typing::checkResult(Operation *op, MapType expected) {
 // Assembly: the result type is not written, it follows
 //===----------------------------------------------------------------------===//
 
-/// Runs `infer` with errors at the current location of the parser.
+/// Runs `infer` with errors at the op.
 template <typename Infer>
 static ParseResult parseInferred(OpAsmParser &parser, Type &result, Infer infer) {
-  SMLoc loc = parser.getCurrentLocation();
+  SMLoc loc = parser.getNameLoc();
   result = infer([&] { return parser.emitError(loc); });
   return success(static_cast<bool>(result));
 }

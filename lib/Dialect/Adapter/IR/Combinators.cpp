@@ -47,7 +47,7 @@ static bool flatten(OpT op, SmallVectorImpl<Value> &maps) {
 // (A7) SameOperandsAndResultType checks the types; it also refuses an empty sum, but in other words.
 LogicalResult SumOp::verify() {
   if (getMaps().empty())
-    return emitOpError() << "a sum has at least one map";
+    return emitOpError() << "a sum has at least one map (A7)";
   return success();
 }
 
@@ -148,7 +148,7 @@ void ComposeOp::build(OpBuilder &builder, OperationState &state, ValueRange maps
 
 // (A8)
 LogicalResult ComposeOp::verify() {
-  return typing::checkResult(*this, typing::inferMapOfChain([&] { return emitOpError(); }, getMaps().getTypes()));
+  return typing::checkResult(*this, typing::inferMapOfChain([&] { return emitOpError(); }, getMaps().getTypes()), "A8");
 }
 
 OpFoldResult ComposeOp::fold(FoldAdaptor) { return getMaps().size() == 1 ? OpFoldResult(getMaps().front()) : OpFoldResult(); }
@@ -243,7 +243,7 @@ Value ComposeOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
 // (A9)
 LogicalResult ScaleOp::verify() {
   if (!getFactor().isFinite())
-    return emitOpError() << "the factor of a scale is finite, but got " << getFactorAttr();
+    return emitOpError() << "the factor of a scale is finite, but got " << getFactorAttr() << " (A9)";
   return success();
 }
 
@@ -314,7 +314,7 @@ void TransposeOp::build(OpBuilder &builder, OperationState &state, Value map) {
 
 // (A10)
 LogicalResult TransposeOp::verify() {
-  return typing::checkResult(*this, typing::inferMapTransposed([&] { return emitOpError(); }, getMap().getType()));
+  return typing::checkResult(*this, typing::inferMapTransposed([&] { return emitOpError(); }, getMap().getType()), "A10");
 }
 
 OpFoldResult TransposeOp::fold(FoldAdaptor) {

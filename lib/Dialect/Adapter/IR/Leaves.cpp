@@ -39,7 +39,7 @@ void DenseOp::build(OpBuilder &builder, OperationState &state, Value tensor) {
 
 // (A3)
 LogicalResult DenseOp::verify() {
-  return typing::checkResult(*this, typing::inferMapOfTensor([&] { return emitOpError(); }, getTensor().getType()));
+  return typing::checkResult(*this, typing::inferMapOfTensor([&] { return emitOpError(); }, getTensor().getType()), "A3");
 }
 
 MapCost DenseOp::getOwnCost(int64_t rows) {
@@ -105,9 +105,9 @@ LogicalResult LowRankOp::verify() {
     auto gateType = tensorType(gate);
     int64_t rank = getA().getType().getDimSize(0);
     if (gateType.getRank() != 1 || gateType.getDimSize(0) != rank || !gateType.getElementType().isF32())
-      return emitOpError() << "the gate is a vector of " << rank << " f32 numbers, one for each rank, but got " << gateType;
+      return emitOpError() << "the gate is a vector of " << rank << " f32 numbers, one for each rank, but got " << gateType << " (A4)";
   }
-  return typing::checkResult(*this, type);
+  return typing::checkResult(*this, type, "A4");
 }
 
 /// B with the gate multiplied into its columns, plain.
@@ -201,7 +201,7 @@ void DiagonalOp::build(OpBuilder &builder, OperationState &state, Value vector) 
 
 // (A5)
 LogicalResult DiagonalOp::verify() {
-  return typing::checkResult(*this, typing::inferMapOfVector([&] { return emitOpError(); }, getVector().getType()));
+  return typing::checkResult(*this, typing::inferMapOfVector([&] { return emitOpError(); }, getVector().getType()), "A5");
 }
 
 MapCost DiagonalOp::getOwnCost(int64_t rows) {
@@ -263,18 +263,18 @@ LogicalResult PermutationOp::verify() {
   ArrayRef<int64_t> sources = getSources();
   int64_t n = sources.size();
   if (n == 0)
-    return emitOpError() << "a permutation has at least one source";
+    return emitOpError() << "a permutation has at least one source (A6)";
   llvm::BitVector seen(n);
   for (auto [index, source] : llvm::enumerate(sources)) {
     if (source < 0 || source >= n)
-      return emitOpError() << "source " << index << " is " << source << ", outside of 0 .. " << n - 1;
+      return emitOpError() << "source " << index << " is " << source << ", outside of 0 .. " << n - 1 << " (A6)";
     if (seen.test(source))
-      return emitOpError() << "source " << index << " repeats " << source;
+      return emitOpError() << "source " << index << " repeats " << source << " (A6)";
     seen.set(source);
   }
   MapType type = getResult().getType();
   if (type.isBank() || type.getOut() != n || type.getIn() != n)
-    return emitOpError() << n << " sources make a map of " << n << "x" << n << ", but the result is " << type;
+    return emitOpError() << n << " sources make a map of " << n << "x" << n << ", but the result is " << type << " (A6)";
   return success();
 }
 

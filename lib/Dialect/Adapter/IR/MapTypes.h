@@ -29,7 +29,7 @@ MapType inferMapOfChain(EmitError emitError, mlir::TypeRange maps);
 MapType inferMapTransposed(EmitError emitError, mlir::Type map);
 
 /// Fails unless `result` is `expected` (null: the reason was reported already).
-llvm::LogicalResult checkResult(mlir::Operation *op, MapType expected);
+llvm::LogicalResult checkResult(mlir::Operation *op, MapType expected, llvm::StringRef label);
 
 } // namespace allot::adapter::typing
 

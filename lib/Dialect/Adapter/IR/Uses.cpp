@@ -12,9 +12,9 @@ using namespace allot;
 using namespace allot::adapter;
 
 /// Fails unless the map is no bank, for a use that takes one map.
-static LogicalResult checkSingle(Operation *op, MapType map) {
+static LogicalResult checkSingle(Operation *op, MapType map, StringRef label) {
   if (map.isBank())
-    return op->emitOpError() << "takes a single map, but got the bank " << map;
+    return op->emitOpError() << "takes a single map, but got the bank " << map << " (" << label << ")";
   return success();
 }
 
@@ -27,23 +27,23 @@ static bool isPlainF32(RankedTensorType type) { return type.getElementType().isF
 // (A11)
 LogicalResult ApplyOp::verify() {
   MapType map = getMap().getType();
-  if (failed(checkSingle(*this, map)))
+  if (failed(checkSingle(*this, map, "A11")))
     return failure();
   RankedTensorType x = getX().getType(), result = getResult().getType();
   if (!isPlainF32(x) || !isPlainF32(result))
-    return emitOpError() << "x and the result are f32 tensors without encoding, but got " << x << " and " << result;
+    return emitOpError() << "x and the result are f32 tensors without encoding, but got " << x << " and " << result << " (A11)";
   if (x.getRank() < 1 || x.getRank() != result.getRank())
-    return emitOpError() << "x and the result have the same rank of at least 1, but got " << x << " and " << result;
+    return emitOpError() << "x and the result have the same rank of at least 1, but got " << x << " and " << result << " (A11)";
   if (x.getShape().back() != map.getIn())
-    return emitOpError() << "the map takes " << map.getIn() << " inputs, but x is " << x;
+    return emitOpError() << "the map takes " << map.getIn() << " inputs, but x is " << x << " (A11)";
   if (result.getShape().back() != map.getOut())
-    return emitOpError() << "the map gives " << map.getOut() << " outputs, but the result is " << result;
+    return emitOpError() << "the map gives " << map.getOut() << " outputs, but the result is " << result << " (A11)";
   if (x.getShape().drop_back() != result.getShape().drop_back())
-    return emitOpError() << "the leading dimensions of x and the result disagree: " << x << " and " << result;
+    return emitOpError() << "the leading dimensions of x and the result disagree: " << x << " and " << result << " (A11)";
   if (Value bias = getBias()) {
     auto type = cast<RankedTensorType>(bias.getType());
     if (!isPlainF32(type) || type.getRank() != 1 || type.getDimSize(0) != map.getOut())
-      return emitOpError() << "the bias is a tensor of " << map.getOut() << " f32 numbers without encoding, but got " << type;
+      return emitOpError() << "the bias is a tensor of " << map.getOut() << " f32 numbers without encoding, but got " << type << " (A11)";
   }
   return success();
 }
@@ -69,16 +69,16 @@ void ApplyOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRConte
 // (A12)
 LogicalResult GatherOp::verify() {
   MapType map = getMap().getType();
-  if (failed(checkSingle(*this, map)))
+  if (failed(checkSingle(*this, map, "A12")))
     return failure();
   RankedTensorType ids = getIds().getType(), result = getResult().getType();
   if (ids.getEncoding() || (!ids.getElementType().isSignlessInteger(32) && !ids.getElementType().isSignlessInteger(64)))
-    return emitOpError() << "ids are i32 or i64, but got " << ids;
+    return emitOpError() << "ids are i32 or i64, but got " << ids << " (A12)";
   SmallVector<int64_t> shape(ids.getShape());
   shape.push_back(map.getIn());
   auto expected = RankedTensorType::get(shape, map.getElementType());
   if (result != expected)
-    return emitOpError() << "ids of type " << ids << " gather rows as " << expected << ", but the result is " << result;
+    return emitOpError() << "ids of type " << ids << " gather rows as " << expected << ", but the result is " << result << " (A12)";
   return success();
 }
 
@@ -91,7 +91,7 @@ LogicalResult MaterializeOp::verify() {
   MapType map = getMap().getType();
   auto expected = RankedTensorType::get(map.getShape(), map.getElementType());
   if (getResult().getType() != expected)
-    return emitOpError() << "the matrix of the map is " << expected << ", but the result is " << getResult().getType();
+    return emitOpError() << "the matrix of the map is " << expected << ", but the result is " << getResult().getType() << " (A13)";
   return success();
 }
 

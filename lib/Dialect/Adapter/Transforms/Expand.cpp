@@ -87,27 +87,38 @@ static Value buildTerms(RewriterBase &rewriter, Location loc, MapTerms &terms,
   return biasDone ? sum : buildAddedVector(rewriter, loc, sum, bias);
 }
 
+/// True if the terms are one stored matrix and nothing else, so that there is nothing to choose.
+static bool isOneMatrix(const MapTerms &terms) {
+  return terms.matrices.size() == 1 && terms.matrices[0].scale == 1.0 &&
+         terms.factors.empty() && terms.others.empty();
+}
+
 LogicalResult adapter::expandApply(RewriterBase &rewriter, ApplyOp op,
-                                   Evaluation evaluation) {
+                                   const ExpandOptions &options) {
+  if (!isExpandable(op.getMap()))
+    return rewriter.notifyMatchFailure(op, "the map is not made by ops");
   auto map = op.getMap().getDefiningOp<LinearMapOpInterface>();
-  if (!map)
-    return rewriter.notifyMatchFailure(op, "the map is not made by an op");
   Location loc = op.getLoc();
-  Evaluation asked = op.getEvaluate().value_or(evaluation);
+  Evaluation evaluation = chooseEvaluation(op, options);
+  MapTerms terms;
+  map.collectTerms(1.0, terms);
   Value y;
-  if (asked == Evaluation::Merged) {
+  if (evaluation == Evaluation::Merged && !isOneMatrix(terms)) {
     Value dense = map.buildMaterialization(rewriter, loc);
-    if (dense)
-      y = buildLinear(rewriter, loc, dense, op.getX(), {}, op.getBias(),
-                      op.getSiteAttr());
+    y = buildLinear(rewriter, loc, dense, op.getX(), {}, op.getBias(),
+                    op.getSiteAttr());
   } else {
-    MapTerms terms;
-    map.collectTerms(1.0, terms);
+    // Applications inside ask for the same evaluation as the whole.
+    Operation *before = op->getPrevNode();
     y = buildTerms(rewriter, loc, terms, op.getX(), op.getBias(),
                    op.getSiteAttr());
+    if (op.getEvaluate())
+      for (Operation *inner = before ? before->getNextNode() : &op->getBlock()->front(); inner != op.getOperation(); inner = inner->getNextNode())
+        if (auto apply = dyn_cast<ApplyOp>(inner))
+          apply.setEvaluateAttr(op.getEvaluateAttr());
   }
   if (!y)
-    return rewriter.notifyMatchFailure(op, "the map cannot be applied");
+    return op.emitOpError() << "has a map that gives no way to apply it";
   if (y.getType() != op.getType())
     y = tensor::CastOp::create(rewriter, loc, op.getType(), y);
   rewriter.replaceOp(op, y);
@@ -115,9 +126,9 @@ LogicalResult adapter::expandApply(RewriterBase &rewriter, ApplyOp op,
 }
 
 LogicalResult adapter::expandGather(RewriterBase &rewriter, GatherOp op) {
+  if (!isExpandable(op.getMap()))
+    return rewriter.notifyMatchFailure(op, "the map is not made by ops");
   auto map = op.getMap().getDefiningOp<LinearMapOpInterface>();
-  if (!map)
-    return rewriter.notifyMatchFailure(op, "the map is not made by an op");
   Location loc = op.getLoc();
   Value rows = map.buildGather(rewriter, loc, op.getIds());
   if (!rows) {
@@ -143,25 +154,23 @@ LogicalResult adapter::expandGather(RewriterBase &rewriter, GatherOp op) {
 
 LogicalResult adapter::expandMaterialize(RewriterBase &rewriter,
                                          MaterializeOp op) {
+  if (!isExpandable(op.getMap()))
+    return rewriter.notifyMatchFailure(op, "the map is not made by ops");
   auto map = op.getMap().getDefiningOp<LinearMapOpInterface>();
-  Value dense =
-      map ? map.buildMaterialization(rewriter, op.getLoc()) : Value();
-  if (!dense)
-    return rewriter.notifyMatchFailure(op, "the map has no dense form");
-  rewriter.replaceOp(op, dense);
+  rewriter.replaceOp(op, map.buildMaterialization(rewriter, op.getLoc()));
   return success();
 }
 
 namespace {
 
 struct ExpandApplyPattern : OpRewritePattern<ApplyOp> {
-  ExpandApplyPattern(MLIRContext *context, Evaluation evaluation)
-      : OpRewritePattern(context), evaluation(evaluation) {}
+  ExpandApplyPattern(MLIRContext *context, const ExpandOptions &options)
+      : OpRewritePattern(context), options(options) {}
   LogicalResult matchAndRewrite(ApplyOp op,
                                 PatternRewriter &rewriter) const override {
-    return expandApply(rewriter, op, evaluation);
+    return expandApply(rewriter, op, options);
   }
-  Evaluation evaluation;
+  ExpandOptions options;
 };
 
 struct ExpandGatherPattern : OpRewritePattern<GatherOp> {
@@ -191,27 +200,37 @@ struct AdapterExpand : adapter::impl::AdapterExpandBase<AdapterExpand> {
           << "', expected auto, factored or merged";
       return signalPassFailure();
     }
-    RewritePatternSet patterns(&getContext());
-    populateExpandPatterns(patterns, *evaluation);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    if (rows < 1 || flopsPerByte < 1) {
+      getOperation().emitError()
+          << "adapter-expand: rows and flops-per-byte are at least 1, but got "
+          << rows << " and " << flopsPerByte;
       return signalPassFailure();
-    WalkResult left = getOperation().walk([](Operation *op) {
-      if (!isa<ApplyOp, GatherOp, MaterializeOp>(op))
+    }
+    WalkResult opaque = getOperation().walk([](Operation *op) {
+      if (!isa<ApplyOp, GatherOp, MaterializeOp>(op) ||
+          isExpandable(op->getOperand(0)))
         return WalkResult::advance();
-      op->emitError("this map cannot be evaluated: it contains an argument or "
-                    "an op that gives no way to apply it");
+      op->emitOpError() << "cannot be expanded: its map contains one that is "
+                           "not made by an op of the algebra";
       return WalkResult::interrupt();
     });
-    if (left.wasInterrupted())
+    if (opaque.wasInterrupted())
+      return signalPassFailure();
+    ExpandOptions options{*evaluation, rows, flopsPerByte, remarks};
+    RewritePatternSet patterns(&getContext());
+    populateExpandPatterns(patterns, options);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns)))) {
+      getOperation().emitError() << "adapter-expand: some maps could not be expanded";
       signalPassFailure();
+    }
   }
 };
 
 } // namespace
 
 void adapter::populateExpandPatterns(RewritePatternSet &patterns,
-                                     Evaluation evaluation) {
-  patterns.add<ExpandApplyPattern>(patterns.getContext(), evaluation);
+                                     const ExpandOptions &options) {
+  patterns.add<ExpandApplyPattern>(patterns.getContext(), options);
   patterns.add<ExpandGatherPattern, ExpandMaterializePattern>(
       patterns.getContext());
 }

@@ -16,10 +16,12 @@ using namespace mlir;
 using namespace allot;
 using namespace allot::adapter;
 
-/// A kernel whose only use is the op at hand, so that it may move there.
-static LinearOp getFusible(Value value) {
+/// A kernel whose only use is `user` in the same block, so that it may move there
+/// (into a loop it would run more often).
+static LinearOp getFusible(Value value, Operation *user) {
   auto linear = value.getDefiningOp<LinearOp>();
-  return linear && linear.getResult() && linear.getResult().hasOneUse()
+  return linear && linear.getResult() && linear.getResult().hasOneUse() &&
+                 linear->getBlock() == user->getBlock()
              ? linear
              : LinearOp();
 }
@@ -40,7 +42,7 @@ struct FuseActivation : OpRewritePattern<nn::ActivationOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(nn::ActivationOp op,
                                 PatternRewriter &rewriter) const override {
-    LinearOp linear = getFusible(op.getX());
+    LinearOp linear = getFusible(op.getX(), op);
     if (!linear || linear.getActivation() != Activation::None ||
         linear.getMultiplier() || linear.getResidual())
       return rewriter.notifyMatchFailure(op, "no kernel that can take it");
@@ -68,7 +70,7 @@ struct FuseBinary : OpRewritePattern<Op> {
     };
     if (!isa<RankedTensorType>(op.getType()))
       return rewriter.notifyMatchFailure(op, "no tensors");
-    LinearOp left = getFusible(op.getLhs()), right = getFusible(op.getRhs());
+    LinearOp left = getFusible(op.getLhs(), op), right = getFusible(op.getRhs(), op);
     // Of two kernels the one that has an activation already goes on.
     bool useRight = !takes(left) ||
                     (takes(right) && right.getActivation() != Activation::None);

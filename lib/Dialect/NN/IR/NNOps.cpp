@@ -10,6 +10,7 @@
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 
 using namespace mlir;
@@ -23,6 +24,17 @@ static bool agree(int64_t a, int64_t b) { return ShapedType::isDynamic(a) || Sha
 
 static std::string dimensionName(int64_t size) { return ShapedType::isDynamic(size) ? "?" : std::to_string(size); }
 
+/// The constraint on shapes and element types of an op, as numbered in its description.
+static StringRef shapeLabel(Operation *op) {
+  return llvm::TypeSwitch<Operation *, StringRef>(op)
+      .Case<NormOp>([](auto) { return " (N1)"; })
+      .Case<RopeOp>([](auto) { return " (N4)"; })
+      .Case<AttentionOp>([](auto) { return " (N5)"; })
+      .Case<CacheUpdateOp>([](auto) { return " (N7)"; })
+      .Case<ActivationOp>([](auto) { return " (N8)"; })
+      .Default([](Operation *) { return ""; });
+}
+
 /// Fails unless `type` is ranked with elements of the kind (f32, or i32 where `integers`) and no encoding.
 static LogicalResult checkElements(Operation *op, StringRef what, Type type, int64_t rank, bool integers = false) {
   auto shaped = cast<ShapedType>(type);
@@ -34,7 +46,7 @@ static LogicalResult checkElements(Operation *op, StringRef what, Type type, int
     InFlightDiagnostic diagnostic = op->emitOpError() << what << " holds " << (integers ? "i32" : "f32") << " without encoding";
     if (rank >= 0)
       diagnostic << " and has rank " << rank;
-    return diagnostic << ", but got " << type;
+    return diagnostic << ", but got " << type << shapeLabel(op);
   }
   return success();
 }
@@ -43,7 +55,7 @@ static LogicalResult checkElements(Operation *op, StringRef what, Type type, int
 static LogicalResult checkDimension(Operation *op, StringRef what, Type type, int64_t d, int64_t size, StringRef reference) {
   if (agree(cast<ShapedType>(type).getDimSize(d), size))
     return success();
-  return op->emitOpError() << what << " has " << cast<ShapedType>(type).getDimSize(d) << " in dimension " << d << ", but " << reference << " has " << size;
+  return op->emitOpError() << what << " has " << cast<ShapedType>(type).getDimSize(d) << " in dimension " << d << ", but " << reference << " has " << size << shapeLabel(op);
 }
 
 /// Fails unless `type` is a vector of `size` i32 numbers, one for each row of the batch.
@@ -51,7 +63,7 @@ static LogicalResult checkPerRow(Operation *op, StringRef what, Type type, int64
   if (failed(checkElements(op, what, type, 1, /*integers=*/true)))
     return failure();
   if (!agree(cast<ShapedType>(type).getDimSize(0), batch))
-    return op->emitOpError() << what << " has one entry for each of the " << dimensionName(batch) << " rows of the batch, but is " << type;
+    return op->emitOpError() << what << " has one entry for each of the " << dimensionName(batch) << " rows of the batch, but is " << type << shapeLabel(op);
   return success();
 }
 
@@ -60,7 +72,7 @@ static LogicalResult checkOneWorld(Operation *op) {
   bool tensors = llvm::any_of(op->getOperandTypes(), llvm::IsaPred<TensorType>);
   bool memrefs = llvm::any_of(op->getOperandTypes(), llvm::IsaPred<BaseMemRefType>);
   if (tensors && memrefs)
-    return op->emitOpError() << "takes tensors alone or memrefs alone, but got both";
+    return op->emitOpError() << "takes tensors alone or memrefs alone, but got both" << shapeLabel(op);
   return success();
 }
 
@@ -70,7 +82,7 @@ static LogicalResult checkSameShape(Operation *op, Type x, Type init) {
   if (a.getRank() == b.getRank() &&
       llvm::all_of(llvm::zip(a.getShape(), b.getShape()), [](auto pair) { return agree(std::get<0>(pair), std::get<1>(pair)); }))
     return success();
-  return op->emitOpError() << "x and the init have one shape, but got " << x << " and " << init;
+  return op->emitOpError() << "x and the init have one shape, but got " << x << " and " << init << shapeLabel(op);
 }
 
 //===----------------------------------------------------------------------===//
@@ -89,21 +101,21 @@ LogicalResult NormOp::verify() {
     return failure();
   auto shaped = cast<ShapedType>(x);
   if (shaped.getRank() < 1)
-    return emitOpError() << "x has at least one dimension, but got " << x;
+    return emitOpError() << "x has at least one dimension, but got " << x << " (N1)";
   int64_t size = shaped.getShape().back();
   if (failed(checkDimension(*this, "the weight", weight, 0, size, "the last dimension of x")))
     return failure();
   if (Value bias = getBias()) {
     // (N3)
     if (getKind() != NormKind::Layer)
-      return emitOpError() << "an rms norm has no bias";
+      return emitOpError() << "an rms norm has no bias (N3)";
     if (failed(checkElements(*this, "the bias", bias.getType(), 1)) ||
         failed(checkDimension(*this, "the bias", bias.getType(), 0, size, "the last dimension of x")))
       return failure();
   }
   // (N2)
   if (!getEpsilon().isFinite() || (getEpsilon().isNegative() && !getEpsilon().isZero()))
-    return emitOpError() << "epsilon is finite and not negative, but got " << getEpsilonAttr();
+    return emitOpError() << "epsilon is finite and not negative, but got " << getEpsilonAttr() << " (N2)";
   return success();
 }
 
@@ -124,9 +136,9 @@ LogicalResult RopeOp::verify() {
     return failure();
   int64_t pairs = cast<ShapedType>(frequencies).getDimSize(0), size = cast<ShapedType>(x).getDimSize(3);
   if (!ShapedType::isDynamic(pairs) && !ShapedType::isDynamic(size) && pairs > size / 2)
-    return emitOpError() << pairs << " frequencies turn " << 2 * pairs << " dimensions, but a head has " << size;
+    return emitOpError() << pairs << " frequencies turn " << 2 * pairs << " dimensions, but a head has " << size << " (N4)";
   if (!getScale().isFinite())
-    return emitOpError() << "the scale is finite, but got " << getScaleAttr();
+    return emitOpError() << "the scale is finite, but got " << getScaleAttr() << " (N4)";
   return success();
 }
 
@@ -145,25 +157,25 @@ LogicalResult AttentionOp::verify() {
       failed(checkElements(*this, "v", v, 4)) || failed(checkElements(*this, "the init", init, 4)))
     return failure();
   ArrayRef<int64_t> qs = cast<ShapedType>(q).getShape(), ks = cast<ShapedType>(k).getShape(), vs = cast<ShapedType>(v).getShape();
-  if (failed(checkDimension(*this, "k", k, 0, qs[0], "the batch of q")) || failed(checkDimension(*this, "k", k, 3, qs[3], "the head of q")) ||
-      failed(checkDimension(*this, "v", v, 0, qs[0], "the batch of q")) || failed(checkDimension(*this, "v", v, 1, ks[1], "k")) ||
+  if (failed(checkDimension(*this, "k", k, 0, qs[0], "q")) || failed(checkDimension(*this, "k", k, 3, qs[3], "q")) ||
+      failed(checkDimension(*this, "v", v, 0, qs[0], "q")) || failed(checkDimension(*this, "v", v, 1, ks[1], "k")) ||
       failed(checkDimension(*this, "v", v, 2, ks[2], "k")) || failed(checkDimension(*this, "the init", init, 0, qs[0], "q")) ||
       failed(checkDimension(*this, "the init", init, 1, qs[1], "q")) || failed(checkDimension(*this, "the init", init, 2, qs[2], "q")) ||
       failed(checkDimension(*this, "the init", init, 3, vs[3], "v")))
     return failure();
   if (!ShapedType::isDynamic(qs[2]) && !ShapedType::isDynamic(ks[2]) && (ks[2] == 0 || qs[2] % ks[2] != 0))
-    return emitOpError() << "the heads of k (" << ks[2] << ") divide the heads of q (" << qs[2] << ") without rest, but do not here";
+    return emitOpError() << "the heads of k (" << ks[2] << ") divide the heads of q (" << qs[2] << ") without rest, but do not here (N5)";
   if (failed(checkPerRow(*this, "past", getPast().getType(), qs[0])))
     return failure();
   if (getTotal() && failed(checkPerRow(*this, "total", getTotal().getType(), qs[0])))
     return failure();
   // (N6)
   if (IntegerAttr window = getWindowAttr(); window && window.getInt() <= 0)
-    return emitOpError() << "the window is positive, but got " << window.getInt();
+    return emitOpError() << "the window is positive, but got " << window.getInt() << " (N6)";
   if (FloatAttr softcap = getSoftcapAttr(); softcap && !(softcap.getValueAsDouble() > 0 && std::isfinite(softcap.getValueAsDouble())))
-    return emitOpError() << "the softcap is positive and finite, but got " << softcap;
+    return emitOpError() << "the softcap is positive and finite, but got " << softcap << " (N6)";
   if (!getScale().isFinite())
-    return emitOpError() << "the scale is finite, but got " << getScaleAttr();
+    return emitOpError() << "the scale is finite, but got " << getScaleAttr() << " (N6)";
   return success();
 }
 
@@ -182,15 +194,15 @@ LogicalResult CacheUpdateOp::verify() {
   if (failed(checkOneWorld(*this)) || failed(checkElements(*this, "the source", source, 4)) || failed(checkElements(*this, "the cache", cache, 6)))
     return failure();
   ArrayRef<int64_t> cs = cast<ShapedType>(cache).getShape();
-  if (failed(checkDimension(*this, "the source", source, 0, cs[2], "the batch of the cache")) ||
-      failed(checkDimension(*this, "the source", source, 2, cs[4], "the heads of the cache")) ||
-      failed(checkDimension(*this, "the source", source, 3, cs[5], "the head of the cache")) ||
+  if (failed(checkDimension(*this, "the source", source, 0, cs[2], "the cache (batch)")) ||
+      failed(checkDimension(*this, "the source", source, 2, cs[4], "the cache (heads)")) ||
+      failed(checkDimension(*this, "the source", source, 3, cs[5], "the cache (size of a head)")) ||
       failed(checkPerRow(*this, "past", getPast().getType(), cs[2])) || failed(checkPerRow(*this, "count", getCount().getType(), cs[2])))
     return failure();
   auto inside = [&](StringRef what, int64_t index, int64_t size) -> LogicalResult {
     if (index >= 0 && (ShapedType::isDynamic(size) || index < size))
       return success();
-    return emitOpError() << what << " " << index << " is outside of the cache, which has " << dimensionName(size);
+    return emitOpError() << what << " " << index << " is outside of the cache, which has " << dimensionName(size) << " (N7)";
   };
   if (failed(inside("layer", getLayerAttr().getInt(), cs[0])) || failed(inside("slot", getSlotAttr().getInt(), cs[1])))
     return failure();
@@ -207,7 +219,7 @@ LogicalResult ActivationOp::verify() { return checkElements(*this, "x", getX().g
 // (N9)
 LogicalResult TapOp::verify() {
   if (getName().empty())
-    return emitOpError() << "the name of a tap is not empty";
+    return emitOpError() << "the name of a tap is not empty (N9)";
   // The first tap of a function answers for all, so that the cost stays linear in their number.
   auto function = (*this)->getParentOfType<FunctionOpInterface>();
   if (!function)
@@ -219,7 +231,7 @@ LogicalResult TapOp::verify() {
     auto [entry, isNew] = seen.try_emplace(tap.getName(), tap);
     if (isNew)
       return WalkResult::advance();
-    InFlightDiagnostic diagnostic = tap.emitOpError() << "the name \"" << tap.getName() << "\" is used twice in its function";
+    InFlightDiagnostic diagnostic = tap.emitOpError() << "the name \"" << tap.getName() << "\" is used twice in its function (N9)";
     diagnostic.attachNote(entry->second.getLoc()) << "first here";
     return WalkResult::interrupt();
   });

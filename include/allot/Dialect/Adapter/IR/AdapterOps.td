@@ -82,7 +82,7 @@ def Adapter_DenseOp : Adapter_MapOp<"dense", ["buildSlice", "buildTransposed", "
     The tensor may be encoded. (A3) the tensor is static, of rank 2 or 3, f32; the result has its shape.
   }];
   let arguments = (ins AnyRankedTensor:$tensor);
-  let assemblyFormat = "$tensor attr-dict `:` type($tensor) custom<MapOfTensor>(ref(type($tensor)), type($result))";
+  let assemblyFormat = "$tensor attr-dict `:` type($tensor) `` custom<MapOfTensor>(ref(type($tensor)), type($result))";
   let hasVerifier = 1;
   let builders = [OpBuilder<(ins "::mlir::Value":$tensor)>];
 }
@@ -99,7 +99,7 @@ def Adapter_LowRankOp : Adapter_MapOp<"lowrank", ["buildSlice", "getRankAxes", "
   }];
   let arguments = (ins AnyRankedTensor:$b, AnyRankedTensor:$a, Optional<AnyRankedTensor>:$gate);
   let assemblyFormat = [{ $b `,` $a (`gate` $gate^)? attr-dict `:` type($b) `,` type($a) (`,` type($gate)^)?
-                          custom<MapOfFactors>(ref(type($b)), ref(type($a)), type($result)) }];
+                          `` custom<MapOfFactors>(ref(type($b)), ref(type($a)), type($result)) }];
   let hasVerifier = 1;
   let builders = [OpBuilder<(ins "::mlir::Value":$b, "::mlir::Value":$a, CArg<"::mlir::Value", "{}">:$gate)>];
 }
@@ -113,7 +113,7 @@ def Adapter_DiagonalOp : Adapter_MapOp<"diagonal", ["buildTransposed"]> {
     (A5) v is a static vector of f32.
   }];
   let arguments = (ins AnyRankedTensor:$vector);
-  let assemblyFormat = "$vector attr-dict `:` type($vector) custom<MapOfVector>(ref(type($vector)), type($result))";
+  let assemblyFormat = "$vector attr-dict `:` type($vector) `` custom<MapOfVector>(ref(type($vector)), type($result))";
   let hasVerifier = 1;
   let builders = [OpBuilder<(ins "::mlir::Value":$vector)>];
 }
@@ -127,7 +127,7 @@ def Adapter_PermutationOp : Adapter_MapOp<"permutation", ["buildTransposed"]> {
     The identity folds away inside `compose`. (A6) sources is a permutation of 0 .. N-1, N >= 1.
   }];
   let arguments = (ins DenseI64ArrayAttr:$sources);
-  let assemblyFormat = "$sources attr-dict `:` type($result)";
+  let assemblyFormat = "$sources attr-dict `:` qualified(type($result))";
   let hasVerifier = 1;
   let builders = [OpBuilder<(ins "::llvm::ArrayRef<int64_t>":$sources)>];
 }
@@ -145,7 +145,7 @@ def Adapter_SumOp : Adapter_MapOp<"sum", ["buildSlice", "buildTransposed", "coll
     Nested sums flatten; a sum of one map is that map. (A7) at least one operand, all of the type of the result.
   }];
   let arguments = (ins Variadic<Adapter_MapType>:$maps);
-  let assemblyFormat = "$maps attr-dict `:` type($result)";
+  let assemblyFormat = "$maps attr-dict `:` qualified(type($result))";
   let hasVerifier = 1;
   let hasFolder = 1;
   let hasCanonicalizer = 1;
@@ -161,7 +161,7 @@ def Adapter_ComposeOp : Adapter_MapOp<"compose", ["buildTransposed"]> {
     first x IN of the last; no banks.
   }];
   let arguments = (ins Variadic<Adapter_MapType>:$maps);
-  let assemblyFormat = "$maps attr-dict `:` type($maps) custom<MapOfChain>(ref(type($maps)), type($result))";
+  let assemblyFormat = "$maps attr-dict `:` type($maps) `` custom<MapOfChain>(ref(type($maps)), type($result))";
   let hasVerifier = 1;
   let hasFolder = 1;
   let hasCanonicalizer = 1;
@@ -177,7 +177,7 @@ def Adapter_ScaleOp : Adapter_MapOp<"scale", ["buildSlice", "buildTransposed", "
     A factor of 1 folds away, a scale of a scale becomes one. (A9) the factor is finite.
   }];
   let arguments = (ins Adapter_MapType:$map, F64Attr:$factor);
-  let assemblyFormat = "$map `by` $factor attr-dict `:` type($result)";
+  let assemblyFormat = "$map `by` $factor attr-dict `:` qualified(type($result))";
   let hasVerifier = 1;
   let hasFolder = 1;
   let hasCanonicalizer = 1;
@@ -192,7 +192,7 @@ def Adapter_TransposeOp : Adapter_MapOp<"transpose", ["buildTransposed"]> {
     A transpose of a transpose folds away; a transpose moves inward over sums, scales, compositions, diagonals and permutations. (A10) the result is IN x OUT of the operand.
   }];
   let arguments = (ins Adapter_MapType:$map);
-  let assemblyFormat = "$map attr-dict `:` type($map) custom<MapTransposed>(ref(type($map)), type($result))";
+  let assemblyFormat = "$map attr-dict `:` qualified(type($map)) `` custom<MapTransposed>(ref(type($map)), type($result))";
   let hasVerifier = 1;
   let hasFolder = 1;
   let hasCanonicalizer = 1;
@@ -216,7 +216,7 @@ def Adapter_ApplyOp : Adapter_Op<"apply", [Pure]> {
   let arguments = (ins Adapter_MapType:$map, AnyRankedTensor:$x, Optional<AnyRankedTensor>:$bias, OptionalAttr<StrAttr>:$site,
                        OptionalAttr<EnumAttr<Adapter_Dialect, Adapter_Evaluation, "evaluation">>:$evaluate);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = [{ $map `,` $x (`bias` $bias^)? attr-dict `:` type($map) `,` type($x) (`,` type($bias)^)? `->` type($result) }];
+  let assemblyFormat = [{ $map `,` $x (`bias` $bias^)? attr-dict `:` qualified(type($map)) `,` type($x) (`,` type($bias)^)? `->` type($result) }];
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
 }
@@ -232,7 +232,7 @@ def Adapter_GatherOp : Adapter_Op<"gather", [Pure]> {
   }];
   let arguments = (ins Adapter_MapType:$map, AnyRankedTensor:$ids, OptionalAttr<StrAttr>:$site);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = "$map `,` $ids attr-dict `:` type($map) `,` type($ids) `->` type($result)";
+  let assemblyFormat = "$map `,` $ids attr-dict `:` qualified(type($map)) `,` type($ids) `->` type($result)";
   let hasVerifier = 1;
 }
 
@@ -246,7 +246,7 @@ def Adapter_MaterializeOp : Adapter_Op<"materialize", [Pure]> {
   }];
   let arguments = (ins Adapter_MapType:$map, OptionalAttr<StrAttr>:$site);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = "$map attr-dict `:` type($map) `->` type($result)";
+  let assemblyFormat = "$map attr-dict `:` qualified(type($map)) `->` type($result)";
   let hasVerifier = 1;
   let hasFolder = 1;
 }

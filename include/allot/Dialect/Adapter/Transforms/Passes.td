@@ -12,10 +12,16 @@ include "mlir/Pass/PassBase.td"
 def AdapterExpand : Pass<"adapter-expand", "::mlir::ModuleOp"> {
   let summary = "Decide how map expressions are evaluated and write it down as kernels";
   let description = [{
-    Every `adapter.apply`, `gather` and `materialize` becomes `adapter.linear`, `adapter.lookup` and upstream ops. With `evaluate=factored` the terms of a sum are applied on
-    their own: one stored matrix and all pairs of factors are one `linear`. With `merged` the dense matrix of the expression is computed first (at each call).
-    With `auto`, factored: a factored expression of one matrix and low-rank terms reads fewer bytes at each call than its product, which would have to be written and read.
-    The attribute `evaluate` of an op overrides the option.
+    Every `adapter.apply`, `gather` and `materialize` becomes `adapter.linear`, `adapter.lookup` and upstream ops.
+
+    - `factored`: the terms of a sum are applied on their own, and one stored matrix with all its pairs of factors is one `linear`. Nested scales multiply.
+    - `merged`: the dense matrix of the expression is computed, encoded as f32 and applied. The encode carries `allot.hoistable`: its value is the same at each call. An
+      expression that is one stored matrix stays that.
+    - `auto`: what is cheaper for `rows` rows, where a cost is `max(bytes read, flops / flops-per-byte)`. Factored costs what the ops of the expression cost
+      (`LinearMapOpInterface::getOwnCost`). Merged costs computing the matrix, at each call, and applying it. So few ranks stay factored, and many ranks are merged where
+      x has many rows.
+
+    The attribute `evaluate` of an op overrides the option. A map that comes from an argument or from an op which gives no way to apply it is an error.
 
     ```mlir
     %m = adapter.sum %dense, %scaled : !adapter.map<64x128, f32>
@@ -24,7 +30,10 @@ def AdapterExpand : Pass<"adapter-expand", "::mlir::ModuleOp"> {
     %y = adapter.linear weight(%w : ...) ins(%x : ...) factors(%B, %A : ...) scales([2.0]) outs(%init : ...) -> tensor<?x64xf32>
     ```
   }];
-  let options = [Option<"evaluate", "evaluate", "std::string", "\"auto\"", "auto, factored or merged">];
+  let options = [Option<"evaluate", "evaluate", "std::string", "\"auto\"", "auto, factored or merged">,
+    Option<"rows", "rows", "int64_t", "1", "number of rows for which auto counts costs">,
+    Option<"flopsPerByte", "flops-per-byte", "int64_t", "8", "floating-point operations that take as long as reading a byte, for auto">,
+    Option<"remarks", "remarks", "bool", "false", "emit a remark at each apply: the evaluation and the costs">];
   let dependentDialects = ["::allot::adapter::AdapterDialect", "::allot::format::FormatDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
 }
@@ -33,7 +42,7 @@ def AdapterFuseEpilogue : Pass<"adapter-fuse-epilogue", "::mlir::ModuleOp"> {
   let summary = "Put what follows a linear kernel into its epilogue";
   let description = [{
     `nn.activation`, `arith.mulf` and `arith.addf` of the only use of an `adapter.linear` become its activation, multiplier and residual, in this
-    order; the kernel moves to where they were.
+    order; the kernel moves to where they were, in the same block.
 
     ```mlir
     %g = adapter.linear ... outs(...) -> tensor<?x64xf32>
@@ -50,6 +59,12 @@ def AdapterSelectArithmetic : Pass<"adapter-select-arithmetic", "::mlir::ModuleO
   let summary = "Choose the type of the activations in dot products";
   let description = [{
     Sets `arithmetic` of every `adapter.linear` whose matrix is stored as integer codes; others stay f32.
+
+    ```mlir
+    %y = adapter.linear weight(%w : tensor<64x128xf32, #format.q8_0>) ins(%x : tensor<?x128xf32>) outs(%i : tensor<?x64xf32>) -> tensor<?x64xf32>
+    // with activations=i8 becomes
+    %y = adapter.linear weight(%w : tensor<64x128xf32, #format.q8_0>) ins(%x : tensor<?x128xf32>) arithmetic i8 outs(%i : tensor<?x64xf32>) -> tensor<?x64xf32>
+    ```
   }];
   let options = [Option<"activations", "activations", "std::string", "\"f32\"", "f32, i16 or i8">];
   let dependentDialects = ["::allot::adapter::AdapterDialect"];
@@ -58,7 +73,8 @@ def AdapterSelectArithmetic : Pass<"adapter-select-arithmetic", "::mlir::ModuleO
 def AdapterInstrument : Pass<"adapter-instrument", "::mlir::ModuleOp"> {
   let summary = "Make the inputs of matrices taps";
   let description = [{
-    Every value that an `adapter.apply` with a `site` reads becomes a tap `SITE.input`, named after the first site that reads it; `sites` lists all of them. Public functions alone.
+    Every value that an `adapter.apply` with a `site` reads becomes a tap `SITE.input`, named after the first site that reads it; `sites` lists all of them.
+    Public functions alone. Where the name is taken (a site that reads two values) a number is appended. A second run changes nothing.
 
     ```mlir
     %q = adapter.apply %m, %x {site = "q_proj"} : ...

@@ -8,19 +8,51 @@
 #define ALLOT_DIALECT_ADAPTER_TRANSFORMS_TRANSFORMS_H
 
 #include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace allot::adapter {
 
-/// Replaces one use of a map by ops that are nearer to kernels; what they use may have to be expanded again. The attribute of an `apply` has
-/// precedence over `evaluation`. Fails where the map is made by no op of the algebra.
-llvm::LogicalResult expandApply(mlir::RewriterBase &rewriter, ApplyOp op, Evaluation evaluation);
+/// How uses of map expressions are expanded; see the pass `adapter-expand`.
+struct ExpandOptions {
+  Evaluation evaluate = Evaluation::Auto;
+  /// Rows of x for which `Evaluation::Auto` counts costs, at least 1.
+  int64_t rows = 1;
+  /// Floating-point operations that take as long as reading a byte, at least 1.
+  int64_t flopsPerByte = 8;
+  /// Emit a remark at each `apply` that says what was chosen and what it costs.
+  bool remarks = false;
+};
+
+/// Cost of the two ways to evaluate a map expression for `rows` rows.
+struct ExpansionCosts {
+  /// Every op of the expression once.
+  MapCost factored;
+  /// Materializing, which happens at each call, and applying the f32 matrix.
+  MapCost merged;
+};
+
+/// True if the map and all maps that it is made of come from ops of the algebra.
+bool isExpandable(mlir::Value map);
+
+/// Costs of an expandable map that is no bank.
+ExpansionCosts getExpansionCosts(mlir::Value map, int64_t rows);
+
+/// Factored or Merged for an `apply` of an expandable map: its own attribute, else what the options say, `Auto` decided by cost.
+Evaluation chooseEvaluation(ApplyOp op, const ExpandOptions &options);
+
+/// Replaces one use of a map by ops that are nearer to kernels; what they use may have to be expanded again. Fails, without having changed anything, where the
+/// map is not expandable.
+llvm::LogicalResult expandApply(mlir::RewriterBase &rewriter, ApplyOp op, const ExpandOptions &options);
 llvm::LogicalResult expandGather(mlir::RewriterBase &rewriter, GatherOp op);
 llvm::LogicalResult expandMaterialize(mlir::RewriterBase &rewriter, MaterializeOp op);
-void populateExpandPatterns(mlir::RewritePatternSet &patterns, Evaluation evaluation);
+void populateExpandPatterns(mlir::RewritePatternSet &patterns, const ExpandOptions &options);
 
 /// Patterns that take the only user of a kernel's result into the kernel where it is the next step of its epilogue; see `adapter-fuse-epilogue`.
 void populateFuseEpiloguePatterns(mlir::RewritePatternSet &patterns);
+
+/// Makes the inputs of all `apply` with a site in a function taps; see `adapter-instrument`.
+void instrument(mlir::func::FuncOp function);
 
 } // namespace allot::adapter
 

@@ -74,7 +74,7 @@ def NN_RopeOp : NN_DpsOp<"rope"> {
     ```mlir
     %y = nn.rope halves ins(%x, %past, %freqs : tensor<?x?x4x16xf32>, tensor<?xi32>, tensor<8xf32>) scale 1.0 outs(%init : tensor<?x?x4x16xf32>) -> tensor<?x?x4x16xf32>
     ```
-    (N4) x has rank 4, the result its shape; past has batch entries (i32); 2 * |frequencies| <= D.
+    (N4) x has rank 4, the result its shape; past has batch entries (i32); 2 * |frequencies| <= D; the scale is finite.
   }];
   let arguments = (ins EnumAttr<NN_Dialect, NN_RotaryLayout, "rotary_layout">:$layout, AnyShaped:$x, AnyShaped:$past, AnyShaped:$frequencies, F64Attr:$scale, AnyShaped:$init);
   let assemblyFormat = [{ $layout `ins` `(` $x `,` $past `,` $frequencies `:` type($x) `,` type($past) `,` type($frequencies) `)` `scale` $scale
@@ -94,7 +94,7 @@ def NN_AttentionOp : NN_DpsOp<"attention"> {
            {causal, scale = 2.5e-01 : f64} outs(%init : tensor<?x?x4x16xf32>) -> tensor<?x?x4x16xf32>
     ```
     (N5) ranks are 4, batch agrees, Hkv divides Hq, D of q and k agree, result is `[batch, T, Hq, Dv]`; past and total have batch entries (i32).
-    (N6) window and softcap are positive.
+    (N6) window and softcap are positive, the scale is finite.
   }];
   let arguments = (ins AnyShaped:$q, AnyShaped:$k, AnyShaped:$v, AnyShaped:$past, Optional<AnyShaped>:$total, AnyShaped:$init,
                        UnitAttr:$causal, F64Attr:$scale, OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap);

@@ -40,4 +40,27 @@ def NNExposeTaps : Pass<"nn-expose-taps", "::mlir::ModuleOp"> {
   let options = [ListOption<"names", "names", "std::string", "prefixes of names">];
 }
 
+def NNSplitAtTaps : Pass<"nn-split-at-taps", "::mlir::ModuleOp"> {
+  let summary = "Cut an entry into parts that run one after the other";
+  let description = [{
+    The taps of `entry` whose names start with `prefix` cut it: part k, `@ENTRY.part.<k>`, takes the arguments of the entry and the value of tap k - 1 and gives the value
+    of tap k; the last part gives the results of the entry. Where a change of one weight is to be measured, only the parts from its own on must run again.
+    What lies before a tap is computed in a later part again only if it does not depend on the tap before it (sizes, tables).
+
+    ```mlir
+    func.func @f(%x: tensor<?x64xf32> {allot.name = "x"}) -> (tensor<?x64xf32> {allot.name = "y"}) {
+      %a = "a"(%x) ...
+      %t = nn.tap %a "h.0" : tensor<?x64xf32>
+      %b = "b"(%t) ...
+      return %b
+    // gives
+    func.func @f.part.0(%x: tensor<?x64xf32> {allot.name = "x"}) -> (tensor<?x64xf32> {allot.name = "h.0"})
+    func.func @f.part.1(%x: tensor<?x64xf32> {allot.name = "x"}, %t: tensor<?x64xf32> {allot.name = "h.0"}) -> (tensor<?x64xf32> {allot.name = "y"})
+    ```
+    The entry itself becomes private. An entry without such taps is an error.
+  }];
+  let options = [Option<"entry", "entry", "std::string", "\"logits\"", "function to cut">,
+                 Option<"prefix", "prefix", "std::string", "\"hidden_states.\"", "start of the names of the taps to cut at">];
+}
+
 #endif // ALLOT_DIALECT_NN_TRANSFORMS_PASSES_TD

@@ -20,6 +20,10 @@ void populateStripTapsPatterns(mlir::RewritePatternSet &patterns);
 /// Emits an error and fails where such a tap is inside of a nested region.
 llvm::LogicalResult exposeTaps(mlir::func::FuncOp function, llvm::ArrayRef<std::string> names);
 
+/// Cuts `function` at the taps whose names start with `prefix` (see `nn-split-at-taps`); returns the parts in order, inserted behind it. Emits an error and fails
+/// where there is no such tap, or one inside of a nested region.
+llvm::FailureOr<llvm::SmallVector<mlir::func::FuncOp>> splitAtTaps(mlir::func::FuncOp function, llvm::StringRef prefix);
+
 } // namespace allot::nn
 
 #endif // ALLOT_DIALECT_NN_TRANSFORMS_TRANSFORMS_H
