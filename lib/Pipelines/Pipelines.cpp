@@ -105,6 +105,12 @@ void pipelines::buildPreparePipeline(OpPassManager &pm, const LoweringOptions &o
     pm.addPass(createSymbolPrivatizePass(keep));
     pm.addPass(createSymbolDCEPass());
   }
+  if (!options.splitAt.empty()) {
+    nn::NNSplitAtTapsOptions split;
+    split.prefix = options.splitAt;
+    pm.addPass(nn::createNNSplitAtTaps(split));
+    pm.addPass(createSymbolDCEPass());
+  }
   if (options.instrument)
     pm.addPass(adapter::createAdapterInstrument());
   if (!options.taps.empty()) {

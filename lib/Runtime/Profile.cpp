@@ -116,16 +116,45 @@ void InputMoments::finish(Moment &moment, int64_t tokens) {
 // Sensitivity
 //===----------------------------------------------------------------------===//
 
-/// Logits of all rows, [rows, T, vocabulary].
-static llvm::Expected<Tensor> logitsOf(Program &program, const Entry &entry, const Tensor &ids) {
-  auto outputs = program.run(entry, {ids});
-  if (!outputs)
-    return outputs.takeError();
-  for (Tensor &output : *outputs)
-    if (output.name() == "logits")
-      return output;
-  return support::fileError(program.path(), "entry logits has no output logits");
-}
+namespace {
+/// A program in parts: part k turns the value between part k - 1 and k into the next one.
+class Parts {
+public:
+  static llvm::Expected<Parts> find(Program &program) {
+    Parts parts(program);
+    for (unsigned k = 0;; ++k) {
+      const Entry *entry = program.find("logits.part." + std::to_string(k));
+      if (!entry)
+        break;
+      parts.entries.push_back(entry);
+    }
+    if (parts.entries.empty())
+      return support::fileError(program.path(), "the program is not cut into parts");
+    return parts;
+  }
+  /// What leaves part `first` .. the last, given what enters it; the last is the logits.
+  llvm::Expected<std::vector<Tensor>> run(const Tensor &ids, unsigned first, const Tensor *value) const {
+    std::vector<Tensor> values;
+    for (unsigned k = first; k < entries.size(); ++k) {
+      const Entry &entry = *entries[k];
+      std::vector<Tensor> inputs = {ids};
+      if (k > 0)
+        inputs.push_back(values.empty() ? *value : values.back());
+      auto outputs = program.run(entry, inputs);
+      if (!outputs)
+        return outputs.takeError();
+      values.push_back(outputs->front());
+    }
+    return values;
+  }
+  size_t size() const { return entries.size(); }
+
+private:
+  explicit Parts(Program &program) : program(program) {}
+  Program &program;
+  std::vector<const Entry *> entries;
+};
+} // namespace
 
 /// Mean KL(base || changed) over all positions but the last of each row.
 static double meanDivergence(const Tensor &base, const Tensor &changed, const Tensor &ids) {
@@ -142,12 +171,12 @@ static double meanDivergence(const Tensor &base, const Tensor &changed, const Te
 
 llvm::Expected<Sensitivities> runtime::measureSensitivity(Program &program, const Tensor &tokens, llvm::ArrayRef<PerturbedSite> sites,
                                                           llvm::ArrayRef<FormatAttrInterface> formats, support::Progress *progress) {
-  auto entry = program.get("logits");
-  if (!entry)
-    return entry.takeError();
+  auto parts = Parts::find(program);
+  if (!parts)
+    return parts.takeError();
   Tensor ids = tokens;
   ids.setName("input_ids");
-  auto base = logitsOf(program, **entry, ids);
+  auto base = parts->run(ids, 0, nullptr);
   if (!base)
     return base.takeError();
   support::ProgressStep step(progress, "sensitivity", sites.size() * formats.size());
@@ -184,11 +213,11 @@ llvm::Expected<Sensitivities> runtime::measureSensitivity(Program &program, cons
       if (!error)
         return error.takeError();
       std::copy(repacked->begin(), repacked->end(), bytes->begin());
-      auto logits = logitsOf(program, **entry, ids);
+      auto changedValues = parts->run(ids, site.firstPart, site.firstPart > 0 ? &(*base)[site.firstPart - 1] : nullptr);
       std::copy(kept.begin(), kept.end(), bytes->begin());
-      if (!logits)
-        return logits.takeError();
-      result.back().emplace_back(*error, meanDivergence(*base, *logits, ids));
+      if (!changedValues)
+        return changedValues.takeError();
+      result.back().emplace_back(*error, meanDivergence(base->back(), changedValues->back(), ids));
       step.advance(1, site.name);
     }
   }

@@ -41,6 +41,7 @@ void ProgramFlags::configure(pipelines::LoweringOptions &options, const Wanted &
   options.entries = wanted.entries;
   options.taps = wanted.taps;
   options.instrument = wanted.instrument;
+  options.splitAt = wanted.splitAt;
   options.weightsAs = wanted.weightsAs;
   options.target = runtime::hostKernelTarget();
 }
@@ -69,7 +70,9 @@ llvm::Expected<std::unique_ptr<runtime::Program>> ProgramFlags::load(llvm::Strin
   runtime::ProgramOptions options;
   options.passes = [&](mlir::OpPassManager &pm) { addPasses(pm, lowering, reference); };
   options.reference = reference;
-  options.entries = wanted.entries;
+  // The parts of an entry that is cut take its place.
+  if (wanted.splitAt.empty())
+    options.entries = wanted.entries;
   options.threads = threads;
   options.log = verbose ? &llvm::errs() : nullptr;
   options.progress = progress;

@@ -60,6 +60,8 @@ struct ProgramFlags {
   /// What the pipeline is asked for.
   struct Wanted {
     std::vector<std::string> entries, taps;
+    /// Cut the entry `logits` into parts at the taps that start so.
+    std::string splitAt;
     /// Make the inputs of matrices taps first.
     bool instrument = false;
     /// Keep packed weights in this float format; empty: in their own.

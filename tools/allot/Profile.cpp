@@ -10,6 +10,7 @@
 #include "allot/Analysis/Sites.h"
 #include "allot/Dialect/Adapter/Transforms/Passes.h"
 #include "allot/Dialect/NN/IR/NN.h"
+#include "allot/Dialect/NN/Transforms/Transforms.h"
 #include "allot/Support/Error.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
@@ -22,12 +23,17 @@ using runtime::Tensor;
 
 namespace {
 
+/// Taps at which a program is cut, so that only what lies behind a changed matrix runs again.
+constexpr llvm::StringLiteral kCuts = "hidden_states.";
+
 /// The model as it is in its file: its matrices, and which of them read the same value.
 struct Model {
   std::unique_ptr<mlir::MLIRContext> context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::vector<analysis::Site> sites;
   std::vector<runtime::SharedInput> inputs;
+  /// The first part of `logits`, cut at the layers, that reads a weight.
+  llvm::StringMap<unsigned> firstPart;
   std::string digest;
 };
 
@@ -83,8 +89,8 @@ private:
   cl::opt<unsigned> selfLength{"self-length", cl::init(256), cl::desc("Tokens per sampled row (default 256)"), cl::value_desc("N"), cl::sub(command), cl::cat(category)};
   cl::opt<unsigned> seed{"seed", cl::init(1), cl::desc("Seed of the sampling (default 1)"), cl::value_desc("N"), cl::sub(command), cl::cat(category)};
   cl::opt<std::string> saveTokens{"save-tokens", cl::desc("Also write the calibration tokens to this file"), cl::value_desc("file"), cl::sub(command), cl::cat(category)};
-  cl::opt<unsigned> sensitivityTokens{"sensitivity-tokens", cl::init(256),
-                                      cl::desc("Tokens on which each matrix is perturbed (default 256; 0: no sensitivities). They are spread over up to four rows"), cl::value_desc("N"),
+  cl::opt<unsigned> sensitivityTokens{"sensitivity-tokens", cl::init(512),
+                                      cl::desc("Tokens on which each matrix is perturbed (default 512; 0: no sensitivities), in pieces of 128 or more from up to four rows"), cl::value_desc("N"),
                                       cl::sub(command), cl::cat(category)};
   cl::list<std::string> perturbations{"perturb", cl::CommaSeparated, cl::desc("Formats to which each matrix is rounded to measure its sensitivity (default int3g64)"),
                                       cl::value_desc("format,..."), cl::sub(command), cl::cat(category)};
@@ -118,7 +124,7 @@ llvm::Expected<Model> ProfileCommand::open() {
     for (const std::string &alias : site.aliases)
       names[alias] = site.name;
   // Which matrices read the same value is what the instrumenting pass finds.
-  mlir::OwningOpRef<mlir::ModuleOp> instrumented = model.module->clone();
+  mlir::OwningOpRef<mlir::ModuleOp> instrumented(model.module->clone());
   mlir::PassManager pm(model.context.get());
   pm.addPass(adapter::createAdapterInstrument());
   if (mlir::failed(pm.run(*instrumented)))
@@ -135,6 +141,12 @@ llvm::Expected<Model> ProfileCommand::open() {
         input.sites.push_back(it->second);
     model.inputs.push_back(std::move(input));
   });
+  mlir::OwningOpRef<mlir::ModuleOp> cut(model.module->clone());
+  auto parts = nn::splitAtTaps(mlir::cast<mlir::func::FuncOp>(cut->lookupSymbol("logits")), kCuts);
+  if (mlir::failed(parts))
+    return failed("cannot be cut into parts");
+  for (auto [k, part] : llvm::enumerate(*parts))
+    part.walk([&, k = k](mlir::ml_program::GlobalLoadConstOp load) { model.firstPart.try_emplace(load.getGlobal().getLeafReference(), k); });
   return std::move(model);
 }
 
@@ -193,7 +205,7 @@ llvm::Expected<runtime::Sensitivities> ProfileCommand::measure(Model &model, con
     formats.push_back(format);
   }
   // A few rows rather than one: texts differ more than places in a text.
-  int64_t count = std::min<int64_t>(4, ids.shape()[0]);
+  int64_t count = std::clamp<int64_t>(sensitivityTokens / 128, 1, std::min<int64_t>(4, ids.shape()[0]));
   int64_t length = std::min<int64_t>(ids.shape()[1], std::max<int64_t>(2, sensitivityTokens / count));
   auto part = Tensor::create("input_ids", archive::DType::I32, {count, length});
   if (!part)
@@ -214,7 +226,7 @@ llvm::Expected<runtime::Sensitivities> ProfileCommand::measure(Model &model, con
     const auto *moment = momentOf.lookup(site.name);
     if (!moment)
       return support::fileError(path, "nothing was measured of the input of " + site.name);
-    runtime::PerturbedSite p{site.name, site.rows, site.columns, {}, {}};
+    runtime::PerturbedSite p{site.name, site.rows, site.columns, model.firstPart.lookup(site.name), {}, {}};
     p.read = [&weights, &site] { return weights.read(site.weight); };
     p.error = [moment, kept, &site](llvm::ArrayRef<float> change) -> llvm::Expected<double> {
       if (kept->first != moment) {
@@ -230,6 +242,7 @@ llvm::Expected<runtime::Sensitivities> ProfileCommand::measure(Model &model, con
   ProgramFlags::Wanted wanted;
   wanted.entries = {"logits"};
   wanted.weightsAs = "f32";
+  wanted.splitAt = kCuts.str();
   auto program = flags.load(path, wanted, progress);
   if (!program)
     return program.takeError();

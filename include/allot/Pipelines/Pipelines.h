@@ -16,6 +16,7 @@ namespace allot::pipelines {
 struct LoweringOptions : public mlir::PassPipelineOptions<LoweringOptions> {
   ListOption<std::string> entries{*this, "entries", llvm::cl::desc("Functions to keep; all public ones if none is named")};
   ListOption<std::string> taps{*this, "taps", llvm::cl::desc("Prefixes of the taps that become results; the others are removed")};
+  Option<std::string> splitAt{*this, "split-at", llvm::cl::desc("Cut `logits` into parts at the taps that start so (nn-split-at-taps)"), llvm::cl::init("")};
   Option<bool> instrument{*this, "instrument", llvm::cl::desc("Make the inputs of matrices taps (adapter-instrument) before taps are chosen"), llvm::cl::init(false)};
   Option<std::string> evaluate{*this, "evaluate", llvm::cl::desc("How map expressions are evaluated: auto, factored or merged"), llvm::cl::init("auto")};
   Option<std::string> activations{*this, "activations", llvm::cl::desc("Type of the activations in dot products: f32, i16 or i8"), llvm::cl::init("f32")};

@@ -70,6 +70,8 @@ private:
 struct PerturbedSite {
   std::string name;
   int64_t rows = 0, columns = 0;
+  /// The first part of the program that reads it.
+  unsigned firstPart = 0;
   /// Its numbers, read when its turn comes.
   std::function<llvm::Expected<std::vector<float>>()> read;
   /// Weighted error tr(D H D^T) of a change D of the matrix.
@@ -80,7 +82,8 @@ struct PerturbedSite {
 using Sensitivities = std::vector<std::vector<std::pair<double, double>>>;
 
 /// Measures KL(model || model with one matrix rounded to nearest in one of `formats`) on `tokens`, for one site and format after the other. `program` keeps its
-/// weights as packed f32 (`weights-as=f32`), which is where a rounded matrix is put for one run. Cost: sites x formats runs of `logits` over the tokens.
+/// weights as packed f32 (`weights-as=f32`), which is where a rounded matrix is put for one run, and is cut into the entries `logits.part.<k>` (nn-split-at-taps), of which those
+/// before the first that reads the matrix need not run again. Cost: for each site and format, what lies behind the site, over all tokens: on average about half a run of the model.
 llvm::Expected<Sensitivities> measureSensitivity(Program &program, const Tensor &tokens, llvm::ArrayRef<PerturbedSite> sites, llvm::ArrayRef<FormatAttrInterface> formats,
                                                  support::Progress *progress);
 
