@@ -98,7 +98,7 @@ class Checker:
             try:
                 body(lambda file: os.path.join(folder, file))
                 self.passed += 1
-                print(f"ok   {name}", flush=True)
+                print(f"ok {name}", flush=True)
             except Failed as why:
                 self.failed += 1
                 print(f"FAIL {name}: {why}", flush=True)
