@@ -109,7 +109,8 @@ private:
   Value rope(Value x, const Stream &stream);
   Value lastPositions(Value x, const Stream &stream);
   Value heads(Value x, int64_t count, const Stream &stream);
-  Value cached(int64_t layer, int64_t slot, Value fresh, Stream &stream);
+  void intoCache(int64_t layer, int64_t slot, Value fresh, Stream &stream);
+  Value fromCache(int64_t layer, int64_t slot, Stream &stream);
 
   /// `tensor.empty`; the dynamic dimensions are batch and length.
   Value empty(RankedTensorType type, const Stream &stream) {
@@ -186,13 +187,18 @@ Value DecoderBuilder::rope(Value x, const Stream &stream) {
       .getResult();
 }
 
-/// Puts new keys (slot 0) or values (1) of a layer into the cache; gives all.
-Value DecoderBuilder::cached(int64_t layer, int64_t slot, Value fresh,
-                             Stream &stream) {
+/// Puts new keys (slot 0) or values (1) of a layer into the cache.
+void DecoderBuilder::intoCache(int64_t layer, int64_t slot, Value fresh,
+                               Stream &stream) {
   stream.cache =
       nn::CacheUpdateOp::create(b, m.loc(), cacheType(), fresh, stream.past,
                                 stream.count, layer, slot, stream.cache)
           .getResult();
+}
+
+/// All keys or values of a layer. They are read after both are written: a read
+/// between two writes in place would have to be a copy.
+Value DecoderBuilder::fromCache(int64_t layer, int64_t slot, Stream &stream) {
   mlir::OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
   Value capacity = tensor::DimOp::create(b, m.loc(), stream.cache, 3);
   llvm::SmallVector<mlir::OpFoldResult> offsets{
@@ -223,8 +229,10 @@ Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
   q = rope(q, stream);
   k = rope(k, stream);
   if (stream.cache) {
-    k = cached(layer, 0, k, stream);
-    v = cached(layer, 1, v, stream);
+    intoCache(layer, 0, k, stream);
+    intoCache(layer, 1, v, stream);
+    k = fromCache(layer, 0, stream);
+    v = fromCache(layer, 1, stream);
   }
   auto type = mlir::cast<RankedTensorType>(q.getType());
   mlir::IntegerAttr window =
