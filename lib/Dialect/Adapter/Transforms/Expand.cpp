@@ -203,7 +203,7 @@ struct AdapterExpand : adapter::impl::AdapterExpandBase<AdapterExpand> {
     if (rows < 1 || flopsPerByte < 1) {
       getOperation().emitError()
           << "adapter-expand: rows and flops-per-byte are at least 1, but got "
-          << rows << " and " << flopsPerByte;
+          << rows.getValue() << " and " << flopsPerByte.getValue();
       return signalPassFailure();
     }
     WalkResult opaque = getOperation().walk([](Operation *op) {
@@ -219,7 +219,9 @@ struct AdapterExpand : adapter::impl::AdapterExpandBase<AdapterExpand> {
     ExpandOptions options{*evaluation, rows, flopsPerByte, remarks};
     RewritePatternSet patterns(&getContext());
     populateExpandPatterns(patterns, options);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns)))) {
+    GreedyRewriteConfig config;
+    config.setUseTopDownTraversal();
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config))) {
       getOperation().emitError() << "adapter-expand: some maps could not be expanded";
       signalPassFailure();
     }

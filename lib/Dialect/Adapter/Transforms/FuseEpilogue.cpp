@@ -93,7 +93,11 @@ struct AdapterFuseEpilogue
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     populateFuseEpiloguePatterns(patterns);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    // In the order of the program: an activation is taken in before the product
+    // that follows it.
+    GreedyRewriteConfig config;
+    config.setUseTopDownTraversal();
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       signalPassFailure();
   }
 };

@@ -18,8 +18,8 @@ def AdapterExpand : Pass<"adapter-expand", "::mlir::ModuleOp"> {
     - `merged`: the dense matrix of the expression is computed, encoded as f32 and applied. The encode carries `allot.hoistable`: its value is the same at each call. An
       expression that is one stored matrix stays that.
     - `auto`: what is cheaper for `rows` rows, where a cost is `max(bytes read, flops / flops-per-byte)`. Factored costs what the ops of the expression cost
-      (`LinearMapOpInterface::getOwnCost`). Merged costs computing the matrix, at each call, and applying it. So few ranks stay factored, and many ranks are merged where
-      x has many rows.
+      (`LinearMapOpInterface::getOwnCost`). Merged costs computing the matrix, at each call, and applying it. So few rows are evaluated
+      factored and many merged, the sooner the more ranks there are.
 
     The attribute `evaluate` of an op overrides the option. A map that comes from an argument or from an op which gives no way to apply it is an error.
 
