@@ -6,6 +6,7 @@
 
 #include "allot/Codec/Codec.h"
 #include "Formats/Formats.h"
+#include "allot/Support/Error.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/Twine.h"
@@ -58,13 +59,25 @@ static std::string bytesDiffer(uint64_t have, uint64_t want) {
   return (Twine(have) + " bytes where the tensor takes " + Twine(want)).str();
 }
 
+/// The codec of `format`, for a tensor of `shape`.
 static llvm::Expected<FormatCodecInterface> codecOf(FormatAttrInterface format,
-                                                    uint64_t numBytes,
                                                     ArrayRef<int64_t> shape) {
   auto codec = llvm::dyn_cast<FormatCodecInterface>(mlir::Attribute(format));
   if (!codec)
     return failed(format, "no codec is registered");
-  if (numBytes != format.getStorageBytes(shape))
+  auto silent = [] { return mlir::InFlightDiagnostic(); };
+  if (mlir::failed(format.verifyShape(shape, silent)))
+    return failed(format, "a tensor of shape " + support::shapeString(shape) +
+                              " cannot have it");
+  return codec;
+}
+
+/// The same, where its storage has `numBytes` bytes.
+static llvm::Expected<FormatCodecInterface> codecOf(FormatAttrInterface format,
+                                                    ArrayRef<int64_t> shape,
+                                                    uint64_t numBytes) {
+  llvm::Expected<FormatCodecInterface> codec = codecOf(format, shape);
+  if (codec && numBytes != format.getStorageBytes(shape))
     return failed(format, bytesDiffer(numBytes, format.getStorageBytes(shape)));
   return codec;
 }
@@ -73,7 +86,7 @@ llvm::Expected<std::vector<float>> codec::decode(FormatAttrInterface format,
                                                  ArrayRef<uint8_t> bytes,
                                                  ArrayRef<int64_t> shape) {
   llvm::Expected<FormatCodecInterface> codec =
-      codecOf(format, bytes.size(), shape);
+      codecOf(format, shape, bytes.size());
   if (!codec)
     return codec.takeError();
   auto [rows, columns] = format::getMatrixShape(shape);
@@ -161,10 +174,10 @@ llvm::Error codec::convert(FormatAttrInterface from,
                            ArrayRef<int64_t> shape, int64_t rowInterleave,
                            MutableArrayRef<uint8_t> out) {
   llvm::Expected<FormatCodecInterface> fromCodec =
-      codecOf(from, fromBytes.size(), shape);
+      codecOf(from, shape, fromBytes.size());
   if (!fromCodec)
     return fromCodec.takeError();
-  llvm::Expected<FormatCodecInterface> toCodec = codecOf(to, out.size(), shape);
+  llvm::Expected<FormatCodecInterface> toCodec = codecOf(to, shape, out.size());
   if (!toCodec)
     return toCodec.takeError();
   auto [rows, columns] = format::getMatrixShape(shape);
@@ -215,15 +228,14 @@ llvm::Error codec::convert(FormatAttrInterface from,
 llvm::Expected<std::vector<uint8_t>>
 codec::encodeRoundToNearest(FormatAttrInterface format, ArrayRef<float> values,
                             ArrayRef<int64_t> shape) {
+  llvm::Expected<FormatCodecInterface> codec = codecOf(format, shape);
+  if (!codec)
+    return codec.takeError();
   auto [rows, columns] = format::getMatrixShape(shape);
   if (values.size() != uint64_t(rows) * columns)
     return failed(format, Twine(values.size()) + " numbers for a tensor of " +
                               Twine(uint64_t(rows) * columns));
   std::vector<uint8_t> bytes(format.getStorageBytes(shape));
-  llvm::Expected<FormatCodecInterface> codec =
-      codecOf(format, bytes.size(), shape);
-  if (!codec)
-    return codec.takeError();
   CodeGrid grid = format.getCodeGrid();
   float largest = grid.bits ? 0.0f : largestOf(grid.elementType);
   std::atomic<bool> finite(true), fits(true);

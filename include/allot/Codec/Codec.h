@@ -4,9 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Free functions over whole tensors, on all cores, a few rows at a time. Shapes
-// are those of verified tensor types. Messages name the format; the caller adds
-// file and tensor.
+// Free functions over whole tensors, on all cores, a few rows at a time. A
+// shape that the format cannot have, and bytes of another size than the format
+// says, are errors. Messages name the format; the caller adds file and tensor.
 //
 //===----------------------------------------------------------------------===//
 

@@ -27,7 +27,8 @@ def FormatAttrInterface : AttrInterface<"FormatAttrInterface"> {
       "uint64_t", "getStorageBytes", (ins "::llvm::ArrayRef<int64_t>":$shape)>,
     InterfaceMethod<[{The buffers that make up those bytes, in order and without gaps: name, element width in bits, number of elements and bytes.}],
       "::llvm::SmallVector<::allot::StorageBuffer>", "getStorageBuffers", (ins "::llvm::ArrayRef<int64_t>":$shape)>,
-    InterfaceMethod<"Emits an error and fails when a tensor of `shape` cannot have this format.",
+    InterfaceMethod<[{Emits an error and fails when a tensor of `shape` cannot have this format. Fails even where the diagnostic is inactive
+      (`InFlightDiagnostic()`), so that it can be asked silently.}],
       "::llvm::LogicalResult", "verifyShape",
       (ins "::llvm::ArrayRef<int64_t>":$shape, "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError)>,
     InterfaceMethod<[{The same numbers in the layout that kernels read, for a target whose row tile has `tileRows` rows; a format already in such a

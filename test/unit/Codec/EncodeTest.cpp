@@ -148,6 +148,17 @@ TEST(Encode, Refuses) {
   EXPECT_EQ(message("f16"), "format f16: a number of the tensor is too large");
   values.pop_back();
   EXPECT_EQ(message("q8_0"), "format q8_0: 31 numbers for a tensor of 32");
+  int64_t odd[] = {1, 31}, huge[] = {int64_t(1) << 40, int64_t(1) << 40};
+  auto ofShape = [&](llvm::ArrayRef<int64_t> shape) {
+    return messageOf(
+        codec::encodeRoundToNearest(formats.named("q8_0"), values, shape)
+            .takeError());
+  };
+  EXPECT_EQ(ofShape(odd), "format q8_0: a tensor of shape 1x31 cannot have it");
+  EXPECT_EQ(ofShape({}),
+            "format q8_0: a tensor of shape scalar cannot have it");
+  EXPECT_EQ(ofShape(huge), "format q8_0: a tensor of shape "
+                           "1099511627776x1099511627776 cannot have it");
 }
 
 TEST(Grid, ByteScalesHoldTheirRow) {

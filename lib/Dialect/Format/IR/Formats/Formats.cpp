@@ -17,15 +17,21 @@ static constexpr int64_t maxElements = int64_t(1) << 48;
 
 LogicalResult facts::verifyMatrixShape(ArrayRef<int64_t> shape,
                                        EmitError emitError) {
-  if (shape.empty())
-    return emitError() << "an encoded tensor has at least one dimension (F11)";
+  if (shape.empty()) {
+    emitError() << "an encoded tensor has at least one dimension (F11)";
+    return failure();
+  }
   int64_t elements = 1;
   for (int64_t dim : shape) {
-    if (ShapedType::isDynamic(dim) || dim <= 0)
-      return emitError()
-             << "dimensions of an encoded tensor are static and positive (F11)";
-    if (dim > maxElements / elements)
-      return emitError() << "an encoded tensor has at most 2^48 elements (F11)";
+    if (ShapedType::isDynamic(dim) || dim <= 0) {
+      emitError()
+          << "dimensions of an encoded tensor are static and positive (F11)";
+      return failure();
+    }
+    if (dim > maxElements / elements) {
+      emitError() << "an encoded tensor has at most 2^48 elements (F11)";
+      return failure();
+    }
     elements *= dim;
   }
   return success();
@@ -35,9 +41,11 @@ LogicalResult facts::verifyTensorEncoding(FormatAttrInterface format,
                                           ArrayRef<int64_t> shape,
                                           Type elementType,
                                           EmitError emitError) {
-  if (!elementType.isF32())
-    return emitError() << "elements of an encoded tensor are f32, not "
-                       << elementType << " (F11)";
+  if (!elementType.isF32()) {
+    emitError() << "elements of an encoded tensor are f32, not " << elementType
+                << " (F11)";
+    return failure();
+  }
   return format.verifyShape(shape, emitError);
 }
 
@@ -45,10 +53,11 @@ LogicalResult facts::verifyBlocksOf32(StringRef name, ArrayRef<int64_t> shape,
                                       EmitError emitError) {
   if (failed(verifyMatrixShape(shape, emitError)))
     return failure();
-  if (shape.back() % 32)
-    return emitError() << "a tensor of format " << name << " has "
-                       << shape.back()
-                       << " columns, which is no multiple of 32 (F5)";
+  if (shape.back() % 32) {
+    emitError() << "a tensor of format " << name << " has " << shape.back()
+                << " columns, which is no multiple of 32 (F5)";
+    return failure();
+  }
   return success();
 }
 
