@@ -8,6 +8,8 @@
 #include "allot/Support/Error.h"
 #include "allot/Support/Progress.h"
 #include <chrono>
+#include <cmath>
+#include <random>
 
 using namespace allot;
 using namespace allot::runtime;
@@ -37,6 +39,22 @@ llvm::Expected<Tensor> makeCache(const Program &program, const Entry &entry, int
 int32_t mostProbable(int64_t, llvm::ArrayRef<float> logits) { return int32_t(std::max_element(logits.begin(), logits.end()) - logits.begin()); }
 
 } // namespace
+
+std::function<int32_t(int64_t, llvm::ArrayRef<float>)> runtime::sampler(double temperature, uint64_t seed) {
+  return [temperature, random = std::mt19937_64(seed), weights = std::vector<double>()](int64_t, llvm::ArrayRef<float> logits) mutable {
+    float largest = *std::max_element(logits.begin(), logits.end());
+    weights.resize(logits.size());
+    double sum = 0;
+    for (size_t i = 0; i < logits.size(); ++i)
+      sum += weights[i] = std::exp((double(logits[i]) - largest) / temperature);
+    // By hand: the distributions of the standard library differ between implementations.
+    double left = double(random() >> 11) * 0x1p-53 * sum;
+    for (size_t i = 0; i < weights.size(); ++i)
+      if ((left -= weights[i]) < 0)
+        return int32_t(i);
+    return mostProbable(0, logits);
+  };
+}
 
 llvm::Expected<Generated> runtime::generate(Program &program, const Tensor &prompts, llvm::ArrayRef<int32_t> lengths, const GenerationOptions &options) {
   auto prefill = program.get("prefill"), decode = program.get("decode");

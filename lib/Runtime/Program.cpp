@@ -198,6 +198,8 @@ llvm::Expected<std::unique_ptr<Program>> Program::load(StringRef path, const Dia
   log("compiled in", stats.compileSeconds = watch.lap());
 
   auto table = module->getAttrOfType<ArrayAttr>("format.table");
+  if (!table && llvm::any_of(program->signatures, [](const Entry &entry) { return entry.takesWeights; }))
+    return support::fileError(path, "an entry takes weights, but the module has no format.table");
   auto store = WeightStore::load(table ? table : ArrayAttr::get(program->context.get(), {}), sources, folder, options.progress);
   if (!store)
     return store.takeError();
@@ -205,6 +207,8 @@ llvm::Expected<std::unique_ptr<Program>> Program::load(StringRef path, const Dia
   stats.weightBytes = program->store->tableBytes();
   stats.storedBytes = program->store->storedBytes();
   log("weights loaded in", stats.weightSeconds = watch.lap());
+  if (options.log)
+    *options.log << path << ": " << stats.weightBytes << " bytes of weights (" << stats.storedBytes << " in their files), " << stats.codeBytes << " bytes of code\n";
   program->module = nullptr;
   return program;
 }

@@ -9,6 +9,7 @@
 #include "allot/Support/Error.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cmath>
 
 using namespace allot;
 using namespace allot::tool;
@@ -18,7 +19,7 @@ namespace {
 
 class GenerateCommand : public Subcommand {
 public:
-  GenerateCommand() : Subcommand("generate", "Continue prompts, the most probable token first") {}
+  GenerateCommand() : Subcommand("generate", "Continue prompts") {}
 
   llvm::Error run() override {
     ProgramFlags::Wanted wanted;
@@ -50,6 +51,10 @@ public:
     options.steps = steps;
     options.stop = std::vector<int32_t>(stop.begin(), stop.end());
     options.progress = &progress;
+    if (temperature < 0 || !std::isfinite(temperature))
+      return llvm::createStringError("--temperature: wanted a number of 0 or more");
+    if (temperature > 0)
+      options.choose = runtime::sampler(temperature, seed);
     auto generated = runtime::generate(**loaded, *prompts, lengths, options);
     if (!generated)
       return generated.takeError();
@@ -66,6 +71,9 @@ private:
                               cl::value_desc("file"), cl::sub(command), cl::cat(category)};
   cl::opt<unsigned> steps{"steps", cl::Required, cl::desc("Number of tokens to add"), cl::value_desc("N"), cl::sub(command), cl::cat(category)};
   cl::list<int32_t> stop{"stop", cl::desc("Ids after which a row ends"), cl::value_desc("id,..."), cl::CommaSeparated, cl::sub(command), cl::cat(category)};
+  cl::opt<double> temperature{"temperature", cl::desc("Draw tokens, with logits divided by this (default 0: the most probable token)"), cl::value_desc("number"), cl::init(0),
+                              cl::sub(command), cl::cat(category)};
+  cl::opt<uint64_t> seed{"seed", cl::desc("Of the drawing; the same seed gives the same tokens"), cl::value_desc("N"), cl::init(0), cl::sub(command), cl::cat(category)};
   cl::opt<std::string> outputs{"outputs", cl::desc("Output (safetensors): `tokens` [batch, T + N], each row prompt and continuation and then zeros; `lengths` [batch], "
                                                    "the tokens of each row"),
                                cl::value_desc("file"), cl::sub(command), cl::cat(category)};

@@ -51,9 +51,11 @@ public:
       return file.takeError();
     ProgramFlags::Wanted wanted;
     for (const std::string &prefix : outputsAlso) {
+      if (prefix.empty())
+        return llvm::createStringError("--outputs-also: a name is empty");
       wanted.taps.push_back(prefix);
       // The stream of a model goes under more than one name: encoder and decoder have their own, and its end after the last norm is not numbered.
-      if (prefix == "hidden_states")
+      if (prefix == kHiddenStates)
         wanted.taps.insert(wanted.taps.end(), {"last_hidden_state", "enc_hidden_states", "dec_hidden_states", "encoder_last_hidden_state"});
     }
     if (!entry.empty())
@@ -68,6 +70,8 @@ public:
     auto loaded = flags.load(program, wanted, &progress);
     if (!loaded)
       return loaded.takeError();
+    if (llvm::Error error = checkAlso(**loaded))
+      return error;
     std::vector<Tensor> results;
     support::ProgressStep step(&progress, "running", wanted.entries.size());
     for (const std::string &name : wanted.entries) {
@@ -79,6 +83,20 @@ public:
   }
 
 private:
+  static constexpr llvm::StringLiteral kHiddenStates = "hidden_states", kRouter = "router";
+
+  /// Models without layers of a kind have no such values, which is no error for the two kinds that every model may be asked for; any other name is a mistake
+  /// where nothing begins so.
+  llvm::Error checkAlso(const runtime::Program &program) {
+    for (const std::string &prefix : outputsAlso) {
+      auto begins = [&](const Parameter &output) { return llvm::StringRef(output.name).starts_with(prefix); };
+      if (prefix != kHiddenStates && prefix != kRouter &&
+          llvm::none_of(program.entries(), [&](const Entry &entry) { return llvm::any_of(entry.outputs, begins); }))
+        return support::fileError(program.path(), "no inner value has a name that begins with " + support::quoted(prefix));
+    }
+    return llvm::Error::success();
+  }
+
   /// The functions that tensors called `<function>/<argument>` name, in the order of the file.
   llvm::Error functionsOf(const archive::SafetensorsFile &file, std::vector<std::string> &functions) {
     llvm::SetVector<llvm::StringRef> names;

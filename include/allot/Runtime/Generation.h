@@ -22,6 +22,9 @@ struct GenerationOptions {
   support::Progress *progress = nullptr;
 };
 
+/// Draws each token from softmax(logits / temperature), temperature > 0; the same seed gives the same tokens for the same calls.
+std::function<int32_t(int64_t row, llvm::ArrayRef<float> logits)> sampler(double temperature, uint64_t seed);
+
 struct Generated {
   /// i32 [batch, T + steps]: prompt, continuation, then zeros.
   Tensor tokens;

@@ -9,10 +9,14 @@
 // TAPS: last_hidden_state F32 2x2 11 22 13 24
 // TAPS: y F32 2x2 11 22 13 24
 
+// RUN: cp %t.x %t.b
 // RUN: %{tensors} write %t.x "add/x=F32:3x1x2:0..5" "add/b=F32:2:1,1" "m.0.double/x=F32:2:3,4"
 // RUN: allot run %s --inputs %t.x --outputs %t.y && %{tensors} print %t.y | FileCheck %s --check-prefix=BARE
 // BARE: add/y F32 3x1x2 1 2 3 4 5 6
 // BARE: m.0.double/result0 F32 2 6 8
+
+// RUN: not allot run %s --entry add --inputs %t.b --outputs %t.z --outputs-also words 2>&1 | FileCheck %s --check-prefix=WORDS && test ! -e %t.z
+// WORDS: error: {{.*}}run.mlir: no inner value has a name that begins with 'words'
 
 // Errors name what is wrong and leave no output.
 // RUN: %{tensors} write %t.x "x=F32:2x3:0..5" "b=F32:2:1,1"

@@ -6,6 +6,7 @@
 
 #include "Fixture.h"
 #include "allot/Runtime/Generation.h"
+#include <cmath>
 
 using namespace allot;
 
@@ -79,6 +80,22 @@ TEST_F(GenerationTest, RowsEndAtTheirStop) {
   ASSERT_TRUE(bool(out)) << llvm::toString(out.takeError());
   EXPECT_EQ(out->tokens.values<int32_t>().vec(), (std::vector<int32_t>{1, 2, 4, 7, 4, 8, 0, 0, 3, 3, 6, 0, 0, 0, 0, 0}));
   EXPECT_EQ(out->lengths.values<int32_t>().vec(), (std::vector<int32_t>{6, 3}));
+}
+
+TEST(Sampler, DrawsInProportion) {
+  auto draw = runtime::sampler(0.5, 7), again = runtime::sampler(0.5, 7), cold = runtime::sampler(1e-3, 7);
+  // At temperature 1/2 the odds are squared: 1 : 4 : 16.
+  std::vector<float> logits = {0, std::log(2.0f), std::log(4.0f)};
+  int counts[3] = {};
+  for (int i = 0; i < 21000; ++i) {
+    int32_t id = draw(0, logits);
+    ASSERT_EQ(id, again(0, logits));
+    ++counts[id];
+    ASSERT_EQ(cold(0, logits), 2);
+  }
+  EXPECT_NEAR(counts[0], 1000, 150);
+  EXPECT_NEAR(counts[1], 4000, 300);
+  EXPECT_NEAR(counts[2], 16000, 350);
 }
 
 TEST_F(GenerationTest, LengthsAndCacheAreChecked) {

@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Fixture.h"
+#include "allot/Archive/FileDigest.h"
+#include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 
 using namespace allot;
@@ -82,6 +84,52 @@ TEST_F(ProgramTest, ReturnsItsInputAsTheSameMemory) {
   auto results = (*program)->run((*program)->entries().front(), {x});
   ASSERT_TRUE(bool(results));
   EXPECT_EQ((*results)[0].values<float>().vec(), (std::vector<float>{1, 2, 3}));
+}
+
+/// y = W x with a stored weight, of sizes that no tile divides.
+TEST_F(ProgramTest, WeightsCanBeReplaced) {
+  std::vector<float> w(5 * 7), x(3 * 7);
+  for (size_t i = 0; i < w.size(); ++i)
+    w[i] = float(int(i * 13 % 17) - 8) / 8;
+  for (size_t i = 0; i < x.size(); ++i)
+    x[i] = float(int(i * 5 % 11) - 5) / 4;
+  ASSERT_EQ(llvm::toString(runtime::writeTensors(path("w.safetensors"), {floats("w", {5, 7}, w)})), "");
+  auto file = archive::SafetensorsFile::open(path("w.safetensors"));
+  ASSERT_TRUE(bool(file));
+  const archive::TensorEntry *stored = (*file)->find("w");
+  std::string text = llvm::formatv(R"(
+    ml_program.global private @"m.w"(#format.stored<"w.safetensors", tensor = "w", offset = {0}, bytes = {1}, digest = "{2}">) : tensor<5x7xf32, #format.float<f32>>
+    func.func @f(%x: tensor<?x7xf32> {{allot.name = "x"}) -> (tensor<?x5xf32> {{allot.name = "y"}) {{
+      %w = ml_program.global_load_const @"m.w" : tensor<5x7xf32, #format.float<f32>>
+      %m = adapter.dense %w : tensor<5x7xf32, #format.float<f32>>
+      %y = adapter.apply %m, %x : !adapter.map<5x7, f32>, tensor<?x7xf32> -> tensor<?x5xf32>
+      return %y : tensor<?x5xf32>
+    })",
+                                   stored->offset, stored->bytes, archive::fileDigest(**file));
+  auto program = load(text);
+  ASSERT_TRUE(bool(program)) << llvm::toString(program.takeError());
+  EXPECT_TRUE((*program)->entries().front().takesWeights);
+  EXPECT_EQ((*program)->stats().storedBytes, 5u * 7 * 4);
+  auto check = [&](float factor) {
+    auto results = (*program)->run((*program)->entries().front(), {floats("x", {3, 7}, x)});
+    ASSERT_TRUE(bool(results)) << llvm::toString(results.takeError());
+    for (int64_t r = 0; r < 3; ++r)
+      for (int64_t o = 0; o < 5; ++o) {
+        float sum = 0;
+        for (int64_t i = 0; i < 7; ++i)
+          sum += w[o * 7 + i] * x[r * 7 + i];
+        EXPECT_NEAR(results->front().values<float>()[r * 5 + o], factor * sum, 1e-5);
+      }
+  };
+  check(1);
+  auto index = (*program)->weights()->find("m.w");
+  ASSERT_TRUE(index);
+  EXPECT_FALSE((*program)->weights()->find("m.v"));
+  auto bytes = (*program)->weights()->writable(*index);
+  ASSERT_TRUE(bool(bytes));
+  for (size_t i = 0; i < bytes->size() / sizeof(float); ++i)
+    reinterpret_cast<float *>(bytes->data())[i] *= 2;
+  check(2);
 }
 
 TEST_F(ProgramTest, BadInputsAreNamed) {
