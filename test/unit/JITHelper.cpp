@@ -27,7 +27,9 @@ using namespace mlir;
 using namespace allot;
 using namespace allot::test;
 
-static llvm::Error failed(const char *what) { return llvm::createStringError(llvm::inconvertibleErrorCode(), what); }
+static llvm::Error failed(const char *what) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), what);
+}
 
 void test::registerForJIT(DialectRegistry &registry) {
   registerAllDialects(registry);
@@ -35,7 +37,8 @@ void test::registerForJIT(DialectRegistry &registry) {
   registerAllToLLVMIRTranslations(registry);
 }
 
-/// exp, tanh and erf as polynomials: their calls into the C library would not be vectors.
+/// exp, tanh and erf as polynomials: their calls into the C library would not
+/// be vectors.
 static LogicalResult expandMath(ModuleOp module) {
   RewritePatternSet patterns(module.getContext());
   populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {
@@ -85,12 +88,15 @@ static llvm::Error optimize(llvm::Module &module, llvm::TargetMachine &target) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
+      .run(module, modules);
   return llvm::Error::success();
 }
 
-llvm::Expected<std::unique_ptr<CompiledKernels>> CompiledKernels::create(ModuleOp module) {
-  // Kernels call the OpenMP runtime that this process has; asking it something keeps the linker from leaving it out.
+llvm::Expected<std::unique_ptr<CompiledKernels>>
+CompiledKernels::create(ModuleOp module) {
+  // Kernels call the OpenMP runtime that this process has; asking it something
+  // keeps the linker from leaving it out.
   if (omp_get_max_threads() < 1)
     return failed("no OpenMP runtime");
   if (mlir::failed(lower(module)))
@@ -107,11 +113,14 @@ llvm::Expected<std::unique_ptr<CompiledKernels>> CompiledKernels::create(ModuleO
   auto forEngine = builder->createTargetMachine();
   if (!forEngine)
     return forEngine.takeError();
-  auto transformer = [&](llvm::Module *code) { return optimize(*code, **forOptimizer); };
+  auto transformer = [&](llvm::Module *code) {
+    return optimize(*code, **forOptimizer);
+  };
   ExecutionEngineOptions options;
   options.transformer = transformer;
   options.jitCodeGenOptLevel = llvm::CodeGenOptLevel::Aggressive;
-  options.enableGDBNotificationListener = options.enablePerfNotificationListener = false;
+  options.enableGDBNotificationListener =
+      options.enablePerfNotificationListener = false;
   auto engine = ExecutionEngine::create(module, options, std::move(*forEngine));
   if (!engine)
     return engine.takeError();
@@ -120,8 +129,9 @@ llvm::Expected<std::unique_ptr<CompiledKernels>> CompiledKernels::create(ModuleO
   return result;
 }
 
-llvm::Expected<std::unique_ptr<CompiledKernels>> CompiledKernels::create(StringRef source, MLIRContext &context,
-                                                                         function_ref<void(OpPassManager &)> convert) {
+llvm::Expected<std::unique_ptr<CompiledKernels>>
+CompiledKernels::create(StringRef source, MLIRContext &context,
+                        function_ref<void(OpPassManager &)> convert) {
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(source, &context);
   if (!module)
     return failed("the source does not parse");

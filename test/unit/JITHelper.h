@@ -20,28 +20,35 @@
 
 namespace allot::test {
 
-/// Machine code of the functions of a module that have the attribute `llvm.emit_c_interface`.
+/// Machine code of the functions of a module that have the attribute
+/// `llvm.emit_c_interface`.
 class CompiledKernels {
 public:
-  /// Parses `source`, runs the passes that `convert` adds (ours: from ops on buffers to kernels), lowers the rest with stock passes and compiles it as
+  /// Parses `source`, runs the passes that `convert` adds (ours: from ops on
+  /// buffers to kernels), lowers the rest with stock passes and compiles it as
   /// programs are compiled: -O3 for this processor, the loop unroller off.
-  static llvm::Expected<std::unique_ptr<CompiledKernels>> create(llvm::StringRef source, mlir::MLIRContext &context,
-                                                                 llvm::function_ref<void(mlir::OpPassManager &)> convert);
+  static llvm::Expected<std::unique_ptr<CompiledKernels>>
+  create(llvm::StringRef source, mlir::MLIRContext &context,
+         llvm::function_ref<void(mlir::OpPassManager &)> convert);
   /// The same for a module that has its kernels already; changes it.
-  static llvm::Expected<std::unique_ptr<CompiledKernels>> create(mlir::ModuleOp module);
+  static llvm::Expected<std::unique_ptr<CompiledKernels>>
+  create(mlir::ModuleOp module);
 
-  /// Calls `name`. Arguments are Buffers, or scalars of the type that the function takes.
+  /// Calls `name`. Arguments are Buffers, or scalars of the type that the
+  /// function takes.
   template <typename... Args>
   llvm::Error call(llvm::StringRef name, Args &&...args) {
     std::vector<void *> pointers;
     pointers.reserve(sizeof...(Args));
     Holder holders[] = {hold(args)...};
     for (Holder &holder : holders)
-      pointers.push_back(holder.isBuffer ? static_cast<void *>(&holder.address) : holder.address);
+      pointers.push_back(holder.isBuffer ? static_cast<void *>(&holder.address)
+                                         : holder.address);
     return engine->invokePacked(("_mlir_ciface_" + name).str(), pointers);
   }
 
-  /// Calls `name`; each argument points to a pointer to a descriptor, or to a scalar.
+  /// Calls `name`; each argument points to a pointer to a descriptor, or to a
+  /// scalar.
   llvm::Error callPacked(llvm::StringRef name, std::vector<void *> arguments) {
     return engine->invokePacked(("_mlir_ciface_" + name).str(), arguments);
   }
@@ -85,7 +92,8 @@ public:
   Buffer &operator=(const Buffer &) = delete;
 
   /// A part of memory that another buffer owns.
-  Buffer(T *data, std::array<int64_t, N> sizes, std::array<int64_t, N> strides) {
+  Buffer(T *data, std::array<int64_t, N> sizes,
+         std::array<int64_t, N> strides) {
     desc.basePtr = desc.data = data;
     desc.offset = 0;
     for (int i = 0; i < N; ++i)

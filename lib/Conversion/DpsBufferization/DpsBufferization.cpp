@@ -1,4 +1,5 @@
-//===- DpsBufferization.cpp - bufferization of our ops that write destinations -*- C++ -*-===//
+//===- DpsBufferization.cpp - bufferization of our ops that write destinations
+//-*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -13,14 +14,20 @@
 using namespace mlir;
 using namespace allot;
 
-LogicalResult conversion::bufferizeDestinationStyle(DestinationStyleOpInterface op, RewriterBase &rewriter,
-                                                    const bufferization::BufferizationOptions &options, bufferization::BufferizationState &state) {
+LogicalResult conversion::bufferizeDestinationStyle(
+    DestinationStyleOpInterface op, RewriterBase &rewriter,
+    const bufferization::BufferizationOptions &options,
+    bufferization::BufferizationState &state) {
   if (op.hasPureBufferSemantics())
     return success();
   for (OpOperand &operand : op->getOpOperands())
-    if (auto type = dyn_cast<RankedTensorType>(operand.get().getType()); type && type.getEncoding())
-      return op->emitOpError() << "operand #" << operand.getOperandNumber() << " is an encoded tensor, " << type
-                               << ": run format-lower-storage before bufferization, which would drop the encoding";
+    if (auto type = dyn_cast<RankedTensorType>(operand.get().getType());
+        type && type.getEncoding())
+      return op->emitOpError()
+             << "operand #" << operand.getOperandNumber()
+             << " is an encoded tensor, " << type
+             << ": run format-lower-storage before bufferization, which would "
+                "drop the encoding";
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(op);
   SmallVector<Value> operands;
@@ -29,30 +36,39 @@ LogicalResult conversion::bufferizeDestinationStyle(DestinationStyleOpInterface 
       operands.push_back(operand);
       continue;
     }
-    FailureOr<Value> buffer = bufferization::getBuffer(rewriter, operand, options, state);
+    FailureOr<Value> buffer =
+        bufferization::getBuffer(rewriter, operand, options, state);
     if (failed(buffer))
       return failure();
     operands.push_back(*buffer);
   }
   SmallVector<Value> results;
   for (OpResult result : op->getOpResults())
-    results.push_back(operands[op.getTiedOpOperand(result)->getOperandNumber()]);
+    results.push_back(
+        operands[op.getTiedOpOperand(result)->getOperandNumber()]);
   clone(rewriter, op, /*newResultTypes=*/TypeRange{}, operands);
   bufferization::replaceOpWithBufferizedValues(rewriter, op, results);
   return success();
 }
 
-void conversion::registerBufferizationExternalModels(DialectRegistry &registry) {
+void conversion::registerBufferizationExternalModels(
+    DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, nn::NNDialect *) {
-    nn::NormOp::attachInterface<DpsBufferization<nn::NormOp, /*ReadsInit=*/false>>(*context);
-    nn::RopeOp::attachInterface<DpsBufferization<nn::RopeOp, /*ReadsInit=*/false>>(*context);
-    nn::AttentionOp::attachInterface<DpsBufferization<nn::AttentionOp, /*ReadsInit=*/false>>(*context);
-    nn::CacheUpdateOp::attachInterface<DpsBufferization<nn::CacheUpdateOp, /*ReadsInit=*/true>>(*context);
+    nn::NormOp::attachInterface<
+        DpsBufferization<nn::NormOp, /*ReadsInit=*/false>>(*context);
+    nn::RopeOp::attachInterface<
+        DpsBufferization<nn::RopeOp, /*ReadsInit=*/false>>(*context);
+    nn::AttentionOp::attachInterface<
+        DpsBufferization<nn::AttentionOp, /*ReadsInit=*/false>>(*context);
+    nn::CacheUpdateOp::attachInterface<
+        DpsBufferization<nn::CacheUpdateOp, /*ReadsInit=*/true>>(*context);
     context->loadDialect<memref::MemRefDialect>();
   });
   registry.addExtension(+[](MLIRContext *context, adapter::AdapterDialect *) {
-    adapter::LinearOp::attachInterface<DpsBufferization<adapter::LinearOp, /*ReadsInit=*/false>>(*context);
-    adapter::LookupOp::attachInterface<DpsBufferization<adapter::LookupOp, /*ReadsInit=*/false>>(*context);
+    adapter::LinearOp::attachInterface<
+        DpsBufferization<adapter::LinearOp, /*ReadsInit=*/false>>(*context);
+    adapter::LookupOp::attachInterface<
+        DpsBufferization<adapter::LookupOp, /*ReadsInit=*/false>>(*context);
     context->loadDialect<memref::MemRefDialect>();
   });
 }

@@ -26,16 +26,36 @@ using namespace allot;
 
 namespace {
 
-/// Makes the arguments of one call: buffers in the types that kernels take, copied where a layout does not fit, and what has to be done after it.
+/// The elements of the last dimension lie side by side.
+bool hasUnitStride(MemRefType type) {
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  return succeeded(type.getStridesAndOffset(strides, offset)) &&
+         !strides.empty() && strides.back() == 1;
+}
+
+/// Makes the arguments of one call: buffers in the types that kernels take,
+/// copied where a layout does not fit, and what has to be done after it.
 class CallBuilder {
 public:
   explicit CallBuilder(Operation *op) : op(op), b(op), loc(op->getLoc()) {}
 
-  void addInput(Value buffer, bool strided = false) { arguments.push_back(fit(buffer, strided, /*written=*/false)); }
-  void addOutput(Value buffer) { arguments.push_back(fit(buffer, /*strided=*/false, /*written=*/true)); }
-  void addRows(Value buffer, bool written) { arguments.push_back(rows(contiguous(buffer, written))); }
-  void addFloat(double value) { arguments.push_back(arith::ConstantOp::create(b, loc, b.getF32FloatAttr(static_cast<float>(value)))); }
-  void addIndex(int64_t value) { arguments.push_back(arith::ConstantIndexOp::create(b, loc, value)); }
+  void addInput(Value buffer, bool strided = false) {
+    arguments.push_back(fit(buffer, strided, /*written=*/false));
+  }
+  void addOutput(Value buffer) {
+    arguments.push_back(fit(buffer, /*strided=*/false, /*written=*/true));
+  }
+  void addRows(Value buffer, bool written) {
+    arguments.push_back(rows(contiguous(buffer, written)));
+  }
+  void addFloat(double value) {
+    arguments.push_back(arith::ConstantOp::create(
+        b, loc, b.getF32FloatAttr(static_cast<float>(value))));
+  }
+  void addIndex(int64_t value) {
+    arguments.push_back(arith::ConstantIndexOp::create(b, loc, value));
+  }
 
   void finish(func::FuncOp kernel) {
     func::CallOp::create(b, loc, kernel, arguments);
@@ -53,7 +73,10 @@ private:
       return MemRefType::get(shape, type.getElementType());
     SmallVector<int64_t> strides(type.getRank(), ShapedType::kDynamic);
     strides.back() = 1;
-    return MemRefType::get(shape, type.getElementType(), StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides));
+    return MemRefType::get(shape, type.getElementType(),
+                           StridedLayoutAttr::get(type.getContext(),
+                                                  ShapedType::kDynamic,
+                                                  strides));
   }
 
   /// The buffer in row-major order without gaps: itself or a copy.
@@ -65,7 +88,9 @@ private:
     for (int64_t i = 0; i < type.getRank(); ++i)
       if (type.isDynamicDim(i))
         sizes.push_back(memref::DimOp::create(b, loc, buffer, i));
-    Value copy = memref::AllocOp::create(b, loc, MemRefType::get(type.getShape(), type.getElementType()), sizes, b.getI64IntegerAttr(64));
+    Value copy = memref::AllocOp::create(
+        b, loc, MemRefType::get(type.getShape(), type.getElementType()), sizes,
+        b.getI64IntegerAttr(64));
     temporaries.push_back(copy);
     if (written)
       copiesBack.push_back({copy, buffer});
@@ -75,10 +100,12 @@ private:
   }
 
   Value fit(Value buffer, bool strided, bool written) {
-    MemRefType wanted = kernelType(cast<MemRefType>(buffer.getType()), strided);
-    if (!memref::CastOp::areCastCompatible(buffer.getType(), wanted))
+    auto type = cast<MemRefType>(buffer.getType());
+    // A cast would also take a stride that is not known to be what the kernel
+    // needs, and trust the program.
+    if (!type.getLayout().isIdentity() && !(strided && hasUnitStride(type)))
       buffer = contiguous(buffer, written);
-    return castTo(buffer, wanted);
+    return castTo(buffer, kernelType(type, strided));
   }
 
   Value castTo(Value buffer, MemRefType wanted) {
@@ -93,8 +120,11 @@ private:
     int64_t rank = type.getRank();
     if (rank == 1) {
       SmallVector<ReassociationIndices> groups = {{0, 1}};
-      SmallVector<OpFoldResult> sizes = {b.getIndexAttr(1), memref::getMixedSize(b, loc, buffer, 0)};
-      buffer = memref::ExpandShapeOp::create(b, loc, ArrayRef<int64_t>{1, type.getDimSize(0)}, buffer, groups, sizes);
+      SmallVector<OpFoldResult> sizes = {
+          b.getIndexAttr(1), memref::getMixedSize(b, loc, buffer, 0)};
+      buffer = memref::ExpandShapeOp::create(
+          b, loc, ArrayRef<int64_t>{1, type.getDimSize(0)}, buffer, groups,
+          sizes);
     } else if (rank > 2) {
       SmallVector<ReassociationIndices> groups(2);
       for (int64_t i = 0; i + 1 < rank; ++i)
@@ -102,7 +132,8 @@ private:
       groups[1].push_back(rank - 1);
       buffer = memref::CollapseShapeOp::create(b, loc, buffer, groups);
     }
-    return castTo(buffer, kernelType(cast<MemRefType>(buffer.getType()), /*strided=*/false));
+    return castTo(buffer, kernelType(cast<MemRefType>(buffer.getType()),
+                                     /*strided=*/false));
   }
 
   Operation *op;
@@ -157,17 +188,18 @@ LogicalResult convert(ModuleOp module, nn::AttentionOp op) {
   call.addFloat(op.getScale().convertToDouble());
   if (op.getSoftcap())
     call.addFloat(op.getSoftcap()->convertToDouble());
-  call.addIndex(std::min<int64_t>(op.getWindow().value_or(kernel::kNoWindow), kernel::kNoWindow));
+  call.addIndex(std::min<int64_t>(op.getWindow().value_or(kernel::kNoWindow),
+                                  kernel::kNoWindow));
   call.finish(kernel::getOrCreateKernel(module, key));
   return success();
 }
 
 LogicalResult convert(ModuleOp module, nn::CacheUpdateOp op) {
   auto cache = cast<MemRefType>(op.getInit().getType());
-  SmallVector<int64_t> strides;
-  int64_t offset;
-  if (failed(cache.getStridesAndOffset(strides, offset)) || strides.back() != 1)
-    return op.emitOpError() << "has a cache whose last dimension is not contiguous, " << cache << ", which a kernel cannot update in place";
+  if (!hasUnitStride(cache))
+    return op.emitOpError()
+           << "has a cache whose last dimension is not contiguous, " << cache
+           << ", which a kernel cannot update in place";
   CallBuilder call(op);
   call.addInput(op.getSource());
   call.addInput(op.getPast());
@@ -184,17 +216,25 @@ LogicalResult checkOperands(Operation *op) {
   for (OpOperand &operand : op->getOpOperands()) {
     auto type = dyn_cast<MemRefType>(operand.get().getType());
     if (!type)
-      return op->emitOpError() << "operand #" << operand.getOperandNumber() << " is " << operand.get().getType()
-                               << ", not a ranked memref: kernels work on buffers, so bufferization has to come first";
+      return op->emitOpError() << "operand #" << operand.getOperandNumber()
+                               << " is " << operand.get().getType()
+                               << ", not a ranked memref: kernels work on "
+                                  "buffers, so bufferization has to come first";
     if (!type.getElementType().isF32() && !type.getElementType().isInteger(32))
-      return op->emitOpError() << "operand #" << operand.getOperandNumber() << " is " << type << ": kernels know f32 and i32 only";
-    if (!isa<StridedLayoutAttr>(type.getLayout()) && !type.getLayout().isIdentity())
-      return op->emitOpError() << "operand #" << operand.getOperandNumber() << " is " << type << ": kernels know strided layouts only";
+      return op->emitOpError()
+             << "operand #" << operand.getOperandNumber() << " is " << type
+             << ": kernels know f32 and i32 only";
+    if (!isa<StridedLayoutAttr>(type.getLayout()) &&
+        !type.getLayout().isIdentity())
+      return op->emitOpError()
+             << "operand #" << operand.getOperandNumber() << " is " << type
+             << ": kernels know strided layouts only";
   }
   return success();
 }
 
-struct ConvertNNToKernel : conversion::impl::ConvertNNToKernelBase<ConvertNNToKernel> {
+struct ConvertNNToKernel
+    : conversion::impl::ConvertNNToKernelBase<ConvertNNToKernel> {
   void runOnOperation() override {
     if (failed(conversion::convertNNToKernel(getOperation())))
       signalPassFailure();
@@ -212,9 +252,11 @@ LogicalResult conversion::convertNNToKernel(ModuleOp module) {
   for (Operation *op : ops) {
     if (failed(checkOperands(op)))
       return failure();
-    LogicalResult result = TypeSwitch<Operation *, LogicalResult>(op)
-                               .Case<nn::NormOp, nn::RopeOp, nn::AttentionOp, nn::CacheUpdateOp>([&](auto typed) { return convert(module, typed); })
-                               .Default([](Operation *) { return success(); });
+    LogicalResult result =
+        TypeSwitch<Operation *, LogicalResult>(op)
+            .Case<nn::NormOp, nn::RopeOp, nn::AttentionOp, nn::CacheUpdateOp>(
+                [&](auto typed) { return convert(module, typed); })
+            .Default([](Operation *) { return success(); });
     if (failed(result))
       return failure();
   }

@@ -23,23 +23,34 @@ using namespace allot;
 namespace {
 
 /// The activation of one scalar.
-Value buildActivation(OpBuilder &b, Location loc, nn::ActivationKind kind, Value x) {
+Value buildActivation(OpBuilder &b, Location loc, nn::ActivationKind kind,
+                      Value x) {
   Type type = x.getType();
-  auto constant = [&](double value) -> Value { return arith::ConstantOp::create(b, loc, b.getFloatAttr(type, value)); };
-  auto mul = [&](Value l, Value r) -> Value { return arith::MulFOp::create(b, loc, l, r); };
-  auto add = [&](Value l, Value r) -> Value { return arith::AddFOp::create(b, loc, l, r); };
+  auto constant = [&](double value) -> Value {
+    return arith::ConstantOp::create(b, loc, b.getFloatAttr(type, value));
+  };
+  auto mul = [&](Value l, Value r) -> Value {
+    return arith::MulFOp::create(b, loc, l, r);
+  };
+  auto add = [&](Value l, Value r) -> Value {
+    return arith::AddFOp::create(b, loc, l, r);
+  };
   // Half of x times one plus a function between -1 and 1: both forms of GELU.
-  auto halved = [&](Value sign) { return mul(mul(constant(0.5), x), add(constant(1.0), sign)); };
+  auto halved = [&](Value sign) {
+    return mul(mul(constant(0.5), x), add(constant(1.0), sign));
+  };
   switch (kind) {
   case nn::ActivationKind::SiLU: {
     Value decay = math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, x));
     return arith::DivFOp::create(b, loc, x, add(constant(1.0), decay));
   }
   case nn::ActivationKind::GELU:
-    return halved(math::ErfOp::create(b, loc, mul(x, constant(0.70710678118654752440))));
+    return halved(
+        math::ErfOp::create(b, loc, mul(x, constant(0.70710678118654752440))));
   case nn::ActivationKind::GELUTanh: {
     Value cube = mul(mul(x, x), x);
-    Value inner = mul(constant(0.79788456080286535588), add(x, mul(constant(0.044715), cube)));
+    Value inner = mul(constant(0.79788456080286535588),
+                      add(x, mul(constant(0.044715), cube)));
     return halved(math::TanhOp::create(b, loc, inner));
   }
   case nn::ActivationKind::ReLU:
@@ -50,22 +61,31 @@ Value buildActivation(OpBuilder &b, Location loc, nn::ActivationKind kind, Value
 
 struct ActivationToGeneric : OpRewritePattern<nn::ActivationOp> {
   using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(nn::ActivationOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(nn::ActivationOp op,
+                                PatternRewriter &rewriter) const override {
     auto type = cast<RankedTensorType>(op.getType());
     Location loc = op.getLoc();
-    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(rewriter, loc, op.getX());
-    Value init = tensor::EmptyOp::create(rewriter, loc, sizes, type.getElementType());
-    SmallVector<AffineMap> maps(2, rewriter.getMultiDimIdentityMap(type.getRank()));
-    SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(rewriter, loc, op.getX());
+    Value init =
+        tensor::EmptyOp::create(rewriter, loc, sizes, type.getElementType());
+    SmallVector<AffineMap> maps(
+        2, rewriter.getMultiDimIdentityMap(type.getRank()));
+    SmallVector<utils::IteratorType> iterators(type.getRank(),
+                                               utils::IteratorType::parallel);
     auto body = [&](OpBuilder &b, Location bodyLoc, ValueRange args) {
-      linalg::YieldOp::create(b, bodyLoc, buildActivation(b, bodyLoc, op.getKind(), args[0]));
+      linalg::YieldOp::create(
+          b, bodyLoc, buildActivation(b, bodyLoc, op.getKind(), args[0]));
     };
-    rewriter.replaceOpWithNewOp<linalg::GenericOp>(op, TypeRange{type}, ValueRange{op.getX()}, ValueRange{init}, maps, iterators, body);
+    rewriter.replaceOpWithNewOp<linalg::GenericOp>(
+        op, TypeRange{type}, ValueRange{op.getX()}, ValueRange{init}, maps,
+        iterators, body);
     return success();
   }
 };
 
-struct ConvertNNToLinalg : conversion::impl::ConvertNNToLinalgBase<ConvertNNToLinalg> {
+struct ConvertNNToLinalg
+    : conversion::impl::ConvertNNToLinalgBase<ConvertNNToLinalg> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     conversion::populateNNToLinalgPatterns(patterns);
@@ -76,4 +96,6 @@ struct ConvertNNToLinalg : conversion::impl::ConvertNNToLinalgBase<ConvertNNToLi
 
 } // namespace
 
-void conversion::populateNNToLinalgPatterns(RewritePatternSet &patterns) { patterns.add<ActivationToGeneric>(patterns.getContext()); }
+void conversion::populateNNToLinalgPatterns(RewritePatternSet &patterns) {
+  patterns.add<ActivationToGeneric>(patterns.getContext());
+}

@@ -1,4 +1,5 @@
-//===- AttentionTest.cpp - attention kernels against plain loops -*- C++ -*-===//
+//===- AttentionTest.cpp - attention kernels against plain loops -*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -18,8 +19,11 @@ struct Case {
   double scale = 0.125, softcap = 0;
   int64_t window = 0;
   std::string text() const {
-    return "B " + std::to_string(B) + " T " + std::to_string(T) + " S " + std::to_string(S) + " Hq " + std::to_string(Hq) + " Hkv " + std::to_string(Hkv) + " D " +
-           std::to_string(D) + " Dv " + std::to_string(Dv) + (causal ? " causal" : "") + (total ? " total" : "") + (strided ? " strided" : "") + " softcap " +
+    return "B " + std::to_string(B) + " T " + std::to_string(T) + " S " +
+           std::to_string(S) + " Hq " + std::to_string(Hq) + " Hkv " +
+           std::to_string(Hkv) + " D " + std::to_string(D) + " Dv " +
+           std::to_string(Dv) + (causal ? " causal" : "") +
+           (total ? " total" : "") + (strided ? " strided" : "") + " softcap " +
            std::to_string(softcap) + " window " + std::to_string(window);
   }
 };
@@ -27,7 +31,9 @@ struct Case {
 class Attention : public NNKernelTest {
 protected:
   static std::string source(const Case &c) {
-    std::string kv = c.strided ? "memref<?x?x?x?xf32, strided<[?, ?, ?, 1], offset: ?>>" : "memref<?x?x?x?xf32>";
+    std::string kv =
+        c.strided ? "memref<?x?x?x?xf32, strided<[?, ?, ?, 1], offset: ?>>"
+                  : "memref<?x?x?x?xf32>";
     std::string q = "memref<?x?x?x?xf32>";
     std::string attributes = c.causal ? "causal, " : "";
     attributes += "scale = " + std::to_string(c.scale) + " : f64";
@@ -35,13 +41,19 @@ protected:
       attributes += ", softcap = " + std::to_string(c.softcap) + " : f64";
     if (c.window != 0)
       attributes += ", window = " + std::to_string(c.window) + " : i64";
-    return "func.func @f(%q: " + q + ", %k: " + kv + ", %v: " + kv + ", %p: memref<?xi32>, %t: memref<?xi32>, %o: " + q +
-           ") attributes {llvm.emit_c_interface} {\n  nn.attention ins(%q, %k, %v : " + q + ", " + kv + ", " + kv + ") past(%p : memref<?xi32>)" +
-           (c.total ? " total(%t : memref<?xi32>)" : "") + " {" + attributes + "} outs(%o : " + q + ")\n  return\n}\n";
+    return "func.func @f(%q: " + q + ", %k: " + kv + ", %v: " + kv +
+           ", %p: memref<?xi32>, %t: memref<?xi32>, %o: " + q +
+           ") attributes {llvm.emit_c_interface} {\n  nn.attention ins(%q, %k, "
+           "%v : " +
+           q + ", " + kv + ", " + kv + ") past(%p : memref<?xi32>)" +
+           (c.total ? " total(%t : memref<?xi32>)" : "") + " {" + attributes +
+           "} outs(%o : " + q + ")\n  return\n}\n";
   }
 
   /// One row of the result, in double.
-  static std::vector<double> expected(const Case &c, F4 &q, F4 &k, F4 &v, int64_t past, int64_t total, int64_t b, int64_t t, int64_t h) {
+  static std::vector<double> expected(const Case &c, F4 &q, F4 &k, F4 &v,
+                                      int64_t past, int64_t total, int64_t b,
+                                      int64_t t, int64_t h) {
     int64_t kv = h * c.Hkv / c.Hq, position = past + t;
     std::vector<double> scores, row(c.Dv, 0.0);
     std::vector<int64_t> keys;
@@ -74,15 +86,20 @@ protected:
     constexpr float nan = std::numeric_limits<float>::quiet_NaN();
     F4 q({c.B, c.T, c.Hq, c.D}), out({c.B, c.T, c.Hq, c.Dv}, nan);
     fill(q);
-    // Strided: the keys are a slice of something twice as long and wider, the values of something else.
-    int64_t wide = c.strided ? c.Hkv + 1 : c.Hkv, room = c.strided ? 2 * c.S + 3 : c.S;
+    // Strided: the keys are a slice of something twice as long and wider, the
+    // values of something else.
+    int64_t wide = c.strided ? c.Hkv + 1 : c.Hkv,
+            room = c.strided ? 2 * c.S + 3 : c.S;
     F4 keys({c.B, room, wide, c.D}, nan), values({c.B, room, wide, c.Dv}, nan);
-    F4 k(keys.data(), {c.B, c.S, c.Hkv, c.D}, {room * wide * c.D, wide * c.D, c.D, 1});
-    F4 v(values.data(), {c.B, c.S, c.Hkv, c.Dv}, {room * wide * c.Dv, wide * c.Dv, c.Dv, 1});
+    F4 k(keys.data(), {c.B, c.S, c.Hkv, c.D},
+         {room * wide * c.D, wide * c.D, c.D, 1});
+    F4 v(values.data(), {c.B, c.S, c.Hkv, c.Dv},
+         {room * wide * c.Dv, wide * c.Dv, c.Dv, 1});
     I1 past({c.B}), total({c.B});
     for (int64_t b = 0; b < c.B; ++b) {
       past(b) = c.S > c.T ? static_cast<int32_t>(pick(0, c.S - c.T)) : 0;
-      total(b) = c.total ? static_cast<int32_t>(pick(0, c.S)) : static_cast<int32_t>(c.S);
+      total(b) = c.total ? static_cast<int32_t>(pick(0, c.S))
+                         : static_cast<int32_t>(c.S);
       std::normal_distribution<float> normal;
       for (int64_t j = 0; j < total(b); ++j)
         for (int64_t h = 0; h < c.Hkv; ++h) {
@@ -98,9 +115,11 @@ protected:
     for (int64_t b = 0; b < c.B; ++b)
       for (int64_t t = 0; t < c.T; ++t)
         for (int64_t h = 0; h < c.Hq; ++h) {
-          std::vector<double> row = expected(c, q, k, v, past(b), total(b), b, t, h);
+          std::vector<double> row =
+              expected(c, q, k, v, past(b), total(b), b, t, h);
           for (int64_t d = 0; d < c.Dv; ++d) {
-            ASSERT_FALSE(std::isnan(out(b, t, h, d))) << "row " << b << " " << t << " " << h << " " << d;
+            ASSERT_FALSE(std::isnan(out(b, t, h, d)))
+                << "row " << b << " " << t << " " << h << " " << d;
             worst = std::max(worst, std::abs(out(b, t, h, d) - row[d]));
           }
         }
@@ -164,9 +183,11 @@ TEST_F(Attention, LargeScores) {
   auto code = compile(source(c));
   ASSERT_TRUE(code);
   c.B = 2, c.T = 5, c.S = 90, c.Hq = 2, c.Hkv = 1, c.D = c.Dv = 16;
-  // Nearly all the weight lies on one key and the others' underflow; scores of some hundred in f32 are good to 1e-5, so is the result.
+  // Nearly all the weight lies on one key and the others' underflow; scores of
+  // some hundred in f32 are good to 1e-5, so is the result.
   constexpr float nan = std::numeric_limits<float>::quiet_NaN();
-  F4 q({2, 5, 2, 16}), k({2, 90, 1, 16}), v({2, 90, 1, 16}), out({2, 5, 2, 16}, nan);
+  F4 q({2, 5, 2, 16}), k({2, 90, 1, 16}), v({2, 90, 1, 16}),
+      out({2, 5, 2, 16}, nan);
   fill(q), fill(k), fill(v);
   I1 past({2}), total({2});
   llvm::Error error = code->call("f", q, k, v, past, total, out);
@@ -194,7 +215,8 @@ TEST_F(Attention, NothingToSeeAndEmptyShapes) {
     EXPECT_EQ(out.data()[i], 0.0f);
   for (int empty = 0; empty < 4; ++empty) {
     int64_t B = empty != 0, T = empty != 1, S = empty != 2, H = empty != 3;
-    F4 q0({B, T, H, 8}), k0({B, S, H, 8}), v0({B, S, H, 8}), out0({B, T, H, 8}, 7.0f);
+    F4 q0({B, T, H, 8}), k0({B, S, H, 8}), v0({B, S, H, 8}),
+        out0({B, T, H, 8}, 7.0f);
     I1 past0({B}), total0({B}, 1);
     llvm::Error none = code->call("f", q0, k0, v0, past0, total0, out0);
     ASSERT_FALSE(static_cast<bool>(none));

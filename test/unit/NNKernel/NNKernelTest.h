@@ -26,7 +26,8 @@ using I1 = Buffer<int32_t, 1>;
 /// Compiles functions of nn ops on buffers through convert-nn-to-kernel.
 class NNKernelTest : public ::testing::Test {
 protected:
-  NNKernelTest() : context(registry(), mlir::MLIRContext::Threading::DISABLED) {}
+  NNKernelTest()
+      : context(registry(), mlir::MLIRContext::Threading::DISABLED) {}
 
   static mlir::DialectRegistry registry() {
     mlir::DialectRegistry registry;
@@ -36,7 +37,10 @@ protected:
   }
 
   std::unique_ptr<CompiledKernels> compile(const std::string &source) {
-    auto code = CompiledKernels::create(source, context, [](mlir::OpPassManager &pm) { pm.addPass(conversion::createConvertNNToKernel()); });
+    auto code =
+        CompiledKernels::create(source, context, [](mlir::OpPassManager &pm) {
+          pm.addPass(conversion::createConvertNNToKernel());
+        });
     if (!code) {
       ADD_FAILURE() << llvm::toString(code.takeError());
       return nullptr;
@@ -44,8 +48,12 @@ protected:
     return std::move(*code);
   }
 
-  float uniform(float low, float high) { return std::uniform_real_distribution<float>(low, high)(random); }
-  int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); }
+  float uniform(float low, float high) {
+    return std::uniform_real_distribution<float>(low, high)(random);
+  }
+  int64_t pick(int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(random);
+  }
   template <typename B>
   void fill(B &buffer, float scale = 1.0f) {
     std::normal_distribution<float> normal(0.0f, scale);

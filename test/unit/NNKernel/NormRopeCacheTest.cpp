@@ -18,17 +18,22 @@ class Norm : public NNKernelTest {
 protected:
   void check(const std::string &kind, bool bias) {
     std::string vector = "memref<?xf32>", rows = "memref<?x?xf32>";
-    auto code = compile("func.func @f(%x: " + rows + ", %w: " + vector + ", %b: " + vector + ", %o: " + rows +
-                        ") attributes {llvm.emit_c_interface} {\n nn.norm " + kind + " ins(%x, %w" + (bias ? ", %b" : "") + " : " + rows + ", " + vector +
-                        (bias ? ", " + vector : "") + ") epsilon 1.0e-3 outs(%o : " + rows + ")\n return\n}");
+    auto code = compile("func.func @f(%x: " + rows + ", %w: " + vector +
+                        ", %b: " + vector + ", %o: " + rows +
+                        ") attributes {llvm.emit_c_interface} {\n nn.norm " +
+                        kind + " ins(%x, %w" + (bias ? ", %b" : "") + " : " +
+                        rows + ", " + vector + (bias ? ", " + vector : "") +
+                        ") epsilon 1.0e-3 outs(%o : " + rows + ")\n return\n}");
     ASSERT_TRUE(code);
     for (int64_t n : {1, 2, 7, 8, 9, 31, 32, 33, 64, 100, 576, 1001})
       for (int64_t count : {0, 1, 3, 150}) {
-        SCOPED_TRACE(kind + " " + std::to_string(count) + " x " + std::to_string(n));
+        SCOPED_TRACE(kind + " " + std::to_string(count) + " x " +
+                     std::to_string(n));
         F2 x({count, n}), out({count, n}, kNaN);
         F1 w({n}), b({n});
         fill(x, 2.0f), fill(w), fill(b);
-        // A mean far from zero: the variance must not be the difference of large numbers.
+        // A mean far from zero: the variance must not be the difference of
+        // large numbers.
         for (int64_t i = 0; i < x.count(); ++i)
           x.data()[i] += 20.0f;
         llvm::Error error = code->call("f", x, w, b, out);
@@ -41,9 +46,12 @@ protected:
           for (int64_t i = 0; i < n; ++i)
             squares += (x(r, i) - mean) * (x(r, i) - mean) / double(n);
           for (int64_t i = 0; i < n; ++i) {
-            double y = (x(r, i) - mean) / std::sqrt(squares + 1e-3) * w(i) + (bias ? b(i) : 0.0f);
-            // The mean is good to some units in the last place of 20, and a single element that is its own mean has only that.
-            ASSERT_NEAR(out(r, i), y, 2e-5 * (1 + std::abs(y))) << r << " " << i;
+            double y = (x(r, i) - mean) / std::sqrt(squares + 1e-3) * w(i) +
+                       (bias ? b(i) : 0.0f);
+            // The mean is good to some units in the last place of 20, and a
+            // single element that is its own mean has only that.
+            ASSERT_NEAR(out(r, i), y, 2e-5 * (1 + std::abs(y)))
+                << r << " " << i;
           }
         }
       }
@@ -54,13 +62,21 @@ class Rope : public NNKernelTest {
 protected:
   void check(bool neighbours) {
     std::string x4 = "memref<?x?x?x?xf32>";
-    auto code = compile("func.func @f(%x: " + x4 + ", %p: memref<?xi32>, %w: memref<?xf32>, %o: " + x4 + ") attributes {llvm.emit_c_interface} {\n nn.rope " +
-                        (neighbours ? "neighbours" : "halves") + " ins(%x, %p, %w : " + x4 + ", memref<?xi32>, memref<?xf32>) scale 1.25 outs(%o : " + x4 +
-                        ")\n return\n}");
+    auto code = compile(
+        "func.func @f(%x: " + x4 +
+        ", %p: memref<?xi32>, %w: memref<?xf32>, %o: " + x4 +
+        ") attributes {llvm.emit_c_interface} {\n nn.rope " +
+        (neighbours ? "neighbours" : "halves") + " ins(%x, %p, %w : " + x4 +
+        ", memref<?xi32>, memref<?xf32>) scale 1.25 outs(%o : " + x4 +
+        ")\n return\n}");
     ASSERT_TRUE(code);
     for (int run = 0; run < 60; ++run) {
-      int64_t B = pick(1, 3), T = run % 10 ? pick(1, 5) : 100, H = pick(1, 4), pairs = run % 5 ? pick(1, 40) : 32, D = 2 * pairs + (run % 3 ? pick(0, 20) : 0);
-      SCOPED_TRACE("B " + std::to_string(B) + " T " + std::to_string(T) + " H " + std::to_string(H) + " pairs " + std::to_string(pairs) + " D " + std::to_string(D));
+      int64_t B = pick(1, 3), T = run % 10 ? pick(1, 5) : 100, H = pick(1, 4),
+              pairs = run % 5 ? pick(1, 40) : 32,
+              D = 2 * pairs + (run % 3 ? pick(0, 20) : 0);
+      SCOPED_TRACE("B " + std::to_string(B) + " T " + std::to_string(T) +
+                   " H " + std::to_string(H) + " pairs " +
+                   std::to_string(pairs) + " D " + std::to_string(D));
       F4 x({B, T, H, D}), out({B, T, H, D}, kNaN);
       F1 frequencies({pairs});
       I1 past({B});
@@ -79,9 +95,12 @@ protected:
             for (int64_t d = 0; d < D; ++d)
               row[d] = x(b, t, h, d);
             for (int64_t i = 0; i < pairs; ++i) {
-              int64_t first = neighbours ? 2 * i : i, second = neighbours ? 2 * i + 1 : i + pairs;
+              int64_t first = neighbours ? 2 * i : i,
+                      second = neighbours ? 2 * i + 1 : i + pairs;
               float angle = float(past(b) + t) * frequencies(i);
-              double c = 1.25 * std::cos(double(angle)), s = 1.25 * std::sin(double(angle)), u = row[first], v = row[second];
+              double c = 1.25 * std::cos(double(angle)),
+                     s = 1.25 * std::sin(double(angle)), u = row[first],
+                     v = row[second];
               row[first] = u * c - v * s;
               row[second] = v * c + u * s;
             }
@@ -140,7 +159,8 @@ TEST_F(Norm, OtherRanksAndLayouts) {
   ASSERT_FALSE(static_cast<bool>(code->call("one", row, w, rowOut)));
   for (int64_t d = 0; d < 5; ++d)
     EXPECT_NEAR(rowOut(d), row(d) / root(1, 2), 1e-6);
-  // The last token of each row, and a result with its columns apart; what lies between stays.
+  // The last token of each row, and a result with its columns apart; what lies
+  // between stays.
   F2 last(x.data() + 10, {2, 5}, {15, 1});
   F2 apart({2, 10}, 7.0f);
   F2 written(apart.data(), {2, 5}, {10, 2});
@@ -160,7 +180,8 @@ TEST_F(CacheUpdate, WritesNewAndNothingElse) {
     })");
   ASSERT_TRUE(code);
   for (int run = 0; run < 40; ++run) {
-    int64_t B = pick(1, 3), T = run % 8 ? pick(1, 9) : 200, H = pick(1, 3), D = pick(1, 70), capacity = T + pick(0, 20);
+    int64_t B = pick(1, 3), T = run % 8 ? pick(1, 9) : 200, H = pick(1, 3),
+            D = pick(1, 70), capacity = T + pick(0, 20);
     F4 source({B, T, H, D});
     F6 cache({4, 2, B, capacity, H, D});
     fill(source);
@@ -172,15 +193,18 @@ TEST_F(CacheUpdate, WritesNewAndNothingElse) {
     for (int64_t b = 0; b < B; ++b) {
       count(b) = static_cast<int32_t>(pick(0, T));
       // Sometimes a caller that is wrong: what does not fit is left out.
-      past(b) = run % 5 ? static_cast<int32_t>(pick(0, capacity - count(b))) : static_cast<int32_t>(capacity - count(b) / 2);
+      past(b) = run % 5 ? static_cast<int32_t>(pick(0, capacity - count(b)))
+                        : static_cast<int32_t>(capacity - count(b) / 2);
     }
-    ASSERT_FALSE(static_cast<bool>(code->call("f", source, past, count, cache)));
+    ASSERT_FALSE(
+        static_cast<bool>(code->call("f", source, past, count, cache)));
     for (int64_t b = 0; b < B; ++b)
       for (int64_t t = 0; t < count(b) && past(b) + t < capacity; ++t)
         for (int64_t h = 0; h < H; ++h)
           for (int64_t d = 0; d < D; ++d) {
             ASSERT_EQ(cache(2, 1, b, past(b) + t, h, d), source(b, t, h, d));
-            cache(2, 1, b, past(b) + t, h, d) = before(2, 1, b, past(b) + t, h, d);
+            cache(2, 1, b, past(b) + t, h, d) =
+                before(2, 1, b, past(b) + t, h, d);
           }
     for (int64_t i = 0; i < cache.count(); ++i)
       ASSERT_EQ(cache.data()[i], before.data()[i]);

@@ -16,7 +16,8 @@ namespace allot::conversion {
 #define GEN_PASS_DECL
 #include "allot/Conversion/NNToKernel/Passes.h.inc"
 
-/// Replaces every nn op on buffers in `module` by a call of its kernel. Fails, with a diagnostic at the op, where one is on tensors or on elements that
+/// Replaces every nn op on buffers in `module` by a call of its kernel. Fails,
+/// with a diagnostic at the op, where one is on tensors or on elements that
 /// kernels do not know.
 llvm::LogicalResult convertNNToKernel(mlir::ModuleOp module);
 
