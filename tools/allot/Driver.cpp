@@ -36,7 +36,7 @@ ProgramFlags::ProgramFlags(Subcommand &owner)
 
 void ProgramFlags::configure(pipelines::LoweringOptions &options, const Wanted &wanted) const {
   static constexpr const char *activationNames[] = {"f32", "i16", "i8"}, *evaluateNames[] = {"auto", "factored", "merged"};
-  options.activations = activationNames[unsigned(Activations(activations))];
+  options.activations = activationNames[unsigned(wanted.exactActivations ? Activations::F32 : Activations(activations))];
   options.evaluate = evaluateNames[unsigned(Evaluate(evaluate))];
   options.entries = wanted.entries;
   options.taps = wanted.taps;

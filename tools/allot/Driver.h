@@ -38,6 +38,9 @@ protected:
 std::unique_ptr<Subcommand> makeImportCommand();
 std::unique_ptr<Subcommand> makeMergeCommand();
 std::unique_ptr<Subcommand> makeProfileCommand();
+std::unique_ptr<Subcommand> makePlanCommand();
+std::unique_ptr<Subcommand> makeApplyCommand();
+std::unique_ptr<Subcommand> makeExplainCommand();
 std::unique_ptr<Subcommand> makeRunCommand();
 std::unique_ptr<Subcommand> makeGenerateCommand();
 std::unique_ptr<Subcommand> makeEvalCommand();
@@ -64,6 +67,8 @@ struct ProgramFlags {
     std::string splitAt;
     /// Make the inputs of matrices taps first.
     bool instrument = false;
+    /// f32 activations whatever --activations says: the base that programs are compared with.
+    bool exactActivations = false;
     /// Keep packed weights in this float format; empty: in their own.
     std::string weightsAs;
   };

@@ -46,6 +46,7 @@ public:
       return measured.takeError();
     std::unique_ptr<Program> base;
     if (!against.empty()) {
+      wanted.exactActivations = true;
       auto loaded = flags.load(against, wanted, &progress);
       if (!loaded)
         return loaded.takeError();
@@ -185,7 +186,7 @@ private:
   cl::opt<std::string> tokens{"tokens", cl::Required, cl::desc("Sequences: tensor `tokens` or `input_ids` [rows, T] (safetensors); each token but the first of a row is predicted "
                                                                "from those before it"),
                               cl::value_desc("file"), cl::sub(command), cl::cat(category)};
-  cl::opt<std::string> against{"against", cl::desc("Base program: adds KL(base || program) per token in nats and the share of equal most probable tokens"), cl::value_desc("program"),
+  cl::opt<std::string> against{"against", cl::desc("Base program, run with f32 activations: adds KL(base || program) per token in nats and the share of equal most probable tokens"), cl::value_desc("program"),
                                cl::sub(command), cl::cat(category)};
   cl::opt<std::string> rows{"rows", cl::desc("Rows to take: a:b means a to b - 1, counted from 0 (default: all)"), cl::value_desc("a:b"), cl::sub(command), cl::cat(category)};
   cl::opt<std::string> logprobs{"logprobs", cl::desc("Write `logp` (f32) and `top1` (i32), [rows, T - 1] (safetensors)"), cl::value_desc("file"), cl::sub(command), cl::cat(category)};
