@@ -13,19 +13,24 @@
 
 namespace allot {
 
-/// Memory effects of a destination-style op: none on tensors; on memrefs it reads its inputs and writes its inits (and reads them first
-/// where it leaves a part of them as it is, `readsInits`).
-inline void
-getDestinationStyleEffects(mlir::DestinationStyleOpInterface op, bool readsInits,
-                           llvm::SmallVectorImpl<mlir::SideEffects::EffectInstance<mlir::MemoryEffects::Effect>> &effects) {
+/// Memory effects of a destination-style op: none on tensors; on memrefs it
+/// reads its inputs and writes its inits (and reads them first where it leaves
+/// a part of them as it is, `readsInits`).
+inline void getDestinationStyleEffects(
+    mlir::DestinationStyleOpInterface op, bool readsInits,
+    llvm::SmallVectorImpl<
+        mlir::SideEffects::EffectInstance<mlir::MemoryEffects::Effect>>
+        &effects) {
   for (mlir::OpOperand &operand : op->getOpOperands()) {
     if (!llvm::isa<mlir::BaseMemRefType>(operand.get().getType()))
       continue;
     bool isInit = op.isDpsInit(&operand);
     if (!isInit || readsInits)
-      effects.emplace_back(mlir::MemoryEffects::Read::get(), &operand, mlir::SideEffects::DefaultResource::get());
+      effects.emplace_back(mlir::MemoryEffects::Read::get(), &operand,
+                           mlir::SideEffects::DefaultResource::get());
     if (isInit)
-      effects.emplace_back(mlir::MemoryEffects::Write::get(), &operand, mlir::SideEffects::DefaultResource::get());
+      effects.emplace_back(mlir::MemoryEffects::Write::get(), &operand,
+                           mlir::SideEffects::DefaultResource::get());
   }
 }
 

@@ -30,12 +30,16 @@ struct DenseMatrix {
   int64_t rows = 0, columns = 0;
   std::vector<double> values;
   DenseMatrix() = default;
-  DenseMatrix(int64_t rows, int64_t columns) : rows(rows), columns(columns), values(rows * columns, 0.0) {}
+  DenseMatrix(int64_t rows, int64_t columns)
+      : rows(rows), columns(columns), values(rows * columns, 0.0) {}
   double &operator()(int64_t r, int64_t c) { return values[r * columns + c]; }
-  double operator()(int64_t r, int64_t c) const { return values[r * columns + c]; }
+  double operator()(int64_t r, int64_t c) const {
+    return values[r * columns + c];
+  }
 };
 
-/// A map as a sum of terms, as kernels take them: matrices, pairs of factors, and maps that are neither.
+/// A map as a sum of terms, as kernels take them: matrices, pairs of factors,
+/// and maps that are neither.
 struct MapTerms {
   struct Matrix {
     mlir::Value tensor;

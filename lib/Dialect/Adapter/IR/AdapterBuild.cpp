@@ -1,4 +1,5 @@
-//===- AdapterBuild.cpp - upstream ops around maps ----------------*- C++ -*-===//
+//===- AdapterBuild.cpp - upstream ops around maps ----------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -14,13 +15,15 @@
 using namespace mlir;
 using namespace allot;
 
-RankedTensorType adapter::withLastDimension(RankedTensorType type, int64_t last) {
+RankedTensorType adapter::withLastDimension(RankedTensorType type,
+                                            int64_t last) {
   SmallVector<int64_t> shape(type.getShape());
   shape.back() = last;
   return RankedTensorType::get(shape, type.getElementType());
 }
 
-Value adapter::buildEmptyLike(OpBuilder &builder, Location loc, Value x, int64_t last, bool append) {
+Value adapter::buildEmptyLike(OpBuilder &builder, Location loc, Value x,
+                              int64_t last, bool append) {
   auto type = cast<RankedTensorType>(x.getType());
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, x);
   if (!append)
@@ -42,27 +45,38 @@ Value adapter::buildEncoded(OpBuilder &builder, Location loc, Value tensor) {
   if (type.getEncoding())
     return tensor;
   auto f32 = format::FloatAttr::get(builder.getContext(), builder.getF32Type());
-  auto encode = format::EncodeOp::create(builder, loc, format::withFormat(type, f32), tensor);
+  auto encode = format::EncodeOp::create(builder, loc,
+                                         format::withFormat(type, f32), tensor);
   encode->setAttr(kHoistableAttr, builder.getUnitAttr());
   return encode;
 }
 
-Value adapter::buildTransposedMatrix(OpBuilder &builder, Location loc, Value tensor) {
-  // encode(transpose(decode(t))) is what this function makes; its transposition is t.
-  if (auto encode = tensor.getDefiningOp<format::EncodeOp>(); encode && encode->hasAttr(kHoistableAttr))
-    if (auto transpose = encode.getSource().getDefiningOp<linalg::TransposeOp>())
-      if (auto decode = transpose.getInput().getDefiningOp<format::DecodeOp>(); decode && transpose.getPermutation().equals({1, 0}))
+Value adapter::buildTransposedMatrix(OpBuilder &builder, Location loc,
+                                     Value tensor) {
+  // encode(transpose(decode(t))) is what this function makes; its transposition
+  // is t.
+  if (auto encode = tensor.getDefiningOp<format::EncodeOp>();
+      encode && encode->hasAttr(kHoistableAttr))
+    if (auto transpose =
+            encode.getSource().getDefiningOp<linalg::TransposeOp>())
+      if (auto decode = transpose.getInput().getDefiningOp<format::DecodeOp>();
+          decode && transpose.getPermutation().equals({1, 0}))
         return decode.getSource();
   Value plain = buildDecoded(builder, loc, tensor);
   auto type = cast<RankedTensorType>(plain.getType());
-  Value init = tensor::EmptyOp::create(builder, loc, {type.getDimSize(1), type.getDimSize(0)}, type.getElementType());
-  auto transposed = linalg::TransposeOp::create(builder, loc, plain, init, ArrayRef<int64_t>{1, 0});
+  Value init = tensor::EmptyOp::create(builder, loc,
+                                       {type.getDimSize(1), type.getDimSize(0)},
+                                       type.getElementType());
+  auto transposed = linalg::TransposeOp::create(builder, loc, plain, init,
+                                                ArrayRef<int64_t>{1, 0});
   return buildEncoded(builder, loc, transposed->getResult(0));
 }
 
-/// result[..., i] = combine(x[..., i], vector[i]), or combine(x[..., i], scalar) where the vector is null.
-static Value buildElementwise(OpBuilder &builder, Location loc, Value x, Value vector,
-                              function_ref<Value(OpBuilder &, Location, ValueRange)> combine) {
+/// result[..., i] = combine(x[..., i], vector[i]), or combine(x[..., i],
+/// scalar) where the vector is null.
+static Value buildElementwise(
+    OpBuilder &builder, Location loc, Value x, Value vector,
+    function_ref<Value(OpBuilder &, Location, ValueRange)> combine) {
   auto type = cast<RankedTensorType>(x.getType());
   unsigned rank = type.getRank();
   MLIRContext *context = builder.getContext();
@@ -71,75 +85,119 @@ static Value buildElementwise(OpBuilder &builder, Location loc, Value x, Value v
   SmallVector<Value> inputs{x};
   if (vector) {
     inputs.push_back(adapter::buildDecoded(builder, loc, vector));
-    maps.push_back(AffineMap::get(rank, 0, getAffineDimExpr(rank - 1, context)));
+    maps.push_back(
+        AffineMap::get(rank, 0, getAffineDimExpr(rank - 1, context)));
   }
   maps.push_back(identity);
-  Value init = tensor::EmptyOp::create(builder, loc, tensor::getMixedSizes(builder, loc, x), type.getElementType());
-  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
-  auto generic = linalg::GenericOp::create(builder, loc, TypeRange{type}, inputs, ValueRange{init}, maps, iterators,
-                                           [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
-                                             linalg::YieldOp::create(nested, nestedLoc, combine(nested, nestedLoc, args.drop_back()));
-                                           });
+  Value init = tensor::EmptyOp::create(builder, loc,
+                                       tensor::getMixedSizes(builder, loc, x),
+                                       type.getElementType());
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::parallel);
+  auto generic = linalg::GenericOp::create(
+      builder, loc, TypeRange{type}, inputs, ValueRange{init}, maps, iterators,
+      [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
+        linalg::YieldOp::create(nested, nestedLoc,
+                                combine(nested, nestedLoc, args.drop_back()));
+      });
   return generic.getResult(0);
 }
 
-Value adapter::buildScaled(OpBuilder &builder, Location loc, Value x, double factor) {
+Value adapter::buildScaled(OpBuilder &builder, Location loc, Value x,
+                           double factor) {
   if (factor == 1.0)
     return x;
-  Value scalar = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(static_cast<float>(factor)));
-  return buildElementwise(builder, loc, x, Value(), [&](OpBuilder &b, Location l, ValueRange args) -> Value {
-    return arith::MulFOp::create(b, l, args[0], scalar);
-  });
+  Value scalar = arith::ConstantOp::create(
+      builder, loc, builder.getF32FloatAttr(static_cast<float>(factor)));
+  return buildElementwise(
+      builder, loc, x, Value(),
+      [&](OpBuilder &b, Location l, ValueRange args) -> Value {
+        return arith::MulFOp::create(b, l, args[0], scalar);
+      });
 }
 
-Value adapter::buildMultipliedByVector(OpBuilder &builder, Location loc, Value x, Value vector) {
-  return buildElementwise(builder, loc, x, vector,
-                          [](OpBuilder &b, Location l, ValueRange args) -> Value { return arith::MulFOp::create(b, l, args[0], args[1]); });
+Value adapter::buildMultipliedByVector(OpBuilder &builder, Location loc,
+                                       Value x, Value vector) {
+  return buildElementwise(
+      builder, loc, x, vector,
+      [](OpBuilder &b, Location l, ValueRange args) -> Value {
+        return arith::MulFOp::create(b, l, args[0], args[1]);
+      });
 }
 
-Value adapter::buildAddedVector(OpBuilder &builder, Location loc, Value x, Value vector) {
-  return buildElementwise(builder, loc, x, vector,
-                          [](OpBuilder &b, Location l, ValueRange args) -> Value { return arith::AddFOp::create(b, l, args[0], args[1]); });
+Value adapter::buildAddedVector(OpBuilder &builder, Location loc, Value x,
+                                Value vector) {
+  return buildElementwise(
+      builder, loc, x, vector,
+      [](OpBuilder &b, Location l, ValueRange args) -> Value {
+        return arith::AddFOp::create(b, l, args[0], args[1]);
+      });
 }
 
-Value adapter::buildMatmul(OpBuilder &builder, Location loc, Value lhs, Value rhs) {
-  auto left = cast<RankedTensorType>(lhs.getType()), right = cast<RankedTensorType>(rhs.getType());
-  Value empty = tensor::EmptyOp::create(builder, loc, {left.getDimSize(0), right.getDimSize(1)}, left.getElementType());
-  Value zero = arith::ConstantOp::create(builder, loc, builder.getZeroAttr(left.getElementType()));
-  Value init = linalg::FillOp::create(builder, loc, ValueRange{zero}, ValueRange{empty}).getResult(0);
-  return linalg::MatmulOp::create(builder, loc, TypeRange{init.getType()}, ValueRange{lhs, rhs}, ValueRange{init}).getResult(0);
+Value adapter::buildMatmul(OpBuilder &builder, Location loc, Value lhs,
+                           Value rhs) {
+  auto left = cast<RankedTensorType>(lhs.getType()),
+       right = cast<RankedTensorType>(rhs.getType());
+  Value empty = tensor::EmptyOp::create(
+      builder, loc, {left.getDimSize(0), right.getDimSize(1)},
+      left.getElementType());
+  Value zero = arith::ConstantOp::create(
+      builder, loc, builder.getZeroAttr(left.getElementType()));
+  Value init =
+      linalg::FillOp::create(builder, loc, ValueRange{zero}, ValueRange{empty})
+          .getResult(0);
+  return linalg::MatmulOp::create(builder, loc, TypeRange{init.getType()},
+                                  ValueRange{lhs, rhs}, ValueRange{init})
+      .getResult(0);
 }
 
 Value adapter::buildMaterialized(OpBuilder &builder, Location loc, Value map) {
   auto type = cast<MapType>(map.getType());
-  return MaterializeOp::create(builder, loc, RankedTensorType::get(type.getShape(), type.getElementType()), map, StringAttr());
+  return MaterializeOp::create(
+      builder, loc,
+      RankedTensorType::get(type.getShape(), type.getElementType()), map,
+      StringAttr());
 }
 
-Value adapter::buildApplied(OpBuilder &builder, Location loc, Value map, Value x) {
-  auto type = withLastDimension(cast<RankedTensorType>(x.getType()), cast<MapType>(map.getType()).getOut());
-  return ApplyOp::create(builder, loc, type, map, x, Value(), StringAttr(), EvaluationAttr());
+Value adapter::buildApplied(OpBuilder &builder, Location loc, Value map,
+                            Value x) {
+  auto type = withLastDimension(cast<RankedTensorType>(x.getType()),
+                                cast<MapType>(map.getType()).getOut());
+  return ApplyOp::create(builder, loc, type, map, x, Value(), StringAttr(),
+                         EvaluationAttr());
 }
 
-Value adapter::buildGathered(OpBuilder &builder, Location loc, Value map, Value ids) {
+Value adapter::buildGathered(OpBuilder &builder, Location loc, Value map,
+                             Value ids) {
   auto type = cast<MapType>(map.getType());
   SmallVector<int64_t> shape(cast<RankedTensorType>(ids.getType()).getShape());
   shape.push_back(type.getIn());
-  return GatherOp::create(builder, loc, RankedTensorType::get(shape, type.getElementType()), map, ids, StringAttr());
+  return GatherOp::create(builder, loc,
+                          RankedTensorType::get(shape, type.getElementType()),
+                          map, ids, StringAttr());
 }
 
-Value adapter::buildGatherOfMaterialized(OpBuilder &builder, Location loc, Value map, Value ids) {
-  Value matrix = buildEncoded(builder, loc, buildMaterialized(builder, loc, map));
-  return buildGathered(builder, loc, DenseOp::create(builder, loc, matrix), ids);
+Value adapter::buildGatherOfMaterialized(OpBuilder &builder, Location loc,
+                                         Value map, Value ids) {
+  Value matrix =
+      buildEncoded(builder, loc, buildMaterialized(builder, loc, map));
+  return buildGathered(builder, loc, DenseOp::create(builder, loc, matrix),
+                       ids);
 }
 
-Value adapter::buildMatrixSlice(OpBuilder &builder, Location loc, Value tensor, unsigned axis, int64_t offset, int64_t size) {
+Value adapter::buildMatrixSlice(OpBuilder &builder, Location loc, Value tensor,
+                                unsigned axis, int64_t offset, int64_t size) {
   Value plain = buildDecoded(builder, loc, tensor);
   auto type = cast<RankedTensorType>(plain.getType());
-  if (axis > 1 || type.getRank() != 2 || offset < 0 || size <= 0 || offset > type.getDimSize(axis) - size)
+  if (axis > 1 || type.getRank() != 2 || offset < 0 || size <= 0 ||
+      offset > type.getDimSize(axis) - size)
     return {};
-  SmallVector<OpFoldResult> offsets(2, builder.getIndexAttr(0)), strides(2, builder.getIndexAttr(1));
-  SmallVector<OpFoldResult> sizes{builder.getIndexAttr(type.getDimSize(0)), builder.getIndexAttr(type.getDimSize(1))};
+  SmallVector<OpFoldResult> offsets(2, builder.getIndexAttr(0)),
+      strides(2, builder.getIndexAttr(1));
+  SmallVector<OpFoldResult> sizes{builder.getIndexAttr(type.getDimSize(0)),
+                                  builder.getIndexAttr(type.getDimSize(1))};
   offsets[axis] = builder.getIndexAttr(offset);
   sizes[axis] = builder.getIndexAttr(size);
-  return tensor::ExtractSliceOp::create(builder, loc, plain, offsets, sizes, strides);
+  return tensor::ExtractSliceOp::create(builder, loc, plain, offsets, sizes,
+                                        strides);
 }

@@ -1,4 +1,5 @@
-//===- AdapterDialect.cpp - registration of the dialect -------------*- C++ -*-===//
+//===- AdapterDialect.cpp - registration of the dialect -------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -42,22 +43,28 @@ void AdapterDialect::initialize() {
 // MapType
 //===----------------------------------------------------------------------===//
 
-LogicalResult MapType::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<int64_t> shape, Type elementType) {
+LogicalResult MapType::verify(function_ref<InFlightDiagnostic()> emitError,
+                              ArrayRef<int64_t> shape, Type elementType) {
   // (A1)
   if (shape.size() != 2 && shape.size() != 3)
-    return emitError() << "a map has two dimensions, or three for a bank, but got " << shape.size() << " (A1)";
+    return emitError()
+           << "a map has two dimensions, or three for a bank, but got "
+           << shape.size() << " (A1)";
   int64_t elements = 1;
   for (int64_t dimension : shape) {
     if (dimension <= 0)
-      return emitError() << "the dimensions of a map are positive, but got " << dimension << " (A1)";
+      return emitError() << "the dimensions of a map are positive, but got "
+                         << dimension << " (A1)";
     auto product = llvm::checkedMul(elements, dimension);
     if (!product)
-      return emitError() << "a map of this shape has 2^63 elements or more (A1)";
+      return emitError()
+             << "a map of this shape has 2^63 elements or more (A1)";
     elements = *product;
   }
   // (A2)
   if (!elementType.isF32())
-    return emitError() << "the element type of a map is f32, but got " << elementType << " (A2)";
+    return emitError() << "the element type of a map is f32, but got "
+                       << elementType << " (A2)";
   return success();
 }
 
@@ -65,10 +72,14 @@ Type MapType::parse(AsmParser &parser) {
   SmallVector<int64_t> shape;
   Type elementType;
   SMLoc loc = parser.getCurrentLocation();
-  if (parser.parseLess() || parser.parseDimensionList(shape, /*allowDynamic=*/false, /*withTrailingX=*/false) || parser.parseComma() ||
-      parser.parseType(elementType) || parser.parseGreater())
+  if (parser.parseLess() ||
+      parser.parseDimensionList(shape, /*allowDynamic=*/false,
+                                /*withTrailingX=*/false) ||
+      parser.parseComma() || parser.parseType(elementType) ||
+      parser.parseGreater())
     return {};
-  return MapType::getChecked([&] { return parser.emitError(loc); }, parser.getContext(), shape, elementType);
+  return MapType::getChecked([&] { return parser.emitError(loc); },
+                             parser.getContext(), shape, elementType);
 }
 
 void MapType::print(AsmPrinter &printer) const {

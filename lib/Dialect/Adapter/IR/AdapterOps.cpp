@@ -1,4 +1,5 @@
-//===- AdapterOps.cpp - assembly and result types of map ops --------*- C++ -*-===//
+//===- AdapterOps.cpp - assembly and result types of map ops --------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -19,12 +20,17 @@ using namespace allot::adapter::typing;
 // Result types
 //===----------------------------------------------------------------------===//
 
-/// A static f32 tensor of one of the ranks, or null after an error that names it.
-static RankedTensorType staticTensor(EmitError emitError, StringRef what, Type type, unsigned lowestRank, unsigned highestRank, StringRef label) {
+/// A static f32 tensor of one of the ranks, or null after an error that names
+/// it.
+static RankedTensorType staticTensor(EmitError emitError, StringRef what,
+                                     Type type, unsigned lowestRank,
+                                     unsigned highestRank, StringRef label) {
   auto tensor = dyn_cast<RankedTensorType>(type);
-  if (tensor && tensor.hasStaticShape() && tensor.getElementType().isF32() && tensor.getRank() >= lowestRank && tensor.getRank() <= highestRank)
+  if (tensor && tensor.hasStaticShape() && tensor.getElementType().isF32() &&
+      tensor.getRank() >= lowestRank && tensor.getRank() <= highestRank)
     return tensor;
-  InFlightDiagnostic diagnostic = emitError() << what << " is a static f32 tensor of rank " << lowestRank;
+  InFlightDiagnostic diagnostic =
+      emitError() << what << " is a static f32 tensor of rank " << lowestRank;
   if (highestRank != lowestRank)
     diagnostic << " or " << highestRank;
   diagnostic << ", but got " << type << " (" << label << ")";
@@ -35,23 +41,28 @@ MapType typing::inferMapOfTensor(EmitError emitError, Type type) {
   auto tensor = staticTensor(emitError, "the matrix", type, 2, 3, "A3");
   if (!tensor)
     return {};
-  return MapType::getChecked(emitError, type.getContext(), tensor.getShape(), tensor.getElementType());
+  return MapType::getChecked(emitError, type.getContext(), tensor.getShape(),
+                             tensor.getElementType());
 }
 
 MapType typing::inferMapOfFactors(EmitError emitError, Type bType, Type aType) {
   auto b = staticTensor(emitError, "factor B", bType, 2, 2, "A4");
-  auto a = b ? staticTensor(emitError, "factor A", aType, 2, 2, "A4") : RankedTensorType();
+  auto a = b ? staticTensor(emitError, "factor A", aType, 2, 2, "A4")
+             : RankedTensorType();
   if (!a)
     return {};
   if (b.getDimSize(1) != a.getDimSize(0)) {
-    emitError() << "the factors disagree in rank: B has " << b.getDimSize(1) << " columns, A has " << a.getDimSize(0) << " rows (A4)";
+    emitError() << "the factors disagree in rank: B has " << b.getDimSize(1)
+                << " columns, A has " << a.getDimSize(0) << " rows (A4)";
     return {};
   }
   if (b.getDimSize(1) == 0) {
     emitError() << "the rank of the factors is positive, but got 0 (A4)";
     return {};
   }
-  return MapType::getChecked(emitError, bType.getContext(), ArrayRef<int64_t>{b.getDimSize(0), a.getDimSize(1)}, b.getElementType());
+  return MapType::getChecked(
+      emitError, bType.getContext(),
+      ArrayRef<int64_t>{b.getDimSize(0), a.getDimSize(1)}, b.getElementType());
 }
 
 MapType typing::inferMapOfVector(EmitError emitError, Type type) {
@@ -59,7 +70,8 @@ MapType typing::inferMapOfVector(EmitError emitError, Type type) {
   if (!vector)
     return {};
   int64_t n = vector.getDimSize(0);
-  return MapType::getChecked(emitError, type.getContext(), ArrayRef<int64_t>{n, n}, vector.getElementType());
+  return MapType::getChecked(emitError, type.getContext(),
+                             ArrayRef<int64_t>{n, n}, vector.getElementType());
 }
 
 MapType typing::inferMapOfChain(EmitError emitError, TypeRange types) {
@@ -71,35 +83,45 @@ MapType typing::inferMapOfChain(EmitError emitError, TypeRange types) {
   for (auto [index, type] : llvm::enumerate(types)) {
     auto map = dyn_cast<MapType>(type);
     if (!map || map.isBank()) {
-      emitError() << "map " << index << " of the composition is " << type << ", but must be a single map (A8)";
+      emitError() << "map " << index << " of the composition is " << type
+                  << ", but must be a single map (A8)";
       return {};
     }
     if (index && maps.back().getIn() != map.getOut()) {
-      emitError() << "map " << (index - 1) << " of the composition takes " << maps.back().getIn() << " inputs, but map " << index << " gives "
-                  << map.getOut() << " outputs (A8)";
+      emitError() << "map " << (index - 1) << " of the composition takes "
+                  << maps.back().getIn() << " inputs, but map " << index
+                  << " gives " << map.getOut() << " outputs (A8)";
       return {};
     }
     maps.push_back(map);
   }
-  return MapType::getChecked(emitError, maps.front().getContext(), ArrayRef<int64_t>{maps.front().getOut(), maps.back().getIn()},
-                             maps.front().getElementType());
+  return MapType::getChecked(
+      emitError, maps.front().getContext(),
+      ArrayRef<int64_t>{maps.front().getOut(), maps.back().getIn()},
+      maps.front().getElementType());
 }
 
 MapType typing::inferMapTransposed(EmitError emitError, Type type) {
   auto map = dyn_cast<MapType>(type);
   if (!map || map.isBank()) {
-    emitError() << "a single map can be transposed, but got " << type << " (A10)";
+    emitError() << "a single map can be transposed, but got " << type
+                << " (A10)";
     return {};
   }
-  return MapType::getChecked(emitError, type.getContext(), ArrayRef<int64_t>{map.getIn(), map.getOut()}, map.getElementType());
+  return MapType::getChecked(emitError, type.getContext(),
+                             ArrayRef<int64_t>{map.getIn(), map.getOut()},
+                             map.getElementType());
 }
 
-LogicalResult typing::checkResult(Operation *op, MapType expected, StringRef label) {
+LogicalResult typing::checkResult(Operation *op, MapType expected,
+                                  StringRef label) {
   if (!expected)
     return failure();
   Type result = op->getResult(0).getType();
   if (result != expected)
-    return op->emitOpError() << "the operands make " << expected << ", but the result is " << result << " (" << label << ")";
+    return op->emitOpError()
+           << "the operands make " << expected << ", but the result is "
+           << result << " (" << label << ")";
   return success();
 }
 
@@ -109,34 +131,50 @@ LogicalResult typing::checkResult(Operation *op, MapType expected, StringRef lab
 
 /// Runs `infer` with errors at the op.
 template <typename Infer>
-static ParseResult parseInferred(OpAsmParser &parser, Type &result, Infer infer) {
+static ParseResult parseInferred(OpAsmParser &parser, Type &result,
+                                 Infer infer) {
   SMLoc loc = parser.getNameLoc();
   result = infer([&] { return parser.emitError(loc); });
   return success(static_cast<bool>(result));
 }
 
-static ParseResult parseMapOfTensor(OpAsmParser &parser, Type tensor, Type &result) {
-  return parseInferred(parser, result, [&](EmitError emitError) { return inferMapOfTensor(emitError, tensor); });
+static ParseResult parseMapOfTensor(OpAsmParser &parser, Type tensor,
+                                    Type &result) {
+  return parseInferred(parser, result, [&](EmitError emitError) {
+    return inferMapOfTensor(emitError, tensor);
+  });
 }
 static void printMapOfTensor(OpAsmPrinter &, Operation *, Type, Type) {}
 
-static ParseResult parseMapOfFactors(OpAsmParser &parser, Type b, Type a, Type &result) {
-  return parseInferred(parser, result, [&](EmitError emitError) { return inferMapOfFactors(emitError, b, a); });
+static ParseResult parseMapOfFactors(OpAsmParser &parser, Type b, Type a,
+                                     Type &result) {
+  return parseInferred(parser, result, [&](EmitError emitError) {
+    return inferMapOfFactors(emitError, b, a);
+  });
 }
 static void printMapOfFactors(OpAsmPrinter &, Operation *, Type, Type, Type) {}
 
-static ParseResult parseMapOfVector(OpAsmParser &parser, Type vector, Type &result) {
-  return parseInferred(parser, result, [&](EmitError emitError) { return inferMapOfVector(emitError, vector); });
+static ParseResult parseMapOfVector(OpAsmParser &parser, Type vector,
+                                    Type &result) {
+  return parseInferred(parser, result, [&](EmitError emitError) {
+    return inferMapOfVector(emitError, vector);
+  });
 }
 static void printMapOfVector(OpAsmPrinter &, Operation *, Type, Type) {}
 
-static ParseResult parseMapOfChain(OpAsmParser &parser, ArrayRef<Type> maps, Type &result) {
-  return parseInferred(parser, result, [&](EmitError emitError) { return inferMapOfChain(emitError, maps); });
+static ParseResult parseMapOfChain(OpAsmParser &parser, ArrayRef<Type> maps,
+                                   Type &result) {
+  return parseInferred(parser, result, [&](EmitError emitError) {
+    return inferMapOfChain(emitError, maps);
+  });
 }
 static void printMapOfChain(OpAsmPrinter &, Operation *, TypeRange, Type) {}
 
-static ParseResult parseMapTransposed(OpAsmParser &parser, Type map, Type &result) {
-  return parseInferred(parser, result, [&](EmitError emitError) { return inferMapTransposed(emitError, map); });
+static ParseResult parseMapTransposed(OpAsmParser &parser, Type map,
+                                      Type &result) {
+  return parseInferred(parser, result, [&](EmitError emitError) {
+    return inferMapTransposed(emitError, map);
+  });
 }
 static void printMapTransposed(OpAsmPrinter &, Operation *, Type, Type) {}
 

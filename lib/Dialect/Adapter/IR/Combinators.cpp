@@ -1,4 +1,5 @@
-//===- Combinators.cpp - maps made of maps --------------------------*- C++ -*-===//
+//===- Combinators.cpp - maps made of maps --------------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -16,16 +17,21 @@ using namespace mlir;
 using namespace allot;
 using namespace allot::adapter;
 
-/// The interface of the op that makes a map, or null for a map that comes from elsewhere (an argument).
-static LinearMapOpInterface definition(Value map) { return map.getDefiningOp<LinearMapOpInterface>(); }
+/// The interface of the op that makes a map, or null for a map that comes from
+/// elsewhere (an argument).
+static LinearMapOpInterface definition(Value map) {
+  return map.getDefiningOp<LinearMapOpInterface>();
+}
 
 static LogicalResult checkCount(Operation *op, ArrayRef<DenseMatrix> operands) {
   if (operands.size() != op->getNumOperands())
-    return op->emitOpError() << "is evaluated with " << operands.size() << " operands, but has " << op->getNumOperands();
+    return op->emitOpError() << "is evaluated with " << operands.size()
+                             << " operands, but has " << op->getNumOperands();
   return success();
 }
 
-/// The operands with those defined by the same op replaced by its operands, in place.
+/// The operands with those defined by the same op replaced by its operands, in
+/// place.
 template <typename OpT>
 static bool flatten(OpT op, SmallVectorImpl<Value> &maps) {
   bool changed = false;
@@ -44,16 +50,21 @@ static bool flatten(OpT op, SmallVectorImpl<Value> &maps) {
 // SumOp
 //===----------------------------------------------------------------------===//
 
-// (A7) SameOperandsAndResultType checks the types; it also refuses an empty sum, but in other words.
+// (A7) SameOperandsAndResultType checks the types; it also refuses an empty
+// sum, but in other words.
 LogicalResult SumOp::verify() {
   if (getMaps().empty())
     return emitOpError() << "a sum has at least one map (A7)";
   return success();
 }
 
-OpFoldResult SumOp::fold(FoldAdaptor) { return getMaps().size() == 1 ? OpFoldResult(getMaps().front()) : OpFoldResult(); }
+OpFoldResult SumOp::fold(FoldAdaptor) {
+  return getMaps().size() == 1 ? OpFoldResult(getMaps().front())
+                               : OpFoldResult();
+}
 
-void SumOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
+void SumOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                        MLIRContext *) {
   patterns.add(+[](SumOp op, PatternRewriter &rewriter) -> LogicalResult {
     SmallVector<Value> maps;
     if (!flatten(op, maps))
@@ -63,13 +74,17 @@ void SumOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext
   });
 }
 
-MapCost SumOp::getOwnCost(int64_t rows) { return {0, uint64_t(rows) * uint64_t(getResult().getType().getOut()) * (getMaps().size() - 1)}; }
+MapCost SumOp::getOwnCost(int64_t rows) {
+  return {0, uint64_t(rows) * uint64_t(getResult().getType().getOut()) *
+                 (getMaps().size() - 1)};
+}
 
 Value SumOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
   Value total;
   for (Value map : getMaps()) {
     Value y = buildApplied(builder, loc, map, x);
-    total = total ? arith::AddFOp::create(builder, loc, total, y).getResult() : y;
+    total =
+        total ? arith::AddFOp::create(builder, loc, total, y).getResult() : y;
   }
   return total;
 }
@@ -78,12 +93,15 @@ Value SumOp::buildMaterialization(OpBuilder &builder, Location loc) {
   Value total;
   for (Value map : getMaps()) {
     Value matrix = buildMaterialized(builder, loc, map);
-    total = total ? arith::AddFOp::create(builder, loc, total, matrix).getResult() : matrix;
+    total = total
+                ? arith::AddFOp::create(builder, loc, total, matrix).getResult()
+                : matrix;
   }
   return total;
 }
 
-LogicalResult SumOp::evaluateDense(ArrayRef<DenseMatrix> operands, DenseMatrix &result) {
+LogicalResult SumOp::evaluateDense(ArrayRef<DenseMatrix> operands,
+                                   DenseMatrix &result) {
   if (failed(checkCount(*this, operands)))
     return failure();
   MapType type = getResult().getType();
@@ -97,11 +115,13 @@ LogicalResult SumOp::evaluateDense(ArrayRef<DenseMatrix> operands, DenseMatrix &
   return success();
 }
 
-Value SumOp::buildSlice(OpBuilder &builder, Location loc, unsigned axis, int64_t offset, int64_t size) {
+Value SumOp::buildSlice(OpBuilder &builder, Location loc, unsigned axis,
+                        int64_t offset, int64_t size) {
   SmallVector<Value> slices;
   for (Value map : getMaps()) {
     LinearMapOpInterface op = definition(map);
-    Value slice = op ? op.buildSlice(builder, loc, axis, offset, size) : Value();
+    Value slice =
+        op ? op.buildSlice(builder, loc, axis, offset, size) : Value();
     if (!slice)
       return {};
     slices.push_back(slice);
@@ -120,7 +140,8 @@ Value SumOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
   Value total;
   for (Value map : getMaps()) {
     Value rows = buildGathered(builder, loc, map, ids);
-    total = total ? arith::AddFOp::create(builder, loc, total, rows).getResult() : rows;
+    total = total ? arith::AddFOp::create(builder, loc, total, rows).getResult()
+                  : rows;
   }
   return total;
 }
@@ -138,27 +159,40 @@ void SumOp::collectTerms(double scale, MapTerms &terms) {
 // ComposeOp
 //===----------------------------------------------------------------------===//
 
-void ComposeOp::build(OpBuilder &builder, OperationState &state, ValueRange maps) {
+void ComposeOp::build(OpBuilder &builder, OperationState &state,
+                      ValueRange maps) {
   // The verifier reports an empty or ill-matched chain.
   SmallVector<int64_t> shape{0, 0};
   if (!maps.empty())
-    shape = {cast<MapType>(maps.front().getType()).getOut(), cast<MapType>(maps.back().getType()).getIn()};
-  build(builder, state, MapType::get(builder.getContext(), shape, builder.getF32Type()), maps);
+    shape = {cast<MapType>(maps.front().getType()).getOut(),
+             cast<MapType>(maps.back().getType()).getIn()};
+  build(builder, state,
+        MapType::get(builder.getContext(), shape, builder.getF32Type()), maps);
 }
 
 // (A8)
 LogicalResult ComposeOp::verify() {
-  return typing::checkResult(*this, typing::inferMapOfChain([&] { return emitOpError(); }, getMaps().getTypes()), "A8");
+  return typing::checkResult(
+      *this,
+      typing::inferMapOfChain([&] { return emitOpError(); },
+                              getMaps().getTypes()),
+      "A8");
 }
 
-OpFoldResult ComposeOp::fold(FoldAdaptor) { return getMaps().size() == 1 ? OpFoldResult(getMaps().front()) : OpFoldResult(); }
+OpFoldResult ComposeOp::fold(FoldAdaptor) {
+  return getMaps().size() == 1 ? OpFoldResult(getMaps().front())
+                               : OpFoldResult();
+}
 
 static bool isIdentity(Value map) {
   auto op = map.getDefiningOp<PermutationOp>();
-  return op && llvm::all_of(llvm::enumerate(op.getSources()), [](auto entry) { return static_cast<int64_t>(entry.index()) == entry.value(); });
+  return op && llvm::all_of(llvm::enumerate(op.getSources()), [](auto entry) {
+           return static_cast<int64_t>(entry.index()) == entry.value();
+         });
 }
 
-void ComposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
+void ComposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                            MLIRContext *) {
   patterns.add(+[](ComposeOp op, PatternRewriter &rewriter) -> LogicalResult {
     SmallVector<Value> maps;
     if (!flatten(op, maps))
@@ -167,7 +201,8 @@ void ComposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRCon
     return success();
   });
   patterns.add(+[](ComposeOp op, PatternRewriter &rewriter) -> LogicalResult {
-    SmallVector<Value> maps = llvm::filter_to_vector(op.getMaps(), [](Value map) { return !isIdentity(map); });
+    SmallVector<Value> maps = llvm::filter_to_vector(
+        op.getMaps(), [](Value map) { return !isIdentity(map); });
     if (maps.size() == op.getMaps().size())
       return failure();
     if (maps.empty())
@@ -199,18 +234,21 @@ Value ComposeOp::buildMaterialization(OpBuilder &builder, Location loc) {
     if (!product)
       product = matrix;
     else
-      product = fromLeft ? buildMatmul(builder, loc, product, matrix) : buildMatmul(builder, loc, matrix, product);
+      product = fromLeft ? buildMatmul(builder, loc, product, matrix)
+                         : buildMatmul(builder, loc, matrix, product);
   }
   return product;
 }
 
-LogicalResult ComposeOp::evaluateDense(ArrayRef<DenseMatrix> operands, DenseMatrix &result) {
+LogicalResult ComposeOp::evaluateDense(ArrayRef<DenseMatrix> operands,
+                                       DenseMatrix &result) {
   if (failed(checkCount(*this, operands)))
     return failure();
   result = operands.front();
   for (const DenseMatrix &next : operands.drop_front()) {
     if (result.columns != next.rows)
-      return emitOpError() << "is evaluated with a matrix of " << result.columns << " columns before one of " << next.rows << " rows";
+      return emitOpError() << "is evaluated with a matrix of " << result.columns
+                           << " columns before one of " << next.rows << " rows";
     DenseMatrix product(result.rows, next.columns);
     for (int64_t i = 0; i < result.rows; ++i)
       for (int64_t k = 0; k < result.columns; ++k)
@@ -232,7 +270,8 @@ Value ComposeOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
   // Row i of M1 M2 .. is .. M2^T (row i of M1).
   Value rows = buildGathered(builder, loc, getMaps().front(), ids);
   for (Value map : getMaps().drop_front())
-    rows = buildApplied(builder, loc, TransposeOp::create(builder, loc, map), rows);
+    rows = buildApplied(builder, loc, TransposeOp::create(builder, loc, map),
+                        rows);
   return rows;
 }
 
@@ -243,36 +282,49 @@ Value ComposeOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
 // (A9)
 LogicalResult ScaleOp::verify() {
   if (!getFactor().isFinite())
-    return emitOpError() << "the factor of a scale is finite, but got " << getFactorAttr() << " (A9)";
+    return emitOpError() << "the factor of a scale is finite, but got "
+                         << getFactorAttr() << " (A9)";
   return success();
 }
 
-OpFoldResult ScaleOp::fold(FoldAdaptor) { return getFactor().convertToDouble() == 1.0 ? OpFoldResult(getMap()) : OpFoldResult(); }
+OpFoldResult ScaleOp::fold(FoldAdaptor) {
+  return getFactor().convertToDouble() == 1.0 ? OpFoldResult(getMap())
+                                              : OpFoldResult();
+}
 
-void ScaleOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
+void ScaleOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                          MLIRContext *) {
   patterns.add(+[](ScaleOp op, PatternRewriter &rewriter) -> LogicalResult {
     auto inner = op.getMap().getDefiningOp<ScaleOp>();
     if (!inner)
       return failure();
-    double product = op.getFactor().convertToDouble() * inner.getFactor().convertToDouble();
+    double product =
+        op.getFactor().convertToDouble() * inner.getFactor().convertToDouble();
     if (!std::isfinite(product))
-      return rewriter.notifyMatchFailure(op, "the product of the factors is not finite");
-    rewriter.replaceOpWithNewOp<ScaleOp>(op, inner.getMap(), rewriter.getF64FloatAttr(product));
+      return rewriter.notifyMatchFailure(
+          op, "the product of the factors is not finite");
+    rewriter.replaceOpWithNewOp<ScaleOp>(op, inner.getMap(),
+                                         rewriter.getF64FloatAttr(product));
     return success();
   });
 }
 
-MapCost ScaleOp::getOwnCost(int64_t rows) { return {0, uint64_t(rows) * uint64_t(getResult().getType().getOut())}; }
+MapCost ScaleOp::getOwnCost(int64_t rows) {
+  return {0, uint64_t(rows) * uint64_t(getResult().getType().getOut())};
+}
 
 Value ScaleOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
-  return buildScaled(builder, loc, buildApplied(builder, loc, getMap(), x), getFactor().convertToDouble());
+  return buildScaled(builder, loc, buildApplied(builder, loc, getMap(), x),
+                     getFactor().convertToDouble());
 }
 
 Value ScaleOp::buildMaterialization(OpBuilder &builder, Location loc) {
-  return buildScaled(builder, loc, buildMaterialized(builder, loc, getMap()), getFactor().convertToDouble());
+  return buildScaled(builder, loc, buildMaterialized(builder, loc, getMap()),
+                     getFactor().convertToDouble());
 }
 
-LogicalResult ScaleOp::evaluateDense(ArrayRef<DenseMatrix> operands, DenseMatrix &result) {
+LogicalResult ScaleOp::evaluateDense(ArrayRef<DenseMatrix> operands,
+                                     DenseMatrix &result) {
   if (failed(checkCount(*this, operands)))
     return failure();
   result = operands.front();
@@ -281,18 +333,24 @@ LogicalResult ScaleOp::evaluateDense(ArrayRef<DenseMatrix> operands, DenseMatrix
   return success();
 }
 
-Value ScaleOp::buildSlice(OpBuilder &builder, Location loc, unsigned axis, int64_t offset, int64_t size) {
+Value ScaleOp::buildSlice(OpBuilder &builder, Location loc, unsigned axis,
+                          int64_t offset, int64_t size) {
   LinearMapOpInterface op = definition(getMap());
   Value slice = op ? op.buildSlice(builder, loc, axis, offset, size) : Value();
-  return slice ? ScaleOp::create(builder, loc, slice, getFactorAttr()).getResult() : Value();
+  return slice
+             ? ScaleOp::create(builder, loc, slice, getFactorAttr()).getResult()
+             : Value();
 }
 
 Value ScaleOp::buildTransposed(OpBuilder &builder, Location loc, bool) {
-  return ScaleOp::create(builder, loc, TransposeOp::create(builder, loc, getMap()), getFactorAttr());
+  return ScaleOp::create(builder, loc,
+                         TransposeOp::create(builder, loc, getMap()),
+                         getFactorAttr());
 }
 
 Value ScaleOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
-  return buildScaled(builder, loc, buildGathered(builder, loc, getMap(), ids), getFactor().convertToDouble());
+  return buildScaled(builder, loc, buildGathered(builder, loc, getMap(), ids),
+                     getFactor().convertToDouble());
 }
 
 void ScaleOp::collectTerms(double scale, MapTerms &terms) {
@@ -309,12 +367,19 @@ void ScaleOp::collectTerms(double scale, MapTerms &terms) {
 
 void TransposeOp::build(OpBuilder &builder, OperationState &state, Value map) {
   auto type = cast<MapType>(map.getType());
-  build(builder, state, MapType::get(builder.getContext(), {type.getIn(), type.getOut()}, type.getElementType()), map);
+  build(builder, state,
+        MapType::get(builder.getContext(), {type.getIn(), type.getOut()},
+                     type.getElementType()),
+        map);
 }
 
 // (A10)
 LogicalResult TransposeOp::verify() {
-  return typing::checkResult(*this, typing::inferMapTransposed([&] { return emitOpError(); }, getMap().getType()), "A10");
+  return typing::checkResult(
+      *this,
+      typing::inferMapTransposed([&] { return emitOpError(); },
+                                 getMap().getType()),
+      "A10");
 }
 
 OpFoldResult TransposeOp::fold(FoldAdaptor) {
@@ -323,10 +388,13 @@ OpFoldResult TransposeOp::fold(FoldAdaptor) {
   return {};
 }
 
-void TransposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
+void TransposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                              MLIRContext *) {
   patterns.add(+[](TransposeOp op, PatternRewriter &rewriter) -> LogicalResult {
     LinearMapOpInterface map = definition(op.getMap());
-    Value transposed = map ? map.buildTransposed(rewriter, op.getLoc(), /*structureOnly=*/true) : Value();
+    Value transposed =
+        map ? map.buildTransposed(rewriter, op.getLoc(), /*structureOnly=*/true)
+            : Value();
     if (!transposed)
       return failure();
     rewriter.replaceOp(op, transposed);
@@ -338,20 +406,26 @@ MapCost TransposeOp::getOwnCost(int64_t) { return {}; }
 
 Value TransposeOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
   if (LinearMapOpInterface op = definition(getMap()))
-    if (Value transposed = op.buildTransposed(builder, loc, /*structureOnly=*/false))
+    if (Value transposed =
+            op.buildTransposed(builder, loc, /*structureOnly=*/false))
       return buildApplied(builder, loc, transposed, x);
-  Value matrix = buildEncoded(builder, loc, buildMaterialized(builder, loc, getResult()));
+  Value matrix =
+      buildEncoded(builder, loc, buildMaterialized(builder, loc, getResult()));
   return buildApplied(builder, loc, DenseOp::create(builder, loc, matrix), x);
 }
 
 Value TransposeOp::buildMaterialization(OpBuilder &builder, Location loc) {
   MapType type = getResult().getType();
   Value matrix = buildMaterialized(builder, loc, getMap());
-  Value init = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
-  return linalg::TransposeOp::create(builder, loc, matrix, init, ArrayRef<int64_t>{1, 0})->getResult(0);
+  Value init = tensor::EmptyOp::create(builder, loc, type.getShape(),
+                                       type.getElementType());
+  return linalg::TransposeOp::create(builder, loc, matrix, init,
+                                     ArrayRef<int64_t>{1, 0})
+      ->getResult(0);
 }
 
-LogicalResult TransposeOp::evaluateDense(ArrayRef<DenseMatrix> operands, DenseMatrix &result) {
+LogicalResult TransposeOp::evaluateDense(ArrayRef<DenseMatrix> operands,
+                                         DenseMatrix &result) {
   if (failed(checkCount(*this, operands)))
     return failure();
   const DenseMatrix &operand = operands.front();
@@ -362,11 +436,14 @@ LogicalResult TransposeOp::evaluateDense(ArrayRef<DenseMatrix> operands, DenseMa
   return success();
 }
 
-Value TransposeOp::buildTransposed(OpBuilder &, Location, bool) { return getMap(); }
+Value TransposeOp::buildTransposed(OpBuilder &, Location, bool) {
+  return getMap();
+}
 
 Value TransposeOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
   if (LinearMapOpInterface op = definition(getMap()))
-    if (Value transposed = op.buildTransposed(builder, loc, /*structureOnly=*/false))
+    if (Value transposed =
+            op.buildTransposed(builder, loc, /*structureOnly=*/false))
       return buildGathered(builder, loc, transposed, ids);
   return buildGatherOfMaterialized(builder, loc, getResult(), ids);
 }

@@ -4,7 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The type of a map follows from its operands. Parsers and verifiers both ask here, so an error reads the same in custom and in generic syntax.
+// The type of a map follows from its operands. Parsers and verifiers both ask
+// here, so an error reads the same in custom and in generic syntax.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,7 +30,8 @@ MapType inferMapOfChain(EmitError emitError, mlir::TypeRange maps);
 MapType inferMapTransposed(EmitError emitError, mlir::Type map);
 
 /// Fails unless `result` is `expected` (null: the reason was reported already).
-llvm::LogicalResult checkResult(mlir::Operation *op, MapType expected, llvm::StringRef label);
+llvm::LogicalResult checkResult(mlir::Operation *op, MapType expected,
+                                llvm::StringRef label);
 
 } // namespace allot::adapter::typing
 

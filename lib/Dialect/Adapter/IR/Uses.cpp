@@ -1,4 +1,5 @@
-//===- Uses.cpp - apply, gather, materialize ------------------------*- C++ -*-===//
+//===- Uses.cpp - apply, gather, materialize ------------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -14,11 +15,14 @@ using namespace allot::adapter;
 /// Fails unless the map is no bank, for a use that takes one map.
 static LogicalResult checkSingle(Operation *op, MapType map, StringRef label) {
   if (map.isBank())
-    return op->emitOpError() << "takes a single map, but got the bank " << map << " (" << label << ")";
+    return op->emitOpError() << "takes a single map, but got the bank " << map
+                             << " (" << label << ")";
   return success();
 }
 
-static bool isPlainF32(RankedTensorType type) { return type.getElementType().isF32() && !type.getEncoding(); }
+static bool isPlainF32(RankedTensorType type) {
+  return type.getElementType().isF32() && !type.getEncoding();
+}
 
 //===----------------------------------------------------------------------===//
 // ApplyOp
@@ -31,24 +35,37 @@ LogicalResult ApplyOp::verify() {
     return failure();
   RankedTensorType x = getX().getType(), result = getResult().getType();
   if (!isPlainF32(x) || !isPlainF32(result))
-    return emitOpError() << "x and the result are f32 tensors without encoding, but got " << x << " and " << result << " (A11)";
+    return emitOpError()
+           << "x and the result are f32 tensors without encoding, but got " << x
+           << " and " << result << " (A11)";
   if (x.getRank() < 1 || x.getRank() != result.getRank())
-    return emitOpError() << "x and the result have the same rank of at least 1, but got " << x << " and " << result << " (A11)";
+    return emitOpError()
+           << "x and the result have the same rank of at least 1, but got " << x
+           << " and " << result << " (A11)";
   if (x.getShape().back() != map.getIn())
-    return emitOpError() << "the map takes " << map.getIn() << " inputs, but x is " << x << " (A11)";
+    return emitOpError() << "the map takes " << map.getIn()
+                         << " inputs, but x is " << x << " (A11)";
   if (result.getShape().back() != map.getOut())
-    return emitOpError() << "the map gives " << map.getOut() << " outputs, but the result is " << result << " (A11)";
+    return emitOpError() << "the map gives " << map.getOut()
+                         << " outputs, but the result is " << result
+                         << " (A11)";
   if (x.getShape().drop_back() != result.getShape().drop_back())
-    return emitOpError() << "the leading dimensions of x and the result disagree: " << x << " and " << result << " (A11)";
+    return emitOpError()
+           << "the leading dimensions of x and the result disagree: " << x
+           << " and " << result << " (A11)";
   if (Value bias = getBias()) {
     auto type = cast<RankedTensorType>(bias.getType());
-    if (!isPlainF32(type) || type.getRank() != 1 || type.getDimSize(0) != map.getOut())
-      return emitOpError() << "the bias is a tensor of " << map.getOut() << " f32 numbers without encoding, but got " << type << " (A11)";
+    if (!isPlainF32(type) || type.getRank() != 1 ||
+        type.getDimSize(0) != map.getOut())
+      return emitOpError() << "the bias is a tensor of " << map.getOut()
+                           << " f32 numbers without encoding, but got " << type
+                           << " (A11)";
   }
   return success();
 }
 
-void ApplyOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
+void ApplyOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                          MLIRContext *) {
   // y[i] = x[i] is x.
   patterns.add(+[](ApplyOp op, PatternRewriter &rewriter) -> LogicalResult {
     auto map = op.getMap().getDefiningOp<PermutationOp>();
@@ -72,13 +89,16 @@ LogicalResult GatherOp::verify() {
   if (failed(checkSingle(*this, map, "A12")))
     return failure();
   RankedTensorType ids = getIds().getType(), result = getResult().getType();
-  if (ids.getEncoding() || (!ids.getElementType().isSignlessInteger(32) && !ids.getElementType().isSignlessInteger(64)))
+  if (ids.getEncoding() || (!ids.getElementType().isSignlessInteger(32) &&
+                            !ids.getElementType().isSignlessInteger(64)))
     return emitOpError() << "ids are i32 or i64, but got " << ids << " (A12)";
   SmallVector<int64_t> shape(ids.getShape());
   shape.push_back(map.getIn());
   auto expected = RankedTensorType::get(shape, map.getElementType());
   if (result != expected)
-    return emitOpError() << "ids of type " << ids << " gather rows as " << expected << ", but the result is " << result << " (A12)";
+    return emitOpError() << "ids of type " << ids << " gather rows as "
+                         << expected << ", but the result is " << result
+                         << " (A12)";
   return success();
 }
 
@@ -91,7 +111,9 @@ LogicalResult MaterializeOp::verify() {
   MapType map = getMap().getType();
   auto expected = RankedTensorType::get(map.getShape(), map.getElementType());
   if (getResult().getType() != expected)
-    return emitOpError() << "the matrix of the map is " << expected << ", but the result is " << getResult().getType() << " (A13)";
+    return emitOpError() << "the matrix of the map is " << expected
+                         << ", but the result is " << getResult().getType()
+                         << " (A13)";
   return success();
 }
 

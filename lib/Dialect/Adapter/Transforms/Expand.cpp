@@ -19,9 +19,9 @@ using namespace allot;
 using namespace allot::adapter;
 
 /// One kernel: y = tensor x + sum of factor pairs + bias.
-static Value buildLinear(OpBuilder &builder, Location loc, Value tensor, Value x,
-                         ArrayRef<MapTerms::Factors> factors, Value bias,
-                         StringAttr site) {
+static Value buildLinear(OpBuilder &builder, Location loc, Value tensor,
+                         Value x, ArrayRef<MapTerms::Factors> factors,
+                         Value bias, StringAttr site) {
   Value weight = buildEncoded(builder, loc, tensor);
   int64_t out = cast<RankedTensorType>(tensor.getType()).getDimSize(0);
   SmallVector<Value> pairs;
@@ -32,14 +32,13 @@ static Value buildLinear(OpBuilder &builder, Location loc, Value tensor, Value x
     scales.push_back(pair.scale);
   }
   Value init = buildEmptyLike(builder, loc, x, out);
-  return LinearOp::create(builder, loc, init.getType(), weight, x, pairs, bias,
-                          /*multiplier=*/Value(), /*residual=*/Value(), init,
-                          builder.getDenseF64ArrayAttr(scales),
-                          ActivationAttr::get(builder.getContext(),
-                                              Activation::None),
-                          ArithmeticAttr::get(builder.getContext(),
-                                              Arithmetic::F32),
-                          /*stored=*/ArrayAttr(), site)
+  return LinearOp::create(
+             builder, loc, init.getType(), weight, x, pairs, bias,
+             /*multiplier=*/Value(), /*residual=*/Value(), init,
+             builder.getDenseF64ArrayAttr(scales),
+             ActivationAttr::get(builder.getContext(), Activation::None),
+             ArithmeticAttr::get(builder.getContext(), Arithmetic::F32),
+             /*stored=*/ArrayAttr(), site)
       .getResult();
 }
 
@@ -54,10 +53,10 @@ static Value buildTerms(RewriterBase &rewriter, Location loc, MapTerms &terms,
   bool biasDone = !bias;
   for (MapTerms::Matrix &matrix : terms.matrices) {
     bool plain = matrix.scale == 1.0;
-    Value y = buildLinear(rewriter, loc, matrix.tensor, x,
-                          plain ? ArrayRef(fused)
-                                : ArrayRef<MapTerms::Factors>(),
-                          plain && !biasDone ? bias : Value(), site);
+    Value y =
+        buildLinear(rewriter, loc, matrix.tensor, x,
+                    plain ? ArrayRef(fused) : ArrayRef<MapTerms::Factors>(),
+                    plain && !biasDone ? bias : Value(), site);
     if (plain) {
       fused.clear();
       biasDone = true;
@@ -87,7 +86,8 @@ static Value buildTerms(RewriterBase &rewriter, Location loc, MapTerms &terms,
   return biasDone ? sum : buildAddedVector(rewriter, loc, sum, bias);
 }
 
-/// True if the terms are one stored matrix and nothing else, so that there is nothing to choose.
+/// True if the terms are one stored matrix and nothing else, so that there is
+/// nothing to choose.
 static bool isOneMatrix(const MapTerms &terms) {
   return terms.matrices.size() == 1 && terms.matrices[0].scale == 1.0 &&
          terms.factors.empty() && terms.others.empty();
@@ -113,7 +113,9 @@ LogicalResult adapter::expandApply(RewriterBase &rewriter, ApplyOp op,
     y = buildTerms(rewriter, loc, terms, op.getX(), op.getBias(),
                    op.getSiteAttr());
     if (op.getEvaluate())
-      for (Operation *inner = before ? before->getNextNode() : &op->getBlock()->front(); inner != op.getOperation(); inner = inner->getNextNode())
+      for (Operation *inner = before ? before->getNextNode()
+                                     : &op->getBlock()->front();
+           inner != op.getOperation(); inner = inner->getNextNode())
         if (auto apply = dyn_cast<ApplyOp>(inner))
           apply.setEvaluateAttr(op.getEvaluateAttr());
   }
@@ -221,8 +223,10 @@ struct AdapterExpand : adapter::impl::AdapterExpandBase<AdapterExpand> {
     populateExpandPatterns(patterns, options);
     GreedyRewriteConfig config;
     config.setUseTopDownTraversal();
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config))) {
-      getOperation().emitError() << "adapter-expand: some maps could not be expanded";
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns),
+                                     config))) {
+      getOperation().emitError()
+          << "adapter-expand: some maps could not be expanded";
       signalPassFailure();
     }
   }

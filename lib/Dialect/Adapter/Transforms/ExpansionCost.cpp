@@ -42,20 +42,26 @@ ExpansionCosts adapter::getExpansionCosts(Value map, int64_t rows) {
   for (Operation *op : ops)
     costs.factored += cast<LinearMapOpInterface>(op).getOwnCost(rows);
 
-  // The matrix is computed from the same bytes, written, and read when it is applied.
-  costs.merged.bytesRead = costs.factored.bytesRead + 2 * sizeof(float) * out * in;
+  // The matrix is computed from the same bytes, written, and read when it is
+  // applied.
+  costs.merged.bytesRead =
+      costs.factored.bytesRead + 2 * sizeof(float) * out * in;
   costs.merged.flops = 2 * uint64_t(rows) * out * in;
   MapTerms terms;
   cast<LinearMapOpInterface>(map.getDefiningOp()).collectTerms(1.0, terms);
   costs.merged.flops += terms.matrices.size() * out * in;
   for (const MapTerms::Factors &pair : terms.factors)
-    costs.merged.flops += 2 * out * in * uint64_t(cast<ShapedType>(pair.a.getType()).getDimSize(0));
-  // A map that is neither is materialized about as it is applied to the columns of the identity.
+    costs.merged.flops +=
+        2 * out * in *
+        uint64_t(cast<ShapedType>(pair.a.getType()).getDimSize(0));
+  // A map that is neither is materialized about as it is applied to the columns
+  // of the identity.
   llvm::SetVector<Operation *> others;
   for (const MapTerms::Other &other : terms.others)
     collectOps(other.map, others);
   for (Operation *op : others)
-    costs.merged.flops += cast<LinearMapOpInterface>(op).getOwnCost(type.getIn()).flops;
+    costs.merged.flops +=
+        cast<LinearMapOpInterface>(op).getOwnCost(type.getIn()).flops;
   return costs;
 }
 
@@ -64,13 +70,20 @@ Evaluation adapter::chooseEvaluation(ApplyOp op, const ExpandOptions &options) {
   if (asked != Evaluation::Auto && !options.remarks)
     return asked;
   ExpansionCosts costs = getExpansionCosts(op.getMap(), options.rows);
-  auto time = [&](const MapCost &cost) { return std::max<uint64_t>(cost.bytesRead, cost.flops / uint64_t(options.flopsPerByte)); };
+  auto time = [&](const MapCost &cost) {
+    return std::max<uint64_t>(cost.bytesRead,
+                              cost.flops / uint64_t(options.flopsPerByte));
+  };
   Evaluation chosen = asked;
   if (asked == Evaluation::Auto)
-    chosen = time(costs.merged) < time(costs.factored) ? Evaluation::Merged : Evaluation::Factored;
+    chosen = time(costs.merged) < time(costs.factored) ? Evaluation::Merged
+                                                       : Evaluation::Factored;
   if (options.remarks)
-    op.emitRemark() << "evaluated " << stringifyEvaluation(chosen) << (asked == Evaluation::Auto ? " by cost" : " as asked") << " for " << options.rows
-                    << " rows: factored reads " << costs.factored.bytesRead << " bytes and takes " << costs.factored.flops << " flops, merged "
+    op.emitRemark() << "evaluated " << stringifyEvaluation(chosen)
+                    << (asked == Evaluation::Auto ? " by cost" : " as asked")
+                    << " for " << options.rows << " rows: factored reads "
+                    << costs.factored.bytesRead << " bytes and takes "
+                    << costs.factored.flops << " flops, merged "
                     << costs.merged.bytesRead << " and " << costs.merged.flops;
   return chosen;
 }

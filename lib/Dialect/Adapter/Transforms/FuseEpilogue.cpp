@@ -16,8 +16,8 @@ using namespace mlir;
 using namespace allot;
 using namespace allot::adapter;
 
-/// A kernel whose only use is `user` in the same block, so that it may move there
-/// (into a loop it would run more often).
+/// A kernel whose only use is `user` in the same block, so that it may move
+/// there (into a loop it would run more often).
 static LinearOp getFusible(Value value, Operation *user) {
   auto linear = value.getDefiningOp<LinearOp>();
   return linear && linear.getResult() && linear.getResult().hasOneUse() &&
@@ -70,7 +70,8 @@ struct FuseBinary : OpRewritePattern<Op> {
     };
     if (!isa<RankedTensorType>(op.getType()))
       return rewriter.notifyMatchFailure(op, "no tensors");
-    LinearOp left = getFusible(op.getLhs(), op), right = getFusible(op.getRhs(), op);
+    LinearOp left = getFusible(op.getLhs(), op),
+             right = getFusible(op.getRhs(), op);
     // Of two kernels the one that has an activation already goes on.
     bool useRight = !takes(left) ||
                     (takes(right) && right.getActivation() != Activation::None);
@@ -97,7 +98,8 @@ struct AdapterFuseEpilogue
     // that follows it.
     GreedyRewriteConfig config;
     config.setUseTopDownTraversal();
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config)))
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       signalPassFailure();
   }
 };

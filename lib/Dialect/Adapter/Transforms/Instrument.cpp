@@ -43,7 +43,8 @@ void adapter::instrument(func::FuncOp function) {
       name = first + "." + std::to_string(count);
     // Right after x, so that it comes before every reader.
     builder.setInsertionPointAfterValue(x);
-    auto tap = nn::TapOp::create(builder, applies.front().getLoc(), x.getType(), x, builder.getStringAttr(name),
+    auto tap = nn::TapOp::create(builder, applies.front().getLoc(), x.getType(),
+                                 x, builder.getStringAttr(name),
                                  builder.getStrArrayAttr(sites));
     for (ApplyOp apply : applies)
       apply.getXMutable().assign(tap.getResult());
@@ -51,7 +52,8 @@ void adapter::instrument(func::FuncOp function) {
 }
 
 namespace {
-struct AdapterInstrument : adapter::impl::AdapterInstrumentBase<AdapterInstrument> {
+struct AdapterInstrument
+    : adapter::impl::AdapterInstrumentBase<AdapterInstrument> {
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (function.isPublic() && !function.isExternal())

@@ -47,8 +47,7 @@ static LogicalResult keepPart(func::FuncOp function, StringRef prefix,
     terminator->setOperands(cuts[part].getX());
     function.setType(builder.getFunctionType(function.getArgumentTypes(),
                                              cuts[part].getType()));
-    function.setAllResultAttrs(
-        ArrayRef<DictionaryAttr>{named(cuts[part])});
+    function.setAllResultAttrs(ArrayRef<DictionaryAttr>{named(cuts[part])});
   }
   if (part > 0) {
     TapOp before = cuts[part - 1];

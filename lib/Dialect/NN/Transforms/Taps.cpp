@@ -26,13 +26,17 @@ void nn::populateStripTapsPatterns(RewritePatternSet &patterns) {
   });
 }
 
-LogicalResult nn::exposeTaps(func::FuncOp function, ArrayRef<std::string> names) {
+LogicalResult nn::exposeTaps(func::FuncOp function,
+                             ArrayRef<std::string> names) {
   SmallVector<TapOp> taps;
   WalkResult walked = function.walk([&](TapOp tap) {
-    if (llvm::none_of(names, [&](StringRef name) { return tap.getName().starts_with(name); }))
+    if (llvm::none_of(names, [&](StringRef name) {
+          return tap.getName().starts_with(name);
+        }))
       return WalkResult::advance();
     if (tap->getParentOp() != function) {
-      tap.emitOpError() << "cannot become a result of " << function.getName() << ", because it is inside of another op";
+      tap.emitOpError() << "cannot become a result of " << function.getName()
+                        << ", because it is inside of another op";
       return WalkResult::interrupt();
     }
     taps.push_back(tap);
@@ -43,7 +47,9 @@ LogicalResult nn::exposeTaps(func::FuncOp function, ArrayRef<std::string> names)
   if (taps.empty())
     return success();
   if (!function.getBody().hasOneBlock())
-    return function.emitError() << "taps of " << function.getName() << " cannot become results, because its body has more than one block";
+    return function.emitError() << "taps of " << function.getName()
+                                << " cannot become results, because its body "
+                                   "has more than one block";
 
   Builder builder(function.getContext());
   SmallVector<Type> types(function.getResultTypes());
@@ -102,9 +108,14 @@ struct NNExposeTaps : nn::impl::NNExposeTapsBase<NNExposeTaps> {
         return signalPassFailure();
       if (function.getNumResults() == results)
         continue;
-      if (auto uses = SymbolTable::getSymbolUses(function, getOperation()); uses && !uses->empty()) {
-        InFlightDiagnostic diagnostic = function.emitError() << "taps of " << function.getName() << " cannot become results, because another op calls it";
-        diagnostic.attachNote(uses->begin()->getUser()->getLoc()) << "used here";
+      if (auto uses = SymbolTable::getSymbolUses(function, getOperation());
+          uses && !uses->empty()) {
+        InFlightDiagnostic diagnostic =
+            function.emitError()
+            << "taps of " << function.getName()
+            << " cannot become results, because another op calls it";
+        diagnostic.attachNote(uses->begin()->getUser()->getLoc())
+            << "used here";
         diagnostic.report();
         return signalPassFailure();
       }

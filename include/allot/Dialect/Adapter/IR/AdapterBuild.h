@@ -4,7 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Small builders that the map ops and their expansion share. All values are f32 tensors; leading dimensions may be dynamic.
+// Small builders that the map ops and their expansion share. All values are f32
+// tensors; leading dimensions may be dynamic.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,50 +18,73 @@
 
 namespace allot::adapter {
 
-/// Name of the unit attribute of a `format.encode` whose value is the same at each call, so that a runtime may compute it once.
+/// Name of the unit attribute of a `format.encode` whose value is the same at
+/// each call, so that a runtime may compute it once.
 inline constexpr llvm::StringLiteral kHoistableAttr = "allot.hoistable";
 
 /// `type` without encoding and with `last` as its last dimension.
-mlir::RankedTensorType withLastDimension(mlir::RankedTensorType type, int64_t last);
+mlir::RankedTensorType withLastDimension(mlir::RankedTensorType type,
+                                         int64_t last);
 
-/// `tensor.empty` of shape `[leading dimensions of x, last]`, or `[shape of x, last]` with `append`.
-mlir::Value buildEmptyLike(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value x, int64_t last, bool append = false);
+/// `tensor.empty` of shape `[leading dimensions of x, last]`, or `[shape of x,
+/// last]` with `append`.
+mlir::Value buildEmptyLike(mlir::OpBuilder &builder, mlir::Location loc,
+                           mlir::Value x, int64_t last, bool append = false);
 
-/// The plain numbers of a tensor: itself, or `format.decode` of it where it is encoded.
-mlir::Value buildDecoded(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value tensor);
+/// The plain numbers of a tensor: itself, or `format.decode` of it where it is
+/// encoded.
+mlir::Value buildDecoded(mlir::OpBuilder &builder, mlir::Location loc,
+                         mlir::Value tensor);
 
-/// An encoded tensor of the same numbers: itself, or where it is plain `format.encode` to f32, marked as hoistable.
-mlir::Value buildEncoded(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value tensor);
+/// An encoded tensor of the same numbers: itself, or where it is plain
+/// `format.encode` to f32, marked as hoistable.
+mlir::Value buildEncoded(mlir::OpBuilder &builder, mlir::Location loc,
+                         mlir::Value tensor);
 
-/// An encoded or plain matrix transposed: an encoded tensor. Undoes a transposition that this function made before.
-mlir::Value buildTransposedMatrix(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value tensor);
+/// An encoded or plain matrix transposed: an encoded tensor. Undoes a
+/// transposition that this function made before.
+mlir::Value buildTransposedMatrix(mlir::OpBuilder &builder, mlir::Location loc,
+                                  mlir::Value tensor);
 
 /// factor * x, elementwise; x itself for a factor of 1.
-mlir::Value buildScaled(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value x, double factor);
+mlir::Value buildScaled(mlir::OpBuilder &builder, mlir::Location loc,
+                        mlir::Value x, double factor);
 
 /// result[..., i] = x[..., i] * vector[i]; the vector may be encoded.
-mlir::Value buildMultipliedByVector(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value x, mlir::Value vector);
+mlir::Value buildMultipliedByVector(mlir::OpBuilder &builder,
+                                    mlir::Location loc, mlir::Value x,
+                                    mlir::Value vector);
 
 /// result[..., i] = x[..., i] + vector[i]; the vector may be encoded.
-mlir::Value buildAddedVector(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value x, mlir::Value vector);
+mlir::Value buildAddedVector(mlir::OpBuilder &builder, mlir::Location loc,
+                             mlir::Value x, mlir::Value vector);
 
 /// Product of two static matrices.
-mlir::Value buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value lhs, mlir::Value rhs);
+mlir::Value buildMatmul(mlir::OpBuilder &builder, mlir::Location loc,
+                        mlir::Value lhs, mlir::Value rhs);
 
 /// `adapter.materialize` of a map.
-mlir::Value buildMaterialized(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value map);
+mlir::Value buildMaterialized(mlir::OpBuilder &builder, mlir::Location loc,
+                              mlir::Value map);
 
 /// `adapter.apply` of a map to x, without bias and site.
-mlir::Value buildApplied(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value map, mlir::Value x);
+mlir::Value buildApplied(mlir::OpBuilder &builder, mlir::Location loc,
+                         mlir::Value map, mlir::Value x);
 
 /// `adapter.gather` of rows `ids` of a map.
-mlir::Value buildGathered(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value map, mlir::Value ids);
+mlir::Value buildGathered(mlir::OpBuilder &builder, mlir::Location loc,
+                          mlir::Value map, mlir::Value ids);
 
-/// Rows `ids` of the dense matrix of a map: what maps do that have no rows of their own.
-mlir::Value buildGatherOfMaterialized(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value map, mlir::Value ids);
+/// Rows `ids` of the dense matrix of a map: what maps do that have no rows of
+/// their own.
+mlir::Value buildGatherOfMaterialized(mlir::OpBuilder &builder,
+                                      mlir::Location loc, mlir::Value map,
+                                      mlir::Value ids);
 
 /// `[OUT, IN]` rows or columns `[offset, offset + size)` of a matrix, plain.
-mlir::Value buildMatrixSlice(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value tensor, unsigned axis, int64_t offset, int64_t size);
+mlir::Value buildMatrixSlice(mlir::OpBuilder &builder, mlir::Location loc,
+                             mlir::Value tensor, unsigned axis, int64_t offset,
+                             int64_t size);
 
 } // namespace allot::adapter
 

@@ -1,4 +1,5 @@
-//===- Passes.h - passes of the adapter dialect ---------------------*- C++ -*-===//
+//===- Passes.h - passes of the adapter dialect ---------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

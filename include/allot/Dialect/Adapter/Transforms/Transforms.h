@@ -32,26 +32,34 @@ struct ExpansionCosts {
   MapCost merged;
 };
 
-/// True if the map and all maps that it is made of come from ops of the algebra.
+/// True if the map and all maps that it is made of come from ops of the
+/// algebra.
 bool isExpandable(mlir::Value map);
 
 /// Costs of an expandable map that is no bank.
 ExpansionCosts getExpansionCosts(mlir::Value map, int64_t rows);
 
-/// Factored or Merged for an `apply` of an expandable map: its own attribute, else what the options say, `Auto` decided by cost.
+/// Factored or Merged for an `apply` of an expandable map: its own attribute,
+/// else what the options say, `Auto` decided by cost.
 Evaluation chooseEvaluation(ApplyOp op, const ExpandOptions &options);
 
-/// Replaces one use of a map by ops that are nearer to kernels; what they use may have to be expanded again. Fails, without having changed anything, where the
-/// map is not expandable.
-llvm::LogicalResult expandApply(mlir::RewriterBase &rewriter, ApplyOp op, const ExpandOptions &options);
+/// Replaces one use of a map by ops that are nearer to kernels; what they use
+/// may have to be expanded again. Fails, without having changed anything, where
+/// the map is not expandable.
+llvm::LogicalResult expandApply(mlir::RewriterBase &rewriter, ApplyOp op,
+                                const ExpandOptions &options);
 llvm::LogicalResult expandGather(mlir::RewriterBase &rewriter, GatherOp op);
-llvm::LogicalResult expandMaterialize(mlir::RewriterBase &rewriter, MaterializeOp op);
-void populateExpandPatterns(mlir::RewritePatternSet &patterns, const ExpandOptions &options);
+llvm::LogicalResult expandMaterialize(mlir::RewriterBase &rewriter,
+                                      MaterializeOp op);
+void populateExpandPatterns(mlir::RewritePatternSet &patterns,
+                            const ExpandOptions &options);
 
-/// Patterns that take the only user of a kernel's result into the kernel where it is the next step of its epilogue; see `adapter-fuse-epilogue`.
+/// Patterns that take the only user of a kernel's result into the kernel where
+/// it is the next step of its epilogue; see `adapter-fuse-epilogue`.
 void populateFuseEpiloguePatterns(mlir::RewritePatternSet &patterns);
 
-/// Makes the inputs of all `apply` with a site in a function taps; see `adapter-instrument`.
+/// Makes the inputs of all `apply` with a site in a function taps; see
+/// `adapter-instrument`.
 void instrument(mlir::func::FuncOp function);
 
 } // namespace allot::adapter

@@ -16,13 +16,18 @@ namespace allot::nn {
 /// Patterns that replace every tap by its operand.
 void populateStripTapsPatterns(mlir::RewritePatternSet &patterns);
 
-/// Makes the taps of a function whose names start with one of `names` further results of it, named by the result attribute `allot.name`.
-/// Emits an error and fails where such a tap is inside of a nested region.
-llvm::LogicalResult exposeTaps(mlir::func::FuncOp function, llvm::ArrayRef<std::string> names);
+/// Makes the taps of a function whose names start with one of `names` further
+/// results of it, named by the result attribute `allot.name`. Emits an error
+/// and fails where such a tap is inside of a nested region.
+llvm::LogicalResult exposeTaps(mlir::func::FuncOp function,
+                               llvm::ArrayRef<std::string> names);
 
-/// Cuts `function` at the taps whose names start with `prefix` (see `nn-split-at-taps`); returns the parts in order, inserted behind it. Emits an error and fails
-/// where there is no such tap, or one inside of a nested region.
-llvm::FailureOr<llvm::SmallVector<mlir::func::FuncOp>> splitAtTaps(mlir::func::FuncOp function, llvm::StringRef prefix);
+/// Cuts `function` at the taps whose names start with `prefix` (see
+/// `nn-split-at-taps`); returns the parts in order, inserted behind it. Emits
+/// an error and fails where there is no such tap, or one inside of a nested
+/// region.
+llvm::FailureOr<llvm::SmallVector<mlir::func::FuncOp>>
+splitAtTaps(mlir::func::FuncOp function, llvm::StringRef prefix);
 
 } // namespace allot::nn
 
