@@ -47,6 +47,17 @@ int64_t boundOfIds(Value ids, SymbolTableCollection &symbols, SmallPtrSetImpl<vo
 struct ProgramDescribeEntries : pipelines::impl::ProgramDescribeEntriesBase<ProgramDescribeEntries> {
   void runOnOperation() override {
     SymbolTableCollection symbols;
+    // Upstream leaves a dimension that is not there undefined; here it would be read from behind a descriptor.
+    WalkResult walked = getOperation().walk([](tensor::DimOp dim) {
+      auto type = dyn_cast<RankedTensorType>(dim.getSource().getType());
+      std::optional<int64_t> index = dim.getConstantIndex();
+      if (!type || !index || (*index >= 0 && *index < type.getRank()))
+        return WalkResult::advance();
+      dim.emitOpError() << "asks for dimension " << *index << " of a tensor of rank " << type.getRank();
+      return WalkResult::interrupt();
+    });
+    if (walked.wasInterrupted())
+      return signalPassFailure();
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       // What a file claims about itself counts for nothing.
       for (StringRef name : {"allot.signature", "allot.results", "allot.takes_weights"})

@@ -39,3 +39,13 @@ func.func @bytes() -> tensor<4xi8> {
 
 // expected-error @+1 {{entry 'twice' has two inputs called 'x'}}
 func.func @twice(%a: tensor<1xf32> {allot.name = "x"}, %b: tensor<1xf32> {allot.name = "x"}) { return }
+
+// -----
+
+func.func @dimension(%x: tensor<?x4xf32>) -> tensor<1xindex> {
+  %c7 = arith.constant 7 : index
+  // expected-error @+1 {{asks for dimension 7 of a tensor of rank 2}}
+  %d = tensor.dim %x, %c7 : tensor<?x4xf32>
+  %t = tensor.from_elements %d : tensor<1xindex>
+  return %t : tensor<1xindex>
+}

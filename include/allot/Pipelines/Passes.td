@@ -24,7 +24,8 @@ def ProgramDescribeEntries : Pass<"program-describe-entries", "::mlir::ModuleOp"
       inputs = [ {ids = 10 : i64, name = "input_ids", type = tensor<?xi32>} ],
       outputs = [ {name = "y", type = tensor<?x4xf32>} ]}}
     ```
-    Two inputs, or two outputs, of one name are an error, and so is a value that is no ranked tensor of f32, f16, i32 or i64.
+    Two inputs, or two outputs, of one name are an error, and so is a value that is no ranked tensor of f32, f16, i32 or i64, and a `tensor.dim` of a
+    dimension that is not there.
   }];
 }
 
