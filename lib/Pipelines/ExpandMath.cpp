@@ -17,17 +17,21 @@ using namespace mlir;
 
 namespace {
 
-struct ProgramExpandMath : allot::pipelines::impl::ProgramExpandMathBase<ProgramExpandMath> {
+struct ProgramExpandMath
+    : allot::pipelines::impl::ProgramExpandMathBase<ProgramExpandMath> {
   LogicalResult initialize(MLIRContext *context) override {
     RewritePatternSet set(context);
     auto wanted = [](StringRef name) {
-      return llvm::is_contained({math::ExpOp::getOperationName(), math::Exp2Op::getOperationName(), math::ExpM1Op::getOperationName(),
-                                 math::TanhOp::getOperationName(), math::ErfOp::getOperationName(), math::LogOp::getOperationName(),
-                                 math::Log1pOp::getOperationName(), math::Log2Op::getOperationName()},
-                                name);
+      return llvm::is_contained(
+          {math::ExpOp::getOperationName(), math::Exp2Op::getOperationName(),
+           math::ExpM1Op::getOperationName(), math::TanhOp::getOperationName(),
+           math::ErfOp::getOperationName(), math::LogOp::getOperationName(),
+           math::Log1pOp::getOperationName(), math::Log2Op::getOperationName()},
+          name);
     };
     populateMathPolynomialApproximationPatterns(set, [&](StringRef name) {
-      // The predicate is asked for mnemonics with or without the dialect's name.
+      // The predicate is asked for mnemonics with or without the dialect's
+      // name.
       return wanted(name) || wanted(("math." + name).str());
     });
     patterns = std::move(set);

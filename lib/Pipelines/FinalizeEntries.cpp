@@ -18,21 +18,26 @@ using namespace allot;
 
 namespace {
 
-/// The argument of `function` that `value` is, looking through casts which keep the buffer and its shape; -1 if it is none.
+/// The argument of `function` that `value` is, looking through casts which keep
+/// the buffer and its shape; -1 if it is none.
 int64_t argumentOf(Value value, func::FuncOp function) {
   while (auto cast = value.getDefiningOp<memref::CastOp>())
     value = cast.getSource();
   auto argument = dyn_cast<BlockArgument>(value);
-  return argument && argument.getOwner() == &function.getBody().front() ? int64_t(argument.getArgNumber()) : -1;
+  return argument && argument.getOwner() == &function.getBody().front()
+             ? int64_t(argument.getArgNumber())
+             : -1;
 }
 
-struct ProgramFinalizeEntries : pipelines::impl::ProgramFinalizeEntriesBase<ProgramFinalizeEntries> {
+struct ProgramFinalizeEntries
+    : pipelines::impl::ProgramFinalizeEntriesBase<ProgramFinalizeEntries> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     llvm::SmallPtrSet<Operation *, 8> called;
     SymbolTableCollection symbols;
     module.walk([&](func::CallOp call) {
-      if (Operation *callee = symbols.lookupNearestSymbolFrom(call, call.getCalleeAttr()))
+      if (Operation *callee =
+              symbols.lookupNearestSymbolFrom(call, call.getCalleeAttr()))
         called.insert(callee);
     });
     for (auto function : module.getOps<func::FuncOp>())
@@ -42,15 +47,18 @@ struct ProgramFinalizeEntries : pipelines::impl::ProgramFinalizeEntriesBase<Prog
 
   void finalize(func::FuncOp function, bool isCalled) {
     Builder b(&getContext());
-    function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(), b.getUnitAttr());
-    if (function.getNumArguments() > 0 && function.getArgAttr(0, "allot.weights_table"))
+    function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(),
+                      b.getUnitAttr());
+    if (function.getNumArguments() > 0 &&
+        function.getArgAttr(0, "allot.weights_table"))
       function->setAttr("allot.takes_weights", b.getUnitAttr());
     unsigned hidden = function->hasAttr("allot.takes_weights") ? 1 : 0;
     SmallVector<int64_t> origins(function.getNumResults(), -1);
     SmallVector<func::ReturnOp> returns;
     function.walk([&](func::ReturnOp op) { returns.push_back(op); });
     llvm::BitVector dropped(function.getNumResults());
-    // A caller inside the module would have to change too, so there the result stays (and is copied by deallocation).
+    // A caller inside the module would have to change too, so there the result
+    // stays (and is copied by deallocation).
     for (unsigned i = 0; i < function.getNumResults() && !isCalled; ++i) {
       int64_t argument = -1;
       for (auto [n, op] : llvm::enumerate(returns)) {

@@ -21,17 +21,20 @@ bool isContiguous(Value memref) {
   return type && type.getLayout().isIdentity();
 }
 
-struct ProgramLowerCopies : allot::pipelines::impl::ProgramLowerCopiesBase<ProgramLowerCopies> {
+struct ProgramLowerCopies
+    : allot::pipelines::impl::ProgramLowerCopiesBase<ProgramLowerCopies> {
   void runOnOperation() override {
     SmallVector<memref::CopyOp> copies;
     getOperation()->walk([&](memref::CopyOp copy) {
-      if (isa<MemRefType>(copy.getSource().getType()) && isa<MemRefType>(copy.getTarget().getType()) &&
+      if (isa<MemRefType>(copy.getSource().getType()) &&
+          isa<MemRefType>(copy.getTarget().getType()) &&
           !(isContiguous(copy.getSource()) && isContiguous(copy.getTarget())))
         copies.push_back(copy);
     });
     for (memref::CopyOp copy : copies) {
       OpBuilder builder(copy);
-      linalg::makeMemRefCopyOp(builder, copy.getLoc(), copy.getSource(), copy.getTarget());
+      linalg::makeMemRefCopyOp(builder, copy.getLoc(), copy.getSource(),
+                               copy.getTarget());
       copy.erase();
     }
   }

@@ -1,4 +1,5 @@
-//===- Pipelines.cpp - passes in the order in which they make sense -*- C++ -*-===//
+//===- Pipelines.cpp - passes in the order in which they make sense -*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -50,7 +51,8 @@ void addMaps(OpPassManager &pm, const LoweringOptions &options) {
   pm.addPass(format::createFormatPack(pack));
   addCleanup(pm);
   pm.addPass(format::createFormatLowerStorage());
-  // The table (an attribute of the module) knows the names of the weight globals; their declarations would be taken for buffers.
+  // The table (an attribute of the module) knows the names of the weight
+  // globals; their declarations would be taken for buffers.
   pm.addPass(createSymbolDCEPass());
   pm.addPass(conversion::createConvertNNToLinalg());
 }
@@ -62,14 +64,16 @@ void addBufferization(OpPassManager &pm) {
   addCleanup(pm);
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;
-  bufferize.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
+  bufferize.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
   bufferize.bufferAlignment = 64;
   pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
   addCleanup(pm);
   pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
   pm.addPass(createProgramFinalizeEntries());
   bufferization::buildBufferDeallocationPipeline(pm);
-  pm.addNestedPass<func::FuncOp>(bufferization::createOptimizeAllocationLivenessPass());
+  pm.addNestedPass<func::FuncOp>(
+      bufferization::createOptimizeAllocationLivenessPass());
   pm.addPass(createConvertBufferizationToMemRefPass());
 }
 
@@ -99,9 +103,11 @@ void addCodeGeneration(OpPassManager &pm) {
 
 } // namespace
 
-void pipelines::buildPreparePipeline(OpPassManager &pm, const LoweringOptions &options) {
+void pipelines::buildPreparePipeline(OpPassManager &pm,
+                                     const LoweringOptions &options) {
   if (!options.entries.empty()) {
-    SmallVector<std::string> keep(options.entries.begin(), options.entries.end());
+    SmallVector<std::string> keep(options.entries.begin(),
+                                  options.entries.end());
     pm.addPass(createSymbolPrivatizePass(keep));
     pm.addPass(createSymbolDCEPass());
   }
@@ -122,7 +128,8 @@ void pipelines::buildPreparePipeline(OpPassManager &pm, const LoweringOptions &o
   pm.addPass(createProgramDescribeEntries());
 }
 
-void pipelines::buildLowerToLLVMPipeline(OpPassManager &pm, const LoweringOptions &options) {
+void pipelines::buildLowerToLLVMPipeline(OpPassManager &pm,
+                                         const LoweringOptions &options) {
   buildPreparePipeline(pm, options);
   addMaps(pm, options);
   addBufferization(pm);
@@ -133,7 +140,8 @@ void pipelines::buildLowerToLLVMPipeline(OpPassManager &pm, const LoweringOption
   addCodeGeneration(pm);
 }
 
-std::string pipelines::pipelineText(llvm::function_ref<void(OpPassManager &)> build) {
+std::string
+pipelines::pipelineText(llvm::function_ref<void(OpPassManager &)> build) {
   OpPassManager pm(ModuleOp::getOperationName());
   build(pm);
   std::string text;
@@ -144,7 +152,12 @@ std::string pipelines::pipelineText(llvm::function_ref<void(OpPassManager &)> bu
 
 void pipelines::registerPipelines() {
   registerPipelinesPasses();
-  PassPipelineRegistration<LoweringOptions>("allot-prepare", "Choose entries and taps and describe them: what the reference evaluation runs on",
-                                            buildPreparePipeline);
-  PassPipelineRegistration<LoweringOptions>("allot-lower-to-llvm", "Lower an imported model to the LLVM dialect", buildLowerToLLVMPipeline);
+  PassPipelineRegistration<LoweringOptions>(
+      "allot-prepare",
+      "Choose entries and taps and describe them: what the reference "
+      "evaluation runs on",
+      buildPreparePipeline);
+  PassPipelineRegistration<LoweringOptions>(
+      "allot-lower-to-llvm", "Lower an imported model to the LLVM dialect",
+      buildLowerToLLVMPipeline);
 }

@@ -31,20 +31,29 @@ static constexpr llvm::StringLiteral kEntryPrefix = "_allot_entry_";
 static constexpr llvm::StringLiteral kInterfacePrefix = "_mlir_ciface_";
 
 static llvm::Error codeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), "code generation: " + message);
+  return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                 "code generation: " + message);
 }
 
-/// Adds `void _allot_entry_NAME(ptr *arguments)` that calls the C interface of NAME, so that callers need no signature.
-static void addEntry(llvm::Module &module, llvm::Function &interface, llvm::StringRef name) {
+/// Adds `void _allot_entry_NAME(ptr *arguments)` that calls the C interface of
+/// NAME, so that callers need no signature.
+static void addEntry(llvm::Module &module, llvm::Function &interface,
+                     llvm::StringRef name) {
   llvm::LLVMContext &context = module.getContext();
   llvm::Type *pointer = llvm::PointerType::getUnqual(context);
-  auto *type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer}, false);
-  auto *function = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, kEntryPrefix + name, module);
+  auto *type =
+      llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer}, false);
+  auto *function = llvm::Function::Create(
+      type, llvm::GlobalValue::ExternalLinkage, kEntryPrefix + name, module);
   llvm::IRBuilder<> builder(llvm::BasicBlock::Create(context, "", function));
   llvm::SmallVector<llvm::Value *> arguments;
   for (llvm::Argument &argument : interface.args()) {
-    llvm::Value *slot = builder.CreateLoad(pointer, builder.CreateConstGEP1_64(pointer, function->getArg(0), argument.getArgNo()));
-    arguments.push_back(argument.getType()->isPointerTy() ? slot : builder.CreateLoad(argument.getType(), slot));
+    llvm::Value *slot = builder.CreateLoad(
+        pointer, builder.CreateConstGEP1_64(pointer, function->getArg(0),
+                                            argument.getArgNo()));
+    arguments.push_back(argument.getType()->isPointerTy()
+                            ? slot
+                            : builder.CreateLoad(argument.getType(), slot));
   }
   builder.CreateCall(&interface, arguments);
   builder.CreateRetVoid();
@@ -65,13 +74,19 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &target) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
+      .run(module, modules);
 }
 
 /// Compiles one part, held as bitcode, in a context of its own.
-static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> compilePart(llvm::ArrayRef<char> bitcode, llvm::orc::JITTargetMachineBuilder targetBuilder) {
+static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+compilePart(llvm::ArrayRef<char> bitcode,
+            llvm::orc::JITTargetMachineBuilder targetBuilder) {
   llvm::LLVMContext context;
-  auto module = llvm::parseBitcodeFile(llvm::MemoryBufferRef(llvm::StringRef(bitcode.data(), bitcode.size()), "part"), context);
+  auto module = llvm::parseBitcodeFile(
+      llvm::MemoryBufferRef(llvm::StringRef(bitcode.data(), bitcode.size()),
+                            "part"),
+      context);
   if (!module)
     return module.takeError();
   auto target = targetBuilder.createTargetMachine();
@@ -85,10 +100,12 @@ static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> compilePart(llvm::Arr
   if ((*target)->addPassesToEmitMC(pm, mc, os))
     return codeError("this target does not emit object code");
   pm.run(**module);
-  return std::make_unique<llvm::SmallVectorMemoryBuffer>(std::move(object), "program", /*RequiresNullTerminator=*/false);
+  return std::make_unique<llvm::SmallVectorMemoryBuffer>(
+      std::move(object), "program", /*RequiresNullTerminator=*/false);
 }
 
-/// OpenMP's runtime must be in the process: usually it is linked, else the loader finds it.
+/// OpenMP's runtime must be in the process: usually it is linked, else the
+/// loader finds it.
 static llvm::Error requireOpenMP() {
   if (llvm::sys::DynamicLibrary::SearchForAddressOfSymbol("__kmpc_fork_call"))
     return llvm::Error::success();
@@ -101,7 +118,10 @@ static llvm::Error requireOpenMP() {
 
 std::string runtime::hostKernelTarget() {
   llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-  auto has = [&](std::initializer_list<llvm::StringRef> names) { return llvm::all_of(names, [&](llvm::StringRef name) { return features.lookup(name); }); };
+  auto has = [&](std::initializer_list<llvm::StringRef> names) {
+    return llvm::all_of(
+        names, [&](llvm::StringRef name) { return features.lookup(name); });
+  };
   if (!has({"avx2", "fma", "f16c"}))
     return "generic";
   return has({"avx512vnni", "avx512vl", "avx512bw"}) ? "avx512vnni" : "avx2";
@@ -110,7 +130,8 @@ std::string runtime::hostKernelTarget() {
 CompiledModule::CompiledModule() = default;
 CompiledModule::~CompiledModule() = default;
 
-llvm::Expected<std::unique_ptr<CompiledModule>> CompiledModule::compile(mlir::ModuleOp source, const CompileOptions &options) {
+llvm::Expected<std::unique_ptr<CompiledModule>>
+CompiledModule::compile(mlir::ModuleOp source, const CompileOptions &options) {
   static std::once_flag initialized;
   std::call_once(initialized, [] {
     llvm::InitializeNativeTarget();
@@ -134,26 +155,37 @@ llvm::Expected<std::unique_ptr<CompiledModule>> CompiledModule::compile(mlir::Mo
   module->setTargetTriple((*target)->getTargetTriple());
   module->setDataLayout((*target)->createDataLayout());
   for (auto function : source.getOps<mlir::LLVM::LLVMFuncOp>())
-    if (function->hasAttr(mlir::LLVM::LLVMDialect::getEmitCWrapperAttrName()) && !function.isExternal())
-      if (llvm::Function *interface = module->getFunction((kInterfacePrefix + function.getName()).str()))
+    if (function->hasAttr(mlir::LLVM::LLVMDialect::getEmitCWrapperAttrName()) &&
+        !function.isExternal())
+      if (llvm::Function *interface = module->getFunction(
+              (kInterfacePrefix + function.getName()).str()))
         addEntry(*module, *interface, function.getName());
   for (llvm::Function &function : *module)
     function.addFnAttr(llvm::Attribute::NoUnwind);
 
-  unsigned parts = options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+  unsigned parts = options.threads
+                       ? options.threads
+                       : std::max(1u, std::thread::hardware_concurrency());
   std::vector<llvm::SmallVector<char, 0>> bitcode;
   auto keep = [&](const llvm::Module &part) {
     llvm::raw_svector_ostream os(bitcode.emplace_back());
     llvm::WriteBitcodeToFile(part, os);
   };
   if (parts > 1)
-    llvm::SplitModule(*module, parts, [&](std::unique_ptr<llvm::Module> part) { keep(*part); }, /*PreserveLocals=*/false, /*RoundRobin=*/true);
+    llvm::SplitModule(
+        *module, parts,
+        [&](std::unique_ptr<llvm::Module> part) { keep(*part); },
+        /*PreserveLocals=*/false, /*RoundRobin=*/true);
   else
     keep(*module);
-  std::vector<std::optional<llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>>> objects(bitcode.size());
+  std::vector<
+      std::optional<llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>>>
+      objects(bitcode.size());
   std::vector<std::thread> workers;
   for (size_t i = 1; i < bitcode.size(); ++i)
-    workers.emplace_back([&, i] { objects[i].emplace(compilePart(bitcode[i], *targetBuilder)); });
+    workers.emplace_back([&, i] {
+      objects[i].emplace(compilePart(bitcode[i], *targetBuilder));
+    });
   objects[0].emplace(compilePart(bitcode[0], *targetBuilder));
   for (std::thread &worker : workers)
     worker.join();
@@ -165,7 +197,10 @@ llvm::Expected<std::unique_ptr<CompiledModule>> CompiledModule::compile(mlir::Mo
       failure = llvm::joinErrors(std::move(failure), object->takeError());
   if (failure)
     return std::move(failure);
-  auto jit = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(*targetBuilder).setPlatformSetUp(llvm::orc::setUpInactivePlatform).create();
+  auto jit = llvm::orc::LLJITBuilder()
+                 .setJITTargetMachineBuilder(*targetBuilder)
+                 .setPlatformSetUp(llvm::orc::setUpInactivePlatform)
+                 .create();
   if (!jit)
     return jit.takeError();
   result->jit = std::move(*jit);
@@ -177,7 +212,8 @@ llvm::Expected<std::unique_ptr<CompiledModule>> CompiledModule::compile(mlir::Mo
   return result;
 }
 
-llvm::Expected<void (*)(void **)> CompiledModule::entry(llvm::StringRef name) const {
+llvm::Expected<void (*)(void **)>
+CompiledModule::entry(llvm::StringRef name) const {
   auto address = jit->lookup((kEntryPrefix + name).str());
   if (!address)
     return address.takeError();

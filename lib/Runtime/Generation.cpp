@@ -15,39 +15,61 @@ using namespace allot;
 using namespace allot::runtime;
 using archive::DType;
 
-double Generated::tokensPerSecond() const { return decodeSeconds > 0 ? double(decodeSteps * tokens.shape()[0]) / decodeSeconds : 0; }
+double Generated::tokensPerSecond() const {
+  return decodeSeconds > 0
+             ? double(decodeSteps * tokens.shape()[0]) / decodeSeconds
+             : 0;
+}
 
 namespace {
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now() {
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 /// The cache that an entry takes, for `batch` rows of `capacity` tokens.
-llvm::Expected<Tensor> makeCache(const Program &program, const Entry &entry, int64_t batch, int64_t capacity) {
+llvm::Expected<Tensor> makeCache(const Program &program, const Entry &entry,
+                                 int64_t batch, int64_t capacity) {
   const Parameter *cache = entry.input("cache");
-  if (!cache || cache->shape.size() != 6 || cache->dtype != DType::F32 || !entry.input("tokens") || !entry.input("count") || !entry.input("past") ||
+  if (!cache || cache->shape.size() != 6 || cache->dtype != DType::F32 ||
+      !entry.input("tokens") || !entry.input("count") || !entry.input("past") ||
       !entry.output("logits") || !entry.output("cache"))
-    return support::fileError(program.path(), "entry " + support::quoted(entry.name) + " is none for generation: it takes tokens, count, past and cache and gives logits and cache");
+    return support::fileError(
+        program.path(), "entry " + support::quoted(entry.name) +
+                            " is none for generation: it takes tokens, count, "
+                            "past and cache and gives logits and cache");
   llvm::SmallVector<int64_t> shape(cache->shape);
   shape[2] = batch;
   shape[3] = capacity;
   for (int64_t d : shape)
     if (d < 0)
-      return support::fileError(program.path(), "entry " + support::quoted(entry.name) + ": the cache has an unknown dimension");
+      return support::fileError(program.path(),
+                                "entry " + support::quoted(entry.name) +
+                                    ": the cache has an unknown dimension");
   return Tensor::create("cache", DType::F32, shape);
 }
 
-int32_t mostProbable(int64_t, llvm::ArrayRef<float> logits) { return int32_t(std::max_element(logits.begin(), logits.end()) - logits.begin()); }
+int32_t mostProbable(int64_t, llvm::ArrayRef<float> logits) {
+  return int32_t(std::max_element(logits.begin(), logits.end()) -
+                 logits.begin());
+}
 
 } // namespace
 
-std::function<int32_t(int64_t, llvm::ArrayRef<float>)> runtime::sampler(double temperature, uint64_t seed) {
-  return [temperature, random = std::mt19937_64(seed), weights = std::vector<double>()](int64_t, llvm::ArrayRef<float> logits) mutable {
+std::function<int32_t(int64_t, llvm::ArrayRef<float>)>
+runtime::sampler(double temperature, uint64_t seed) {
+  return [temperature, random = std::mt19937_64(seed),
+          weights = std::vector<double>()](
+             int64_t, llvm::ArrayRef<float> logits) mutable {
     float largest = *std::max_element(logits.begin(), logits.end());
     weights.resize(logits.size());
     double sum = 0;
     for (size_t i = 0; i < logits.size(); ++i)
       sum += weights[i] = std::exp((double(logits[i]) - largest) / temperature);
-    // By hand: the distributions of the standard library differ between implementations.
+    // By hand: the distributions of the standard library differ between
+    // implementations.
     double left = double(random() >> 11) * 0x1p-53 * sum;
     for (size_t i = 0; i < weights.size(); ++i)
       if ((left -= weights[i]) < 0)
@@ -56,14 +78,20 @@ std::function<int32_t(int64_t, llvm::ArrayRef<float>)> runtime::sampler(double t
   };
 }
 
-llvm::Expected<Generated> runtime::generate(Program &program, const Tensor &prompts, llvm::ArrayRef<int32_t> lengths, const GenerationOptions &options) {
+llvm::Expected<Generated> runtime::generate(Program &program,
+                                            const Tensor &prompts,
+                                            llvm::ArrayRef<int32_t> lengths,
+                                            const GenerationOptions &options) {
   auto prefill = program.get("prefill"), decode = program.get("decode");
   if (!prefill || !decode)
     return llvm::joinErrors(prefill.takeError(), decode.takeError());
-  int64_t batch = prompts.shape()[0], width = prompts.shape()[1], total = width + int64_t(options.steps);
+  int64_t batch = prompts.shape()[0], width = prompts.shape()[1],
+          total = width + int64_t(options.steps);
   for (int64_t b = 0; b < batch; ++b)
     if (lengths[b] < 1 || lengths[b] > width)
-      return llvm::createStringError("lengths: row %lld has %d tokens, wanted 1 to %lld", (long long)b, int(lengths[b]), (long long)width);
+      return llvm::createStringError(
+          "lengths: row %lld has %d tokens, wanted 1 to %lld", (long long)b,
+          int(lengths[b]), (long long)width);
   auto cache = makeCache(program, **prefill, batch, total);
   if (!cache)
     return cache.takeError();
@@ -78,9 +106,11 @@ llvm::Expected<Generated> runtime::generate(Program &program, const Tensor &prom
       return made->takeError();
   auto all = tokens->values<int32_t>(), end = ends->values<int32_t>();
   for (int64_t b = 0; b < batch; ++b) {
-    // What lies behind a shorter prompt is not looked at, and need not be a token.
+    // What lies behind a shorter prompt is not looked at, and need not be a
+    // token.
     for (int32_t t = 0; t < lengths[b]; ++t)
-      input->values<int32_t>()[b * width + t] = all[b * total + t] = prompts.values<int32_t>()[b * width + t];
+      input->values<int32_t>()[b * width + t] = all[b * total + t] =
+          prompts.values<int32_t>()[b * width + t];
     count->values<int32_t>()[b] = end[b] = lengths[b];
   }
 
@@ -92,22 +122,30 @@ llvm::Expected<Generated> runtime::generate(Program &program, const Tensor &prom
   currentCache.setName("cache");
   for (unsigned step = 0; step < options.steps; ++step) {
     double begun = now();
-    auto outputs = program.run(step == 0 ? **prefill : **decode, {step == 0 ? *input : *next, *count, *past, currentCache});
+    auto outputs =
+        program.run(step == 0 ? **prefill : **decode,
+                    {step == 0 ? *input : *next, *count, *past, currentCache});
     if (!outputs)
       return outputs.takeError();
     (step == 0 ? result.prefillSeconds : result.decodeSeconds) += now() - begun;
     result.decodeSteps += step > 0;
     Tensor logits;
     for (Tensor &output : *outputs)
-      (output.name() == "cache" ? currentCache : output.name() == "logits" ? logits : output) = output;
+      (output.name() == "cache"    ? currentCache
+       : output.name() == "logits" ? logits
+                                   : output) = output;
     if (logits.shape().size() != 2 || logits.shape()[0] != batch)
-      return llvm::createStringError("entry %s gives logits of shape %s, wanted one row per prompt", step == 0 ? "prefill" : "decode",
-                                     support::shapeString(logits.shape()).c_str());
+      return llvm::createStringError(
+          "entry %s gives logits of shape %s, wanted one row per prompt",
+          step == 0 ? "prefill" : "decode",
+          support::shapeString(logits.shape()).c_str());
     int64_t vocab = logits.shape()[1];
     for (int64_t b = 0; b < batch; ++b) {
-      int32_t id = choose(b, llvm::ArrayRef<float>(logits.values<float>()).slice(b * vocab, vocab));
+      int32_t id = choose(b, llvm::ArrayRef<float>(logits.values<float>())
+                                 .slice(b * vocab, vocab));
       next->values<int32_t>()[b] = id;
-      // A row that has ended is computed along with the others, always at the place behind its end, and ignored.
+      // A row that has ended is computed along with the others, always at the
+      // place behind its end, and ignored.
       past->values<int32_t>()[b] = end[b];
       count->values<int32_t>()[b] = 1;
       if (ended[b])

@@ -17,72 +17,114 @@ using archive::DType;
 using support::quoted;
 using support::shapeString;
 
-static llvm::Error inputError(const Entry &entry, llvm::StringRef input, const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), "entry " + quoted(entry.name) + ", input " + quoted(input) + ": " + message);
+static llvm::Error inputError(const Entry &entry, llvm::StringRef input,
+                              const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                 "entry " + quoted(entry.name) + ", input " +
+                                     quoted(input) + ": " + message);
 }
 
 static std::string shapeOf(const Parameter &parameter) {
   std::string text;
   for (int64_t d : parameter.shape)
-    text += (text.empty() ? "" : "x") + (mlir::ShapedType::isDynamic(d) ? std::string("?") : std::to_string(d));
+    text +=
+        (text.empty() ? "" : "x") +
+        (mlir::ShapedType::isDynamic(d) ? std::string("?") : std::to_string(d));
   return text.empty() ? "scalar" : text;
 }
 
-template <typename T> static llvm::Error checkIds(const Entry &entry, const Tensor &tensor, int64_t limit) {
+template <typename T>
+static llvm::Error checkIds(const Entry &entry, const Tensor &tensor,
+                            int64_t limit) {
   auto values = tensor.values<T>();
   for (size_t i = 0; i < values.size(); ++i)
     if (values[i] < 0 || int64_t(values[i]) >= limit)
-      return inputError(entry, tensor.name(), "id " + llvm::Twine(int64_t(values[i])) + " at place " + llvm::Twine(i) + " is not in [0, " + llvm::Twine(limit) + ")");
+      return inputError(entry, tensor.name(),
+                        "id " + llvm::Twine(int64_t(values[i])) + " at place " +
+                            llvm::Twine(i) + " is not in [0, " +
+                            llvm::Twine(limit) + ")");
   return llvm::Error::success();
 }
 
-/// Of an entry with a cache: batch sizes agree, and every row's new tokens fit behind those that it has.
-static llvm::Error checkCache(const Entry &entry, const Tensor &tokens, const Tensor &count, const Tensor &past, const Tensor &cache) {
-  int64_t batch = tokens.shape()[0], length = tokens.shape()[1], capacity = cache.shape()[3];
+/// Of an entry with a cache: batch sizes agree, and every row's new tokens fit
+/// behind those that it has.
+static llvm::Error checkCache(const Entry &entry, const Tensor &tokens,
+                              const Tensor &count, const Tensor &past,
+                              const Tensor &cache) {
+  int64_t batch = tokens.shape()[0], length = tokens.shape()[1],
+          capacity = cache.shape()[3];
   for (const Tensor *tensor : {&count, &past})
     if (tensor->shape()[0] != batch)
-      return inputError(entry, tensor->name(), "has " + llvm::Twine(tensor->shape()[0]) + " rows, there are " + llvm::Twine(batch) + " rows of tokens");
+      return inputError(entry, tensor->name(),
+                        "has " + llvm::Twine(tensor->shape()[0]) +
+                            " rows, there are " + llvm::Twine(batch) +
+                            " rows of tokens");
   if (cache.shape()[2] != batch)
-    return inputError(entry, cache.name(), "has " + llvm::Twine(cache.shape()[2]) + " rows, there are " + llvm::Twine(batch) + " rows of tokens");
+    return inputError(entry, cache.name(),
+                      "has " + llvm::Twine(cache.shape()[2]) +
+                          " rows, there are " + llvm::Twine(batch) +
+                          " rows of tokens");
   for (int64_t b = 0; b < batch; ++b) {
     int64_t n = count.values<int32_t>()[b], before = past.values<int32_t>()[b];
     if (n < 1 || n > length)
-      return inputError(entry, count.name(), "row " + llvm::Twine(b) + " has " + llvm::Twine(n) + " tokens, wanted 1 to " + llvm::Twine(length));
+      return inputError(entry, count.name(),
+                        "row " + llvm::Twine(b) + " has " + llvm::Twine(n) +
+                            " tokens, wanted 1 to " + llvm::Twine(length));
     if (before < 0 || before > capacity - n)
-      return inputError(entry, past.name(), "row " + llvm::Twine(b) + ": " + llvm::Twine(before) + " tokens before " + llvm::Twine(n) +
-                                                " new ones do not fit into a cache of " + llvm::Twine(capacity));
+      return inputError(entry, past.name(),
+                        "row " + llvm::Twine(b) + ": " + llvm::Twine(before) +
+                            " tokens before " + llvm::Twine(n) +
+                            " new ones do not fit into a cache of " +
+                            llvm::Twine(capacity));
   }
   return llvm::Error::success();
 }
 
-llvm::Error Program::check(const Entry &entry, llvm::ArrayRef<const Tensor *> inputs) const {
+llvm::Error Program::check(const Entry &entry,
+                           llvm::ArrayRef<const Tensor *> inputs) const {
   llvm::StringMap<const Tensor *> byName;
   for (auto [parameter, tensor] : llvm::zip_equal(entry.inputs, inputs)) {
     byName[parameter.name] = tensor;
     if (tensor->dtype() != parameter.dtype)
-      return inputError(entry, parameter.name, "is " + archive::dtypeName(tensor->dtype()) + ", wanted " + archive::dtypeName(parameter.dtype));
+      return inputError(entry, parameter.name,
+                        "is " + archive::dtypeName(tensor->dtype()) +
+                            ", wanted " + archive::dtypeName(parameter.dtype));
     bool fits = tensor->shape().size() == parameter.shape.size();
     for (size_t i = 0; fits && i < parameter.shape.size(); ++i)
-      fits = mlir::ShapedType::isDynamic(parameter.shape[i]) || parameter.shape[i] == tensor->shape()[i];
+      fits = mlir::ShapedType::isDynamic(parameter.shape[i]) ||
+             parameter.shape[i] == tensor->shape()[i];
     if (!fits)
-      return inputError(entry, parameter.name, "has shape " + shapeString(tensor->shape()) + ", wanted " + shapeOf(parameter));
+      return inputError(entry, parameter.name,
+                        "has shape " + shapeString(tensor->shape()) +
+                            ", wanted " + shapeOf(parameter));
     if (tensor->numElements() == 0)
       return inputError(entry, parameter.name, "is empty");
     if (parameter.ids > 0)
-      if (llvm::Error error = parameter.dtype == DType::I64 ? checkIds<int64_t>(entry, *tensor, parameter.ids) : checkIds<int32_t>(entry, *tensor, parameter.ids))
+      if (llvm::Error error =
+              parameter.dtype == DType::I64
+                  ? checkIds<int64_t>(entry, *tensor, parameter.ids)
+                  : checkIds<int32_t>(entry, *tensor, parameter.ids))
         return error;
   }
-  const Tensor *tokens = byName.lookup("tokens"), *count = byName.lookup("count"), *past = byName.lookup("past"), *cache = byName.lookup("cache");
-  auto is = [](const Tensor *tensor, DType dtype, size_t rank) { return tensor && tensor->dtype() == dtype && tensor->shape().size() == rank; };
-  if (is(tokens, DType::I32, 2) && is(count, DType::I32, 1) && is(past, DType::I32, 1) && is(cache, DType::F32, 6))
+  const Tensor *tokens = byName.lookup("tokens"),
+               *count = byName.lookup("count"), *past = byName.lookup("past"),
+               *cache = byName.lookup("cache");
+  auto is = [](const Tensor *tensor, DType dtype, size_t rank) {
+    return tensor && tensor->dtype() == dtype && tensor->shape().size() == rank;
+  };
+  if (is(tokens, DType::I32, 2) && is(count, DType::I32, 1) &&
+      is(past, DType::I32, 1) && is(cache, DType::F32, 6))
     return checkCache(entry, *tokens, *count, *past, *cache);
   return llvm::Error::success();
 }
 
-llvm::Expected<std::vector<Tensor>> Program::run(const Entry &entry, llvm::ArrayRef<Tensor> given) {
+llvm::Expected<std::vector<Tensor>> Program::run(const Entry &entry,
+                                                 llvm::ArrayRef<Tensor> given) {
   std::vector<const Tensor *> inputs;
   for (const Parameter &parameter : entry.inputs) {
-    auto it = llvm::find_if(given, [&](const Tensor &tensor) { return tensor.name() == parameter.name; });
+    auto it = llvm::find_if(given, [&](const Tensor &tensor) {
+      return tensor.name() == parameter.name;
+    });
     if (it == given.end())
       return inputError(entry, parameter.name, "is missing");
     inputs.push_back(&*it);
@@ -95,8 +137,10 @@ llvm::Expected<std::vector<Tensor>> Program::run(const Entry &entry, llvm::Array
   return code ? runCompiled(entry, inputs) : runReference(entry, inputs);
 }
 
-/// Appends the words of a memref descriptor: allocated and aligned pointer, offset, sizes, strides.
-static void appendDescriptor(std::vector<int64_t> &words, const void *data, llvm::ArrayRef<int64_t> shape) {
+/// Appends the words of a memref descriptor: allocated and aligned pointer,
+/// offset, sizes, strides.
+static void appendDescriptor(std::vector<int64_t> &words, const void *data,
+                             llvm::ArrayRef<int64_t> shape) {
   int64_t address = reinterpret_cast<int64_t>(data), stride = 1;
   words.insert(words.end(), {address, address, 0});
   words.insert(words.end(), shape.begin(), shape.end());
@@ -107,7 +151,9 @@ static void appendDescriptor(std::vector<int64_t> &words, const void *data, llvm
   }
 }
 
-llvm::Expected<std::vector<Tensor>> Program::runCompiled(const Entry &entry, llvm::ArrayRef<const Tensor *> inputs) {
+llvm::Expected<std::vector<Tensor>>
+Program::runCompiled(const Entry &entry,
+                     llvm::ArrayRef<const Tensor *> inputs) {
   auto function = code->entry(entry.name);
   if (!function)
     return function.takeError();
@@ -147,12 +193,20 @@ llvm::Expected<std::vector<Tensor>> Program::runCompiled(const Entry &entry, llv
     const int64_t *descriptor = results.data() + next;
     size_t rank = output.shape.size();
     next += 3 + 2 * rank;
-    // Entries return buffers of malloc in identity layout, which are ours from here on; one buffer may be several results.
+    // Entries return buffers of malloc in identity layout, which are ours from
+    // here on; one buffer may be several results.
     auto *allocated = reinterpret_cast<void *>(descriptor[0]);
-    auto same = llvm::find_if(outputs, [&](const Tensor &earlier) { return earlier.storage().get() == allocated; });
-    std::shared_ptr<void> owner = same == outputs.end() ? std::shared_ptr<void>(allocated, std::free) : same->storage();
-    auto *data = reinterpret_cast<uint8_t *>(descriptor[1]) + descriptor[2] * archive::dtypeBytes(output.dtype);
-    outputs.push_back(Tensor::adopt(output.name, output.dtype, {descriptor + 3, rank}, std::move(owner), data));
+    auto same = llvm::find_if(outputs, [&](const Tensor &earlier) {
+      return earlier.storage().get() == allocated;
+    });
+    std::shared_ptr<void> owner =
+        same == outputs.end() ? std::shared_ptr<void>(allocated, std::free)
+                              : same->storage();
+    auto *data = reinterpret_cast<uint8_t *>(descriptor[1]) +
+                 descriptor[2] * archive::dtypeBytes(output.dtype);
+    outputs.push_back(Tensor::adopt(output.name, output.dtype,
+                                    {descriptor + 3, rank}, std::move(owner),
+                                    data));
   }
   return outputs;
 }

@@ -17,8 +17,10 @@ namespace {
 /// Sums in f32 run over this many numbers before they are added in f64.
 constexpr int64_t kBlock = 1024;
 
-/// e^x for x <= 0, within 2 units in the last place; the loop over it vectorises. Range reduction by Cody and Waite, minimax polynomial of degree 6
-/// on [-ln 2 / 2, ln 2 / 2]. Below -87 the result is (nearly) e^-87, nothing beside the largest term.
+/// e^x for x <= 0, within 2 units in the last place; the loop over it
+/// vectorises. Range reduction by Cody and Waite, minimax polynomial of degree
+/// 6 on [-ln 2 / 2, ln 2 / 2]. Below -87 the result is (nearly) e^-87, nothing
+/// beside the largest term.
 inline float expNegative(float x) {
   x = std::max(x, -87.0f);
   // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
@@ -46,7 +48,8 @@ struct Softmax {
 
 Softmax softmax(const float *logits, int64_t vocab) {
   Softmax result;
-  // Lanes by hand: a maximum of floats alone may not be reordered by the compiler.
+  // Lanes by hand: a maximum of floats alone may not be reordered by the
+  // compiler.
   constexpr int64_t kLanes = 16;
   float lanes[kLanes], largest = logits[0];
   std::fill(lanes, lanes + kLanes, largest);
@@ -73,8 +76,10 @@ Softmax softmax(const float *logits, int64_t vocab) {
   return result;
 }
 
-/// sum_i p_i (log p_i - log q_i) = sum_i p_i (base_i - logits_i) - logSum(base) + logSum(logits).
-double divergence(const float *base, const Softmax &p, const float *logits, const Softmax &q, int64_t vocab) {
+/// sum_i p_i (log p_i - log q_i) = sum_i p_i (base_i - logits_i) - logSum(base)
+/// + logSum(logits).
+double divergence(const float *base, const Softmax &p, const float *logits,
+                  const Softmax &q, int64_t vocab) {
   float largest = p.largest;
   double weighted = 0, total = 0;
   for (int64_t begin = 0; begin < vocab; begin += kBlock) {
@@ -95,7 +100,9 @@ double divergence(const float *base, const Softmax &p, const float *logits, cons
 
 } // namespace
 
-Scores runtime::score(llvm::ArrayRef<float> logits, int64_t vocab, llvm::ArrayRef<int32_t> next, llvm::ArrayRef<float> base) {
+Scores runtime::score(llvm::ArrayRef<float> logits, int64_t vocab,
+                      llvm::ArrayRef<int32_t> next,
+                      llvm::ArrayRef<float> base) {
   int64_t positions = int64_t(next.size());
   Scores scores;
   scores.logp.resize(positions);
@@ -149,13 +156,15 @@ Estimate Summary::estimate(const std::vector<double> &sums) const {
   size_t n = sums.size();
   if (n < 2)
     return result;
-  // Sequences may differ in length: the spread of sum - mean * length is that of a ratio estimate.
+  // Sequences may differ in length: the spread of sum - mean * length is that
+  // of a ratio estimate.
   double spread = 0;
   for (size_t i = 0; i < n; ++i) {
     double d = sums[i] - result.mean * double(lengths[i]);
     spread += d * d;
   }
-  result.standardError = std::sqrt(spread * double(n) / double(n - 1)) / double(count);
+  result.standardError =
+      std::sqrt(spread * double(n) / double(n - 1)) / double(count);
   return result;
 }
 
@@ -177,7 +186,9 @@ std::optional<double> Summary::klQuantile(double q) const {
   if (allKls.empty())
     return std::nullopt;
   std::vector<double> sorted = allKls;
-  size_t index = std::min(sorted.size() - 1, size_t(std::ceil(q * double(sorted.size()))) - (q > 0));
+  size_t index =
+      std::min(sorted.size() - 1,
+               size_t(std::ceil(q * double(sorted.size()))) - (q > 0));
   std::nth_element(sorted.begin(), sorted.begin() + index, sorted.end());
   return sorted[index];
 }

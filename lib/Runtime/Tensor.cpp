@@ -1,4 +1,5 @@
-//===- Tensor.cpp - named values that go in and out of a program -*- C++ -*-===//
+//===- Tensor.cpp - named values that go in and out of a program -*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -12,18 +13,28 @@ using namespace allot;
 using namespace allot::runtime;
 using archive::DType;
 
-llvm::Expected<Tensor> Tensor::create(llvm::StringRef name, DType dtype, llvm::ArrayRef<int64_t> shape) {
+llvm::Expected<Tensor> Tensor::create(llvm::StringRef name, DType dtype,
+                                      llvm::ArrayRef<int64_t> shape) {
   uint64_t count = 0, bytes = 0;
-  if (!support::elementCount(shape, count) || !support::multiplyChecked(count, archive::dtypeBytes(dtype), bytes))
-    return llvm::createStringError("tensor %s: %s elements are too many", support::quoted(name).c_str(), support::shapeString(shape).c_str());
-  // calloc: large tensors come as zero pages and cost nothing until they are touched.
+  if (!support::elementCount(shape, count) ||
+      !support::multiplyChecked(count, archive::dtypeBytes(dtype), bytes))
+    return llvm::createStringError("tensor %s: %s elements are too many",
+                                   support::quoted(name).c_str(),
+                                   support::shapeString(shape).c_str());
+  // calloc: large tensors come as zero pages and cost nothing until they are
+  // touched.
   void *data = std::calloc(bytes ? bytes : 1, 1);
   if (!data)
-    return llvm::createStringError("tensor %s: no memory for %llu bytes", support::quoted(name).c_str(), (unsigned long long)bytes);
-  return adopt(name, dtype, shape, std::shared_ptr<void>(data, std::free), static_cast<uint8_t *>(data));
+    return llvm::createStringError("tensor %s: no memory for %llu bytes",
+                                   support::quoted(name).c_str(),
+                                   (unsigned long long)bytes);
+  return adopt(name, dtype, shape, std::shared_ptr<void>(data, std::free),
+               static_cast<uint8_t *>(data));
 }
 
-Tensor Tensor::adopt(llvm::StringRef name, DType dtype, llvm::ArrayRef<int64_t> shape, std::shared_ptr<void> owner, uint8_t *data) {
+Tensor Tensor::adopt(llvm::StringRef name, DType dtype,
+                     llvm::ArrayRef<int64_t> shape, std::shared_ptr<void> owner,
+                     uint8_t *data) {
   Tensor tensor;
   tensor.label = name.str();
   tensor.type = dtype;
@@ -36,9 +47,12 @@ Tensor Tensor::adopt(llvm::StringRef name, DType dtype, llvm::ArrayRef<int64_t> 
   return tensor;
 }
 
-Tensor Tensor::reshaped(llvm::ArrayRef<int64_t> shape) const { return adopt(label, type, shape, owner, pointer); }
+Tensor Tensor::reshaped(llvm::ArrayRef<int64_t> shape) const {
+  return adopt(label, type, shape, owner, pointer);
+}
 
-llvm::Expected<Tensor> Tensor::read(const archive::SafetensorsFile &file, llvm::StringRef name, DType dtype) {
+llvm::Expected<Tensor> Tensor::read(const archive::SafetensorsFile &file,
+                                    llvm::StringRef name, DType dtype) {
   auto entry = file.get(name);
   if (!entry)
     return entry.takeError();
@@ -49,7 +63,8 @@ llvm::Expected<Tensor> Tensor::read(const archive::SafetensorsFile &file, llvm::
     if (!values)
       return values.takeError();
     using T = typename std::decay_t<decltype(*values)>::value_type;
-    std::copy(values->begin(), values->end(), tensor->template values<T>().begin());
+    std::copy(values->begin(), values->end(),
+              tensor->template values<T>().begin());
     return llvm::Error::success();
   };
   if ((*entry)->dtype == dtype) {
@@ -65,17 +80,22 @@ llvm::Expected<Tensor> Tensor::read(const archive::SafetensorsFile &file, llvm::
   else if (dtype == DType::I64)
     error = llvm::joinErrors(std::move(error), copy(file.readInt64(**entry)));
   else
-    error = llvm::joinErrors(std::move(error),
-                             support::tensorError(file.path(), name, "is " + archive::dtypeName((*entry)->dtype) + ", wanted " + archive::dtypeName(dtype)));
+    error = llvm::joinErrors(
+        std::move(error),
+        support::tensorError(file.path(), name,
+                             "is " + archive::dtypeName((*entry)->dtype) +
+                                 ", wanted " + archive::dtypeName(dtype)));
   if (error)
     return std::move(error);
   return tensor;
 }
 
-llvm::Error runtime::writeTensors(llvm::StringRef path, llvm::ArrayRef<Tensor> tensors) {
+llvm::Error runtime::writeTensors(llvm::StringRef path,
+                                  llvm::ArrayRef<Tensor> tensors) {
   std::vector<archive::TensorSpec> specs;
   for (const Tensor &t : tensors)
-    specs.push_back({t.name().str(), t.dtype(), llvm::SmallVector<int64_t>(t.shape())});
+    specs.push_back(
+        {t.name().str(), t.dtype(), llvm::SmallVector<int64_t>(t.shape())});
   auto writer = archive::SafetensorsWriter::create(path, specs);
   if (!writer)
     return writer.takeError();

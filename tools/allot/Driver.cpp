@@ -17,26 +17,49 @@ using namespace allot::tool;
 using runtime::Tensor;
 
 ProgramFlags::ProgramFlags(Subcommand &owner)
-    : activations("activations", cl::desc("Type of the activations in dot products"),
-                  cl::values(clEnumValN(Activations::F32, "f32", "exact (default)"), clEnumValN(Activations::I16, "i16", "16-bit integers"),
-                             clEnumValN(Activations::I8, "i8", "8-bit integers")),
-                  cl::init(Activations::F32), cl::sub(owner.command), cl::cat(owner.category)),
-      evaluate("evaluate", cl::desc("How weights with adapters are evaluated"),
-               cl::values(clEnumValN(Evaluate::Auto, "auto", "by cost (default)"), clEnumValN(Evaluate::Factored, "factored", "adapters beside the weights"),
-                          clEnumValN(Evaluate::Merged, "merged", "adapters multiplied out into the weights")),
-               cl::init(Evaluate::Auto), cl::sub(owner.command), cl::cat(owner.category)),
-      threads("threads", cl::desc("Threads of compiler and kernels (default: one per processor)"), cl::value_desc("N"), cl::init(0), cl::sub(owner.command),
-              cl::cat(owner.category)),
-      reference("reference", cl::desc("Evaluate with plain loops instead of compiling"), cl::sub(owner.command), cl::cat(owner.category)),
-      printPipeline("print-pipeline", cl::desc("Print the pass pipeline, as allot-opt takes it, and do nothing else"), cl::sub(owner.command),
-                    cl::cat(owner.category)),
-      emitLowered("emit-lowered", cl::desc("Also write the module as it is after the pass pipeline"), cl::value_desc("file"), cl::sub(owner.command),
-                  cl::cat(owner.category)),
-      verbose("verbose", cl::desc("Print times and sizes on stderr"), cl::sub(owner.command), cl::cat(owner.category)) {}
+    : activations(
+          "activations", cl::desc("Type of the activations in dot products"),
+          cl::values(clEnumValN(Activations::F32, "f32", "exact (default)"),
+                     clEnumValN(Activations::I16, "i16", "16-bit integers"),
+                     clEnumValN(Activations::I8, "i8", "8-bit integers")),
+          cl::init(Activations::F32), cl::sub(owner.command),
+          cl::cat(owner.category)),
+      evaluate(
+          "evaluate", cl::desc("How weights with adapters are evaluated"),
+          cl::values(clEnumValN(Evaluate::Auto, "auto", "by cost (default)"),
+                     clEnumValN(Evaluate::Factored, "factored",
+                                "adapters beside the weights"),
+                     clEnumValN(Evaluate::Merged, "merged",
+                                "adapters multiplied out into the weights")),
+          cl::init(Evaluate::Auto), cl::sub(owner.command),
+          cl::cat(owner.category)),
+      threads(
+          "threads",
+          cl::desc(
+              "Threads of compiler and kernels (default: one per processor)"),
+          cl::value_desc("N"), cl::init(0), cl::sub(owner.command),
+          cl::cat(owner.category)),
+      reference("reference",
+                cl::desc("Evaluate with plain loops instead of compiling"),
+                cl::sub(owner.command), cl::cat(owner.category)),
+      printPipeline("print-pipeline",
+                    cl::desc("Print the pass pipeline, as allot-opt takes it, "
+                             "and do nothing else"),
+                    cl::sub(owner.command), cl::cat(owner.category)),
+      emitLowered(
+          "emit-lowered",
+          cl::desc("Also write the module as it is after the pass pipeline"),
+          cl::value_desc("file"), cl::sub(owner.command),
+          cl::cat(owner.category)),
+      verbose("verbose", cl::desc("Print times and sizes on stderr"),
+              cl::sub(owner.command), cl::cat(owner.category)) {}
 
-void ProgramFlags::configure(pipelines::LoweringOptions &options, const Wanted &wanted) const {
-  static constexpr const char *activationNames[] = {"f32", "i16", "i8"}, *evaluateNames[] = {"auto", "factored", "merged"};
-  options.activations = activationNames[unsigned(wanted.exactActivations ? Activations::F32 : Activations(activations))];
+void ProgramFlags::configure(pipelines::LoweringOptions &options,
+                             const Wanted &wanted) const {
+  static constexpr const char *activationNames[] = {"f32", "i16", "i8"},
+                              *evaluateNames[] = {"auto", "factored", "merged"};
+  options.activations = activationNames[unsigned(
+      wanted.exactActivations ? Activations::F32 : Activations(activations))];
   options.evaluate = evaluateNames[unsigned(Evaluate(evaluate))];
   options.entries = wanted.entries;
   options.taps = wanted.taps;
@@ -46,7 +69,9 @@ void ProgramFlags::configure(pipelines::LoweringOptions &options, const Wanted &
   options.target = runtime::hostKernelTarget();
 }
 
-static void addPasses(mlir::OpPassManager &pm, const pipelines::LoweringOptions &options, bool reference) {
+static void addPasses(mlir::OpPassManager &pm,
+                      const pipelines::LoweringOptions &options,
+                      bool reference) {
   if (reference)
     pipelines::buildPreparePipeline(pm, options);
   else
@@ -58,17 +83,24 @@ bool ProgramFlags::printed(const Wanted &wanted) const {
     return false;
   pipelines::LoweringOptions lowering;
   configure(lowering, wanted);
-  llvm::outs() << pipelines::pipelineText([&](mlir::OpPassManager &pm) { addPasses(pm, lowering, reference); }) << "\n";
+  llvm::outs() << pipelines::pipelineText([&](mlir::OpPassManager &pm) {
+    addPasses(pm, lowering, reference);
+  }) << "\n";
   return true;
 }
 
-llvm::Expected<std::unique_ptr<runtime::Program>> ProgramFlags::load(llvm::StringRef path, const Wanted &wanted, support::Progress *progress) const {
+llvm::Expected<std::unique_ptr<runtime::Program>>
+ProgramFlags::load(llvm::StringRef path, const Wanted &wanted,
+                   support::Progress *progress) const {
   if (threads > 1024)
-    return llvm::createStringError("--threads: %u are too many", unsigned(threads));
+    return llvm::createStringError("--threads: %u are too many",
+                                   unsigned(threads));
   pipelines::LoweringOptions lowering;
   configure(lowering, wanted);
   runtime::ProgramOptions options;
-  options.passes = [&](mlir::OpPassManager &pm) { addPasses(pm, lowering, reference); };
+  options.passes = [&](mlir::OpPassManager &pm) {
+    addPasses(pm, lowering, reference);
+  };
   options.reference = reference;
   // The parts of an entry that is cut take its place.
   if (wanted.splitAt.empty())
@@ -83,11 +115,13 @@ llvm::Expected<std::unique_ptr<runtime::Program>> ProgramFlags::load(llvm::Strin
       llvm::raw_string_ostream os(text);
       module.print(os);
       os << '\n';
-      written = llvm::joinErrors(std::move(written), support::writeFileAtomically(emitLowered, text));
+      written = llvm::joinErrors(
+          std::move(written), support::writeFileAtomically(emitLowered, text));
     };
   auto program = runtime::Program::load(path, registry(), options);
   if (written)
-    return program ? std::move(written) : llvm::joinErrors(program.takeError(), std::move(written));
+    return program ? std::move(written)
+                   : llvm::joinErrors(program.takeError(), std::move(written));
   return program;
 }
 
@@ -102,18 +136,23 @@ const mlir::DialectRegistry &tool::registry() {
 }
 
 llvm::Expected<Tensor> tool::readTokens(const archive::SafetensorsFile &file) {
-  llvm::StringRef name = file.find("tokens") || !file.find("input_ids") ? "tokens" : "input_ids";
+  llvm::StringRef name =
+      file.find("tokens") || !file.find("input_ids") ? "tokens" : "input_ids";
   auto tokens = Tensor::read(file, name, archive::DType::I32);
   if (!tokens)
     return tokens;
   if (tokens->shape().size() == 1)
     tokens = tokens->reshaped({1, tokens->shape()[0]});
   if (tokens->shape().size() != 2 || tokens->numElements() == 0)
-    return support::tensorError(file.path(), name, "has shape " + support::shapeString(tokens->shape()) + ", wanted [rows, T], not empty");
+    return support::tensorError(file.path(), name,
+                                "has shape " +
+                                    support::shapeString(tokens->shape()) +
+                                    ", wanted [rows, T], not empty");
   return tokens;
 }
 
-llvm::Expected<std::pair<int64_t, int64_t>> tool::parseRows(llvm::StringRef text, int64_t size) {
+llvm::Expected<std::pair<int64_t, int64_t>>
+tool::parseRows(llvm::StringRef text, int64_t size) {
   if (text.empty())
     return std::pair<int64_t, int64_t>(0, size);
   auto [first, second] = text.split(':');
@@ -124,6 +163,8 @@ llvm::Expected<std::pair<int64_t, int64_t>> tool::parseRows(llvm::StringRef text
   if (single)
     end = begin + 1;
   if (bad || begin < 0 || begin >= end || end > size)
-    return llvm::createStringError("--rows: %s is no range of rows within 0:%lld", support::quoted(text).c_str(), (long long)size);
+    return llvm::createStringError(
+        "--rows: %s is no range of rows within 0:%lld",
+        support::quoted(text).c_str(), (long long)size);
   return std::pair<int64_t, int64_t>(begin, end);
 }

@@ -19,8 +19,9 @@ namespace allot::tool {
 
 namespace cl = llvm::cl;
 
-/// A subcommand. Its options are members which register themselves with `command`; a new subcommand is one file with a subclass, and one line in the table of
-/// allot.cpp.
+/// A subcommand. Its options are members which register themselves with
+/// `command`; a new subcommand is one file with a subclass, and one line in the
+/// table of allot.cpp.
 class Subcommand {
 public:
   virtual ~Subcommand() = default;
@@ -32,7 +33,8 @@ public:
   cl::OptionCategory category;
 
 protected:
-  Subcommand(llvm::StringRef name, llvm::StringRef description) : command(name, description), category("Options") {}
+  Subcommand(llvm::StringRef name, llvm::StringRef description)
+      : command(name, description), category("Options") {}
 };
 
 std::unique_ptr<Subcommand> makeImportCommand();
@@ -67,28 +69,37 @@ struct ProgramFlags {
     std::string splitAt;
     /// Make the inputs of matrices taps first.
     bool instrument = false;
-    /// f32 activations whatever --activations says: the base that programs are compared with.
+    /// f32 activations whatever --activations says: the base that programs are
+    /// compared with.
     bool exactActivations = false;
     /// Keep packed weights in this float format; empty: in their own.
     std::string weightsAs;
   };
-  /// Writes the pass pipeline to stdout where the user asked for it alone; true if so.
+  /// Writes the pass pipeline to stdout where the user asked for it alone; true
+  /// if so.
   bool printed(const Wanted &wanted) const;
   /// Loads a program with these options. `progress` may be null.
-  llvm::Expected<std::unique_ptr<runtime::Program>> load(llvm::StringRef path, const Wanted &wanted, support::Progress *progress) const;
+  llvm::Expected<std::unique_ptr<runtime::Program>>
+  load(llvm::StringRef path, const Wanted &wanted,
+       support::Progress *progress) const;
 
 private:
-  void configure(pipelines::LoweringOptions &options, const Wanted &wanted) const;
+  void configure(pipelines::LoweringOptions &options,
+                 const Wanted &wanted) const;
 };
 
 /// Everything registered: dialects and extensions.
 const mlir::DialectRegistry &registry();
 
-/// The tensor `tokens` or `input_ids` of a file, [rows, T] (a single row may come without its dimension), as i32.
-llvm::Expected<runtime::Tensor> readTokens(const archive::SafetensorsFile &file);
+/// The tensor `tokens` or `input_ids` of a file, [rows, T] (a single row may
+/// come without its dimension), as i32.
+llvm::Expected<runtime::Tensor>
+readTokens(const archive::SafetensorsFile &file);
 
-/// `a:b`, `a:`, `:b` or `a` as a half-open range within [0, size); all of it where `text` is empty.
-llvm::Expected<std::pair<int64_t, int64_t>> parseRows(llvm::StringRef text, int64_t size);
+/// `a:b`, `a:`, `:b` or `a` as a half-open range within [0, size); all of it
+/// where `text` is empty.
+llvm::Expected<std::pair<int64_t, int64_t>> parseRows(llvm::StringRef text,
+                                                      int64_t size);
 
 } // namespace allot::tool
 

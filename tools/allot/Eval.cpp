@@ -1,4 +1,5 @@
-//===- Eval.cpp - allot eval --------------------------------------*- C++ -*-===//
+//===- Eval.cpp - allot eval --------------------------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -22,7 +23,9 @@ namespace {
 
 class EvalCommand : public Subcommand {
 public:
-  EvalCommand() : Subcommand("eval", "Measure likelihood of tokens, and divergence from another program") {}
+  EvalCommand()
+      : Subcommand("eval", "Measure likelihood of tokens, and divergence from "
+                           "another program") {}
 
   llvm::Error run() override {
     ProgramFlags::Wanted wanted;
@@ -36,7 +39,8 @@ public:
     if (!ids)
       return ids.takeError();
     if (ids->shape()[1] < 2)
-      return support::fileError(tokens, "rows have one token, wanted two or more");
+      return support::fileError(tokens,
+                                "rows have one token, wanted two or more");
     auto range = parseRows(rows, ids->shape()[0]);
     if (!range)
       return range.takeError();
@@ -52,7 +56,8 @@ public:
         return loaded.takeError();
       base = std::move(*loaded);
     }
-    return evaluate(**measured, base.get(), *ids, range->first, range->second, progress);
+    return evaluate(**measured, base.get(), *ids, range->first, range->second,
+                    progress);
   }
 
 private:
@@ -61,9 +66,13 @@ private:
     auto entry = source.get("logits");
     if (!entry)
       return entry.takeError();
-    const runtime::Parameter *input = (*entry)->input("input_ids"), *output = (*entry)->output("logits");
-    if (!input || !output || output->dtype != DType::F32 || output->shape.size() != 3)
-      return support::fileError(source.path(), "entry 'logits' does not take input_ids [batch, T] and give logits [batch, T, vocabulary]");
+    const runtime::Parameter *input = (*entry)->input("input_ids"),
+                             *output = (*entry)->output("logits");
+    if (!input || !output || output->dtype != DType::F32 ||
+        output->shape.size() != 3)
+      return support::fileError(
+          source.path(), "entry 'logits' does not take input_ids [batch, T] "
+                         "and give logits [batch, T, vocabulary]");
     Tensor argument = row;
     if (input->dtype == DType::I64) {
       auto wide = Tensor::create("input_ids", DType::I64, row.shape());
@@ -79,22 +88,30 @@ private:
     for (Tensor &result : *results)
       if (result.name() == "logits") {
         if (result.shape()[1] != row.shape()[1])
-          return support::fileError(source.path(), "entry 'logits' gives " + support::shapeString(result.shape()) + " for " + support::shapeString(row.shape()) + " tokens");
+          return support::fileError(
+              source.path(),
+              "entry 'logits' gives " + support::shapeString(result.shape()) +
+                  " for " + support::shapeString(row.shape()) + " tokens");
         return result.reshaped({result.shape()[1], result.shape()[2]});
       }
     llvm_unreachable("an entry gives all of its outputs");
   }
 
-  llvm::Error evaluate(Program &measured, Program *base, const Tensor &ids, int64_t begin, int64_t end, support::Progress &progress) {
+  llvm::Error evaluate(Program &measured, Program *base, const Tensor &ids,
+                       int64_t begin, int64_t end,
+                       support::Progress &progress) {
     int64_t length = ids.shape()[1], count = end - begin;
-    auto logp = Tensor::create("logp", DType::F32, {count, length - 1}), top1 = Tensor::create("top1", DType::I32, {count, length - 1});
+    auto logp = Tensor::create("logp", DType::F32, {count, length - 1}),
+         top1 = Tensor::create("top1", DType::I32, {count, length - 1});
     if (!logp || !top1)
       return llvm::joinErrors(logp.takeError(), top1.takeError());
     runtime::Summary summary;
     {
       support::ProgressStep step(&progress, "evaluating", count);
       for (int64_t r = begin; r < end; ++r) {
-        Tensor row = Tensor::adopt("input_ids", DType::I32, {1, length}, ids.storage(), ids.bytes().data() + r * length * sizeof(int32_t));
+        Tensor row =
+            Tensor::adopt("input_ids", DType::I32, {1, length}, ids.storage(),
+                          ids.bytes().data() + r * length * sizeof(int32_t));
         auto logits = logitsOf(measured, row);
         if (!logits)
           return logits.takeError();
@@ -106,17 +123,27 @@ private:
           if (!other)
             return other.takeError();
           if (other->shape()[1] != vocab)
-            return support::fileError(against, "has a vocabulary of " + llvm::Twine(other->shape()[1]) + " tokens, " + program + " one of " + llvm::Twine(vocab));
+            return support::fileError(
+                against, "has a vocabulary of " +
+                             llvm::Twine(other->shape()[1]) + " tokens, " +
+                             program + " one of " + llvm::Twine(vocab));
           baseLogits = *other;
           baseValues = baseLogits.values<float>();
         }
-        llvm::ArrayRef<int32_t> next = llvm::ArrayRef<int32_t>(row.values<int32_t>()).drop_front();
+        llvm::ArrayRef<int32_t> next =
+            llvm::ArrayRef<int32_t>(row.values<int32_t>()).drop_front();
         for (int32_t id : next)
           if (id < 0 || id >= vocab)
-            return support::fileError(tokens, "row " + llvm::Twine(r) + " holds id " + llvm::Twine(id) + ", the vocabulary has " + llvm::Twine(vocab) + " tokens");
-        runtime::Scores scores = runtime::score(logits->values<float>(), vocab, next, baseValues);
-        llvm::copy(scores.logp, logp->values<float>().begin() + (r - begin) * (length - 1));
-        llvm::copy(scores.top1, top1->values<int32_t>().begin() + (r - begin) * (length - 1));
+            return support::fileError(
+                tokens, "row " + llvm::Twine(r) + " holds id " +
+                            llvm::Twine(id) + ", the vocabulary has " +
+                            llvm::Twine(vocab) + " tokens");
+        runtime::Scores scores =
+            runtime::score(logits->values<float>(), vocab, next, baseValues);
+        llvm::copy(scores.logp,
+                   logp->values<float>().begin() + (r - begin) * (length - 1));
+        llvm::copy(scores.top1, top1->values<int32_t>().begin() +
+                                    (r - begin) * (length - 1));
         summary.add(scores);
         step.advance(1, llvm::formatv("nll {0:f4}", summary.nll().mean).str());
       }
@@ -131,24 +158,32 @@ private:
     return llvm::Error::success();
   }
 
-  static std::optional<double> bitsPerWeight(const runtime::ProgramStats &stats) {
+  static std::optional<double>
+  bitsPerWeight(const runtime::ProgramStats &stats) {
     if (stats.numWeights <= 0)
       return std::nullopt;
     return 8.0 * double(stats.weightBytes) / double(stats.numWeights);
   }
 
-  static void printJson(const runtime::Summary &summary, const runtime::ProgramStats &stats) {
+  static void printJson(const runtime::Summary &summary,
+                        const runtime::ProgramStats &stats) {
     llvm::json::OStream os(llvm::outs(), 1);
-    auto number = [&](llvm::StringRef key, std::optional<double> value) { os.attribute(key, value ? llvm::json::Value(*value) : llvm::json::Value(nullptr)); };
+    auto number = [&](llvm::StringRef key, std::optional<double> value) {
+      os.attribute(key, value ? llvm::json::Value(*value)
+                              : llvm::json::Value(nullptr));
+    };
     auto kl = summary.kl(), agreement = summary.agreement();
-    auto errorOf = [](const std::optional<runtime::Estimate> &estimate) { return estimate ? estimate->standardError : std::nullopt; };
+    auto errorOf = [](const std::optional<runtime::Estimate> &estimate) {
+      return estimate ? estimate->standardError : std::nullopt;
+    };
     os.object([&] {
       number("nll", summary.nll().mean);
       number("perplexity", summary.perplexity().mean);
       os.attribute("tokens", int64_t(summary.tokens()));
       number("kl", kl ? std::optional<double>(kl->mean) : std::nullopt);
       number("kl_p99", summary.klQuantile(0.99));
-      number("top1_agreement", agreement ? std::optional<double>(agreement->mean) : std::nullopt);
+      number("top1_agreement",
+             agreement ? std::optional<double>(agreement->mean) : std::nullopt);
       os.attributeObject("stderr", [&] {
         number("nll", summary.nll().standardError);
         number("perplexity", summary.perplexity().standardError);
@@ -161,7 +196,8 @@ private:
     llvm::outs() << "\n";
   }
 
-  static void printText(const runtime::Summary &summary, const runtime::ProgramStats &stats) {
+  static void printText(const runtime::Summary &summary,
+                        const runtime::ProgramStats &stats) {
     llvm::raw_ostream &os = llvm::outs();
     auto line = [&](llvm::StringRef name, const runtime::Estimate &estimate) {
       os << llvm::formatv("{0,-16} {1:f6}", name, estimate.mean);
@@ -174,7 +210,8 @@ private:
     line("perplexity", summary.perplexity());
     if (auto kl = summary.kl()) {
       line("kl", *kl);
-      os << llvm::formatv("{0,-16} {1:f6}\n", "kl_p99", *summary.klQuantile(0.99));
+      os << llvm::formatv("{0,-16} {1:f6}\n", "kl_p99",
+                          *summary.klQuantile(0.99));
       line("top1_agreement", *summary.agreement());
     }
     os << llvm::formatv("{0,-16} {1}\n", "bytes", stats.weightBytes);
@@ -182,18 +219,44 @@ private:
       os << llvm::formatv("{0,-16} {1:f4}\n", "bpw", *bits);
   }
 
-  cl::opt<std::string> program{cl::Positional, cl::Required, cl::desc("PROGRAM (.mlir or .mlirbc)"), cl::sub(command), cl::cat(category)};
-  cl::opt<std::string> tokens{"tokens", cl::Required, cl::desc("Sequences: tensor `tokens` or `input_ids` [rows, T] (safetensors); each token but the first of a row is predicted "
-                                                               "from those before it"),
-                              cl::value_desc("file"), cl::sub(command), cl::cat(category)};
-  cl::opt<std::string> against{"against", cl::desc("Base program, run with f32 activations: adds KL(base || program) per token in nats and the share of equal most probable tokens"), cl::value_desc("program"),
+  cl::opt<std::string> program{cl::Positional, cl::Required,
+                               cl::desc("PROGRAM (.mlir or .mlirbc)"),
                                cl::sub(command), cl::cat(category)};
-  cl::opt<std::string> rows{"rows", cl::desc("Rows to take: a:b means a to b - 1, counted from 0 (default: all)"), cl::value_desc("a:b"), cl::sub(command), cl::cat(category)};
-  cl::opt<std::string> logprobs{"logprobs", cl::desc("Write `logp` (f32) and `top1` (i32), [rows, T - 1] (safetensors)"), cl::value_desc("file"), cl::sub(command), cl::cat(category)};
-  cl::opt<bool> json{"json", cl::desc("Print JSON: nll, perplexity, tokens, kl, kl_p99, top1_agreement, stderr{...} (over rows), bytes, bpw"), cl::sub(command), cl::cat(category)};
+  cl::opt<std::string> tokens{
+      "tokens",
+      cl::Required,
+      cl::desc("Sequences: tensor `tokens` or `input_ids` [rows, T] "
+               "(safetensors); each token but the first of a row is predicted "
+               "from those before it"),
+      cl::value_desc("file"),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::opt<std::string> against{
+      "against",
+      cl::desc(
+          "Base program, run with f32 activations: adds KL(base || program) "
+          "per token in nats and the share of equal most probable tokens"),
+      cl::value_desc("program"), cl::sub(command), cl::cat(category)};
+  cl::opt<std::string> rows{
+      "rows",
+      cl::desc(
+          "Rows to take: a:b means a to b - 1, counted from 0 (default: all)"),
+      cl::value_desc("a:b"), cl::sub(command), cl::cat(category)};
+  cl::opt<std::string> logprobs{
+      "logprobs",
+      cl::desc(
+          "Write `logp` (f32) and `top1` (i32), [rows, T - 1] (safetensors)"),
+      cl::value_desc("file"), cl::sub(command), cl::cat(category)};
+  cl::opt<bool> json{
+      "json",
+      cl::desc("Print JSON: nll, perplexity, tokens, kl, kl_p99, "
+               "top1_agreement, stderr{...} (over rows), bytes, bpw"),
+      cl::sub(command), cl::cat(category)};
   ProgramFlags flags{*this};
 };
 
 } // namespace
 
-std::unique_ptr<Subcommand> tool::makeEvalCommand() { return std::make_unique<EvalCommand>(); }
+std::unique_ptr<Subcommand> tool::makeEvalCommand() {
+  return std::make_unique<EvalCommand>();
+}

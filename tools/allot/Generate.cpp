@@ -1,4 +1,5 @@
-//===- Generate.cpp - allot generate ------------------------------*- C++ -*-===//
+//===- Generate.cpp - allot generate ------------------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -34,13 +35,17 @@ public:
     auto prompts = readTokens(**file);
     if (!prompts)
       return prompts.takeError();
-    std::vector<int32_t> lengths(prompts->shape()[0], int32_t(prompts->shape()[1]));
+    std::vector<int32_t> lengths(prompts->shape()[0],
+                                 int32_t(prompts->shape()[1]));
     if ((*file)->find("lengths")) {
       auto given = (*file)->readInt32("lengths");
       if (!given)
         return given.takeError();
       if (given->size() != lengths.size())
-        return support::tensorError((*file)->path(), "lengths", "holds " + llvm::Twine(given->size()) + " numbers, there are " + llvm::Twine(lengths.size()) + " rows of tokens");
+        return support::tensorError(
+            (*file)->path(), "lengths",
+            "holds " + llvm::Twine(given->size()) + " numbers, there are " +
+                llvm::Twine(lengths.size()) + " rows of tokens");
       lengths = *given;
     }
     support::Progress progress(llvm::errs());
@@ -52,34 +57,76 @@ public:
     options.stop = std::vector<int32_t>(stop.begin(), stop.end());
     options.progress = &progress;
     if (temperature < 0 || !std::isfinite(temperature))
-      return llvm::createStringError("--temperature: wanted a number of 0 or more");
+      return llvm::createStringError(
+          "--temperature: wanted a number of 0 or more");
     if (temperature > 0)
       options.choose = runtime::sampler(temperature, seed);
     auto generated = runtime::generate(**loaded, *prompts, lengths, options);
     if (!generated)
       return generated.takeError();
     if (flags.verbose)
-      llvm::errs() << llvm::format("prefill %.3f s, decode %.3f s for %llu steps: %.1f tokens a second\n", generated->prefillSeconds, generated->decodeSeconds,
-                                   (unsigned long long)generated->decodeSteps, generated->tokensPerSecond());
-    return runtime::writeTensors(outputs, {generated->tokens, generated->lengths});
+      llvm::errs() << llvm::format("prefill %.3f s, decode %.3f s for %llu "
+                                   "steps: %.1f tokens a second\n",
+                                   generated->prefillSeconds,
+                                   generated->decodeSeconds,
+                                   (unsigned long long)generated->decodeSteps,
+                                   generated->tokensPerSecond());
+    return runtime::writeTensors(outputs,
+                                 {generated->tokens, generated->lengths});
   }
 
 private:
-  cl::opt<std::string> program{cl::Positional, cl::Required, cl::desc("PROGRAM (.mlir or .mlirbc)"), cl::sub(command), cl::cat(category)};
-  cl::opt<std::string> tokens{"tokens", cl::Required, cl::desc("Prompts: tensor `tokens` or `input_ids` [batch, T] (safetensors); `lengths` [batch] where prompts differ, the rest "
-                                                               "of a row is ignored"),
-                              cl::value_desc("file"), cl::sub(command), cl::cat(category)};
-  cl::opt<unsigned> steps{"steps", cl::Required, cl::desc("Number of tokens to add"), cl::value_desc("N"), cl::sub(command), cl::cat(category)};
-  cl::list<int32_t> stop{"stop", cl::desc("Ids after which a row ends"), cl::value_desc("id,..."), cl::CommaSeparated, cl::sub(command), cl::cat(category)};
-  cl::opt<double> temperature{"temperature", cl::desc("Draw tokens, with logits divided by this (default 0: the most probable token)"), cl::value_desc("number"), cl::init(0),
-                              cl::sub(command), cl::cat(category)};
-  cl::opt<uint64_t> seed{"seed", cl::desc("Of the drawing; the same seed gives the same tokens"), cl::value_desc("N"), cl::init(0), cl::sub(command), cl::cat(category)};
-  cl::opt<std::string> outputs{"outputs", cl::desc("Output (safetensors): `tokens` [batch, T + N], each row prompt and continuation and then zeros; `lengths` [batch], "
-                                                   "the tokens of each row"),
-                               cl::value_desc("file"), cl::sub(command), cl::cat(category)};
+  cl::opt<std::string> program{cl::Positional, cl::Required,
+                               cl::desc("PROGRAM (.mlir or .mlirbc)"),
+                               cl::sub(command), cl::cat(category)};
+  cl::opt<std::string> tokens{
+      "tokens",
+      cl::Required,
+      cl::desc(
+          "Prompts: tensor `tokens` or `input_ids` [batch, T] (safetensors); "
+          "`lengths` [batch] where prompts differ, the rest "
+          "of a row is ignored"),
+      cl::value_desc("file"),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::opt<unsigned> steps{"steps",
+                          cl::Required,
+                          cl::desc("Number of tokens to add"),
+                          cl::value_desc("N"),
+                          cl::sub(command),
+                          cl::cat(category)};
+  cl::list<int32_t> stop{"stop",
+                         cl::desc("Ids after which a row ends"),
+                         cl::value_desc("id,..."),
+                         cl::CommaSeparated,
+                         cl::sub(command),
+                         cl::cat(category)};
+  cl::opt<double> temperature{
+      "temperature",
+      cl::desc("Draw tokens, with logits divided by this (default 0: the most "
+               "probable token)"),
+      cl::value_desc("number"),
+      cl::init(0),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::opt<uint64_t> seed{
+      "seed",
+      cl::desc("Of the drawing; the same seed gives the same tokens"),
+      cl::value_desc("N"),
+      cl::init(0),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::opt<std::string> outputs{
+      "outputs",
+      cl::desc("Output (safetensors): `tokens` [batch, T + N], each row prompt "
+               "and continuation and then zeros; `lengths` [batch], "
+               "the tokens of each row"),
+      cl::value_desc("file"), cl::sub(command), cl::cat(category)};
   ProgramFlags flags{*this};
 };
 
 } // namespace
 
-std::unique_ptr<Subcommand> tool::makeGenerateCommand() { return std::make_unique<GenerateCommand>(); }
+std::unique_ptr<Subcommand> tool::makeGenerateCommand() {
+  return std::make_unique<GenerateCommand>();
+}

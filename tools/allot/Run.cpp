@@ -1,4 +1,5 @@
-//===- Run.cpp - allot run ----------------------------------------*- C++ -*-===//
+//===- Run.cpp - allot run ----------------------------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -24,14 +25,17 @@ struct Fold {
   llvm::SmallVector<int64_t> leading;
 };
 
-/// Gives `tensor` the rank of `parameter` by folding its leading dimensions into rows, where the first dimension of the parameter takes any size.
-/// A tensor without rows at all is one row.
+/// Gives `tensor` the rank of `parameter` by folding its leading dimensions
+/// into rows, where the first dimension of the parameter takes any size. A
+/// tensor without rows at all is one row.
 std::optional<Fold> foldLeading(Tensor &tensor, const Parameter &parameter) {
   size_t rank = parameter.shape.size(), given = tensor.shape().size();
-  if (rank == 0 || given == rank || given + 1 < rank || !mlir::ShapedType::isDynamic(parameter.shape[0]))
+  if (rank == 0 || given == rank || given + 1 < rank ||
+      !mlir::ShapedType::isDynamic(parameter.shape[0]))
     return std::nullopt;
   Fold fold;
-  fold.leading.assign(tensor.shape().begin(), tensor.shape().begin() + (given - (rank - 1)));
+  fold.leading.assign(tensor.shape().begin(),
+                      tensor.shape().begin() + (given - (rank - 1)));
   fold.rows = 1;
   for (int64_t d : fold.leading)
     fold.rows *= d;
@@ -54,9 +58,13 @@ public:
       if (prefix.empty())
         return llvm::createStringError("--outputs-also: a name is empty");
       wanted.taps.push_back(prefix);
-      // The stream of a model goes under more than one name: encoder and decoder have their own, and its end after the last norm is not numbered.
+      // The stream of a model goes under more than one name: encoder and
+      // decoder have their own, and its end after the last norm is not
+      // numbered.
       if (prefix == kHiddenStates)
-        wanted.taps.insert(wanted.taps.end(), {"last_hidden_state", "enc_hidden_states", "dec_hidden_states", "encoder_last_hidden_state"});
+        wanted.taps.insert(wanted.taps.end(),
+                           {"last_hidden_state", "enc_hidden_states",
+                            "dec_hidden_states", "encoder_last_hidden_state"});
     }
     if (!entry.empty())
       wanted.entries.push_back(entry);
@@ -83,27 +91,39 @@ public:
   }
 
 private:
-  static constexpr llvm::StringLiteral kHiddenStates = "hidden_states", kRouter = "router";
+  static constexpr llvm::StringLiteral kHiddenStates = "hidden_states",
+                                       kRouter = "router";
 
-  /// Models without layers of a kind have no such values, which is no error for the two kinds that every model may be asked for; any other name is a mistake
-  /// where nothing begins so.
+  /// Models without layers of a kind have no such values, which is no error for
+  /// the two kinds that every model may be asked for; any other name is a
+  /// mistake where nothing begins so.
   llvm::Error checkAlso(const runtime::Program &program) {
     for (const std::string &prefix : outputsAlso) {
-      auto begins = [&](const Parameter &output) { return llvm::StringRef(output.name).starts_with(prefix); };
+      auto begins = [&](const Parameter &output) {
+        return llvm::StringRef(output.name).starts_with(prefix);
+      };
       if (prefix != kHiddenStates && prefix != kRouter &&
-          llvm::none_of(program.entries(), [&](const Entry &entry) { return llvm::any_of(entry.outputs, begins); }))
-        return support::fileError(program.path(), "no inner value has a name that begins with " + support::quoted(prefix));
+          llvm::none_of(program.entries(), [&](const Entry &entry) {
+            return llvm::any_of(entry.outputs, begins);
+          }))
+        return support::fileError(
+            program.path(), "no inner value has a name that begins with " +
+                                support::quoted(prefix));
     }
     return llvm::Error::success();
   }
 
-  /// The functions that tensors called `<function>/<argument>` name, in the order of the file.
-  llvm::Error functionsOf(const archive::SafetensorsFile &file, std::vector<std::string> &functions) {
+  /// The functions that tensors called `<function>/<argument>` name, in the
+  /// order of the file.
+  llvm::Error functionsOf(const archive::SafetensorsFile &file,
+                          std::vector<std::string> &functions) {
     llvm::SetVector<llvm::StringRef> names;
     for (const archive::TensorEntry &tensor : file.tensors()) {
       auto [function, argument] = llvm::StringRef(tensor.name).rsplit('/');
       if (function.empty() || argument.empty())
-        return support::tensorError(file.path(), tensor.name, "is not called FUNCTION/ARGUMENT; or give --entry");
+        return support::tensorError(
+            file.path(), tensor.name,
+            "is not called FUNCTION/ARGUMENT; or give --entry");
       names.insert(function);
     }
     for (llvm::StringRef name : names)
@@ -114,19 +134,26 @@ private:
     return llvm::Error::success();
   }
 
-  llvm::Error runEntry(runtime::Program &program, llvm::StringRef name, const archive::SafetensorsFile &file, std::vector<Tensor> &results) {
+  llvm::Error runEntry(runtime::Program &program, llvm::StringRef name,
+                       const archive::SafetensorsFile &file,
+                       std::vector<Tensor> &results) {
     auto found = program.get(name);
     if (!found)
       return found.takeError();
     const Entry &target = **found;
     std::string prefix = entry.empty() ? (name + "/").str() : "";
     for (const archive::TensorEntry &tensor : file.tensors())
-      if (llvm::StringRef argument = tensor.name; argument.consume_front(prefix) && !target.input(argument))
-        return support::tensorError(file.path(), tensor.name, "entry " + support::quoted(name) + " has no such input" + inputsOf(target));
+      if (llvm::StringRef argument = tensor.name;
+          argument.consume_front(prefix) && !target.input(argument))
+        return support::tensorError(file.path(), tensor.name,
+                                    "entry " + support::quoted(name) +
+                                        " has no such input" +
+                                        inputsOf(target));
     std::vector<Tensor> arguments;
     std::optional<Fold> fold;
     for (const Parameter &parameter : target.inputs) {
-      auto tensor = Tensor::read(file, prefix + parameter.name, parameter.dtype);
+      auto tensor =
+          Tensor::read(file, prefix + parameter.name, parameter.dtype);
       if (!tensor)
         return tensor.takeError();
       tensor->setName(parameter.name);
@@ -157,19 +184,40 @@ private:
     return text.empty() ? text : text + ")";
   }
 
-  cl::opt<std::string> program{cl::Positional, cl::Required, cl::desc("PROGRAM (.mlir or .mlirbc)"), cl::sub(command), cl::cat(category)};
-  cl::opt<std::string> entry{"entry", cl::desc("Function to run; without it every function that tensors called FUNCTION/ARGUMENT name, with leading dimensions folded into "
-                                               "rows where it takes rows"),
-                             cl::value_desc("name"), cl::sub(command), cl::cat(category)};
-  cl::opt<std::string> inputs{"inputs", cl::Required, cl::desc("Input tensors (safetensors)"), cl::value_desc("file"), cl::sub(command), cl::cat(category)};
-  cl::opt<std::string> outputs{"outputs", cl::desc("Output tensors (safetensors), written whole or not at all"), cl::value_desc("file"), cl::sub(command),
-                               cl::cat(category)};
-  cl::list<std::string> outputsAlso{"outputs-also", cl::desc("Also put out the inner values whose names begin so, such as router; hidden_states stands for those of encoders and decoders "
-                                             "and for last_hidden_state too"),
-                                    cl::value_desc("prefix,..."), cl::CommaSeparated, cl::sub(command), cl::cat(category)};
+  cl::opt<std::string> program{cl::Positional, cl::Required,
+                               cl::desc("PROGRAM (.mlir or .mlirbc)"),
+                               cl::sub(command), cl::cat(category)};
+  cl::opt<std::string> entry{
+      "entry",
+      cl::desc("Function to run; without it every function that tensors called "
+               "FUNCTION/ARGUMENT name, with leading dimensions folded into "
+               "rows where it takes rows"),
+      cl::value_desc("name"), cl::sub(command), cl::cat(category)};
+  cl::opt<std::string> inputs{"inputs",
+                              cl::Required,
+                              cl::desc("Input tensors (safetensors)"),
+                              cl::value_desc("file"),
+                              cl::sub(command),
+                              cl::cat(category)};
+  cl::opt<std::string> outputs{
+      "outputs",
+      cl::desc("Output tensors (safetensors), written whole or not at all"),
+      cl::value_desc("file"), cl::sub(command), cl::cat(category)};
+  cl::list<std::string> outputsAlso{
+      "outputs-also",
+      cl::desc(
+          "Also put out the inner values whose names begin so, such as router; "
+          "hidden_states stands for those of encoders and decoders "
+          "and for last_hidden_state too"),
+      cl::value_desc("prefix,..."),
+      cl::CommaSeparated,
+      cl::sub(command),
+      cl::cat(category)};
   ProgramFlags flags{*this};
 };
 
 } // namespace
 
-std::unique_ptr<Subcommand> tool::makeRunCommand() { return std::make_unique<RunCommand>(); }
+std::unique_ptr<Subcommand> tool::makeRunCommand() {
+  return std::make_unique<RunCommand>();
+}

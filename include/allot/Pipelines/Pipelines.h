@@ -1,4 +1,5 @@
-//===- Pipelines.h - passes in the order in which they make sense -*- C++ -*-===//
+//===- Pipelines.h - passes in the order in which they make sense -*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -14,29 +15,65 @@ namespace allot::pipelines {
 
 /// Options of `allot-lower-to-llvm`.
 struct LoweringOptions : public mlir::PassPipelineOptions<LoweringOptions> {
-  ListOption<std::string> entries{*this, "entries", llvm::cl::desc("Functions to keep; all public ones if none is named")};
-  ListOption<std::string> taps{*this, "taps", llvm::cl::desc("Prefixes of the taps that become results; the others are removed")};
-  Option<std::string> splitAt{*this, "split-at", llvm::cl::desc("Cut `logits` into parts at the taps that start so (nn-split-at-taps)"), llvm::cl::init("")};
-  Option<bool> instrument{*this, "instrument", llvm::cl::desc("Make the inputs of matrices taps (adapter-instrument) before taps are chosen"), llvm::cl::init(false)};
-  Option<std::string> evaluate{*this, "evaluate", llvm::cl::desc("How map expressions are evaluated: auto, factored or merged"), llvm::cl::init("auto")};
-  Option<std::string> activations{*this, "activations", llvm::cl::desc("Type of the activations in dot products: f32, i16 or i8"), llvm::cl::init("f32")};
-  Option<int64_t> tileRows{*this, "tile-rows", llvm::cl::desc("Rows of a tile of packed weights: 8 or 16"), llvm::cl::init(8)};
-  Option<std::string> target{*this, "target", llvm::cl::desc("What the processor can do: generic, avx2, avx512vnni, or LLVM features such as +avx2,+fma"),
-                             llvm::cl::init("avx2")};
-  Option<std::string> weightsAs{*this, "weights-as", llvm::cl::desc("Keep all packed weights in this float format (f32) instead of their own"), llvm::cl::init("")};
+  ListOption<std::string> entries{
+      *this, "entries",
+      llvm::cl::desc("Functions to keep; all public ones if none is named")};
+  ListOption<std::string> taps{
+      *this, "taps",
+      llvm::cl::desc(
+          "Prefixes of the taps that become results; the others are removed")};
+  Option<std::string> splitAt{
+      *this, "split-at",
+      llvm::cl::desc("Cut `logits` into parts at the taps that start so "
+                     "(nn-split-at-taps)"),
+      llvm::cl::init("")};
+  Option<bool> instrument{
+      *this, "instrument",
+      llvm::cl::desc("Make the inputs of matrices taps (adapter-instrument) "
+                     "before taps are chosen"),
+      llvm::cl::init(false)};
+  Option<std::string> evaluate{
+      *this, "evaluate",
+      llvm::cl::desc(
+          "How map expressions are evaluated: auto, factored or merged"),
+      llvm::cl::init("auto")};
+  Option<std::string> activations{
+      *this, "activations",
+      llvm::cl::desc("Type of the activations in dot products: f32, i16 or i8"),
+      llvm::cl::init("f32")};
+  Option<int64_t> tileRows{
+      *this, "tile-rows",
+      llvm::cl::desc("Rows of a tile of packed weights: 8 or 16"),
+      llvm::cl::init(8)};
+  Option<std::string> target{
+      *this, "target",
+      llvm::cl::desc("What the processor can do: generic, avx2, avx512vnni, or "
+                     "LLVM features such as +avx2,+fma"),
+      llvm::cl::init("avx2")};
+  Option<std::string> weightsAs{
+      *this, "weights-as",
+      llvm::cl::desc("Keep all packed weights in this float format (f32) "
+                     "instead of their own"),
+      llvm::cl::init("")};
 };
 
-/// The part before any lowering: drops functions that are not wanted, exposes or strips taps, describes the entries. What the
-/// reference evaluation runs on.
-void buildPreparePipeline(mlir::OpPassManager &pm, const LoweringOptions &options);
+/// The part before any lowering: drops functions that are not wanted, exposes
+/// or strips taps, describes the entries. What the reference evaluation runs
+/// on.
+void buildPreparePipeline(mlir::OpPassManager &pm,
+                          const LoweringOptions &options);
 
-/// From an imported model to the LLVM dialect: `buildPreparePipeline`, then maps, formats, bufferization, kernels, LLVM.
-void buildLowerToLLVMPipeline(mlir::OpPassManager &pm, const LoweringOptions &options);
+/// From an imported model to the LLVM dialect: `buildPreparePipeline`, then
+/// maps, formats, bufferization, kernels, LLVM.
+void buildLowerToLLVMPipeline(mlir::OpPassManager &pm,
+                              const LoweringOptions &options);
 
-/// The passes which `build` adds to a module pass manager, as text that `allot-opt --pass-pipeline` takes.
+/// The passes which `build` adds to a module pass manager, as text that
+/// `allot-opt --pass-pipeline` takes.
 std::string pipelineText(llvm::function_ref<void(mlir::OpPassManager &)> build);
 
-/// Registers `allot-prepare` and `allot-lower-to-llvm`, and the passes of this library.
+/// Registers `allot-prepare` and `allot-lower-to-llvm`, and the passes of this
+/// library.
 void registerPipelines();
 
 } // namespace allot::pipelines

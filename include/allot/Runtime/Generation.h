@@ -17,13 +17,16 @@ struct GenerationOptions {
   unsigned steps = 0;
   /// Ids after which a row ends; the id itself is part of the result.
   std::vector<int32_t> stop;
-  /// Chooses the next token of a row from its logits; null: the most probable one, the lowest id among equals.
+  /// Chooses the next token of a row from its logits; null: the most probable
+  /// one, the lowest id among equals.
   std::function<int32_t(int64_t row, llvm::ArrayRef<float> logits)> choose;
   support::Progress *progress = nullptr;
 };
 
-/// Draws each token from softmax(logits / temperature), temperature > 0; the same seed gives the same tokens for the same calls.
-std::function<int32_t(int64_t row, llvm::ArrayRef<float> logits)> sampler(double temperature, uint64_t seed);
+/// Draws each token from softmax(logits / temperature), temperature > 0; the
+/// same seed gives the same tokens for the same calls.
+std::function<int32_t(int64_t row, llvm::ArrayRef<float> logits)>
+sampler(double temperature, uint64_t seed);
 
 struct Generated {
   /// i32 [batch, T + steps]: prompt, continuation, then zeros.
@@ -36,9 +39,12 @@ struct Generated {
   double tokensPerSecond() const;
 };
 
-/// Continues `prompts` (i32 [batch, T], row b has `lengths[b]` tokens) with the entries `prefill` and `decode` of `program` and a cache that is allocated
+/// Continues `prompts` (i32 [batch, T], row b has `lengths[b]` tokens) with the
+/// entries `prefill` and `decode` of `program` and a cache that is allocated
 /// here, for T + steps tokens.
-llvm::Expected<Generated> generate(Program &program, const Tensor &prompts, llvm::ArrayRef<int32_t> lengths, const GenerationOptions &options);
+llvm::Expected<Generated> generate(Program &program, const Tensor &prompts,
+                                   llvm::ArrayRef<int32_t> lengths,
+                                   const GenerationOptions &options);
 
 } // namespace allot::runtime
 

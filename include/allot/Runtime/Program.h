@@ -26,12 +26,14 @@ namespace allot::runtime {
 
 class CompiledModule;
 
-/// An input or output of an entry. Dimensions of any size are ShapedType::kDynamic.
+/// An input or output of an entry. Dimensions of any size are
+/// ShapedType::kDynamic.
 struct Parameter {
   std::string name;
   archive::DType dtype = archive::DType::F32;
   llvm::SmallVector<int64_t> shape;
-  /// Of integer inputs that are looked up in tables: values are 0 .. ids - 1. 0: anything.
+  /// Of integer inputs that are looked up in tables: values are 0 .. ids - 1.
+  /// 0: anything.
   int64_t ids = 0;
 };
 
@@ -48,7 +50,8 @@ struct Entry {
 };
 
 struct ProgramOptions {
-  /// Adds the passes from the module in the file to the LLVM dialect (pipelines::buildLowerToLLVMPipeline), or, with `reference`, those that
+  /// Adds the passes from the module in the file to the LLVM dialect
+  /// (pipelines::buildLowerToLLVMPipeline), or, with `reference`, those that
   /// come before any lowering (pipelines::buildPreparePipeline).
   std::function<void(mlir::OpPassManager &)> passes;
   /// Entries that the caller will run; they must be there. Empty: all.
@@ -60,27 +63,34 @@ struct ProgramOptions {
   /// Where times are written, as text; null for nowhere.
   llvm::raw_ostream *log = nullptr;
   support::Progress *progress = nullptr;
-  /// Called with the module after the passes, before code is generated; null for not at all.
+  /// Called with the module after the passes, before code is generated; null
+  /// for not at all.
   std::function<void(mlir::ModuleOp)> lowered;
 };
 
 /// Times in seconds, sizes in bytes.
 struct ProgramStats {
-  double parseSeconds = 0, passSeconds = 0, compileSeconds = 0, weightSeconds = 0;
+  double parseSeconds = 0, passSeconds = 0, compileSeconds = 0,
+         weightSeconds = 0;
   uint64_t codeBytes = 0;
-  /// What the program reads: codes, scales, padding, everything of the weight table.
+  /// What the program reads: codes, scales, padding, everything of the weight
+  /// table.
   uint64_t weightBytes = 0;
   /// What the same weights take in their files.
   uint64_t storedBytes = 0;
-  /// Number of weights of the base model (module attribute `allot.weights`); 0 if the module does not say.
+  /// Number of weights of the base model (module attribute `allot.weights`); 0
+  /// if the module does not say.
   int64_t numWeights = 0;
 };
 
-/// A model loaded from a module file: compiled for this processor, or ready for the reference evaluation. Running is not thread-safe; kernels
-/// use all threads. Errors of the module carry its file, line and column.
+/// A model loaded from a module file: compiled for this processor, or ready for
+/// the reference evaluation. Running is not thread-safe; kernels use all
+/// threads. Errors of the module carry its file, line and column.
 class Program {
 public:
-  static llvm::Expected<std::unique_ptr<Program>> load(llvm::StringRef path, const mlir::DialectRegistry &registry, const ProgramOptions &options);
+  static llvm::Expected<std::unique_ptr<Program>>
+  load(llvm::StringRef path, const mlir::DialectRegistry &registry,
+       const ProgramOptions &options);
   ~Program();
   Program(const Program &) = delete;
   Program &operator=(const Program &) = delete;
@@ -90,9 +100,12 @@ public:
   /// The entry called `name`, or an error.
   llvm::Expected<const Entry *> get(llvm::StringRef name) const;
 
-  /// Runs an entry on one tensor per input, found by name. Results are in the order of `Entry::outputs`; one that is updated in place
-  /// shares the memory of its input, which the caller owns. Checks before running: names, types, static dimensions, sizes that must agree, ids in range, room in the cache.
-  llvm::Expected<std::vector<Tensor>> run(const Entry &entry, llvm::ArrayRef<Tensor> inputs);
+  /// Runs an entry on one tensor per input, found by name. Results are in the
+  /// order of `Entry::outputs`; one that is updated in place shares the memory
+  /// of its input, which the caller owns. Checks before running: names, types,
+  /// static dimensions, sizes that must agree, ids in range, room in the cache.
+  llvm::Expected<std::vector<Tensor>> run(const Entry &entry,
+                                          llvm::ArrayRef<Tensor> inputs);
 
   /// The weights in use; null with the reference evaluation.
   WeightStore *weights() { return store.get(); }
@@ -103,9 +116,12 @@ public:
 
 private:
   Program();
-  llvm::Error check(const Entry &entry, llvm::ArrayRef<const Tensor *> inputs) const;
-  llvm::Expected<std::vector<Tensor>> runCompiled(const Entry &entry, llvm::ArrayRef<const Tensor *> inputs);
-  llvm::Expected<std::vector<Tensor>> runReference(const Entry &entry, llvm::ArrayRef<const Tensor *> inputs);
+  llvm::Error check(const Entry &entry,
+                    llvm::ArrayRef<const Tensor *> inputs) const;
+  llvm::Expected<std::vector<Tensor>>
+  runCompiled(const Entry &entry, llvm::ArrayRef<const Tensor *> inputs);
+  llvm::Expected<std::vector<Tensor>>
+  runReference(const Entry &entry, llvm::ArrayRef<const Tensor *> inputs);
 
   std::string file;
   unsigned threads = 0;

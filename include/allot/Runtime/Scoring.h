@@ -20,14 +20,18 @@ struct Scores {
   std::vector<float> logp;
   /// The most probable token (the lowest id among equals).
   std::vector<int32_t> top1;
-  /// With base logits: Kullback-Leibler divergence KL(base || these) in nats, and the base's most probable token.
+  /// With base logits: Kullback-Leibler divergence KL(base || these) in nats,
+  /// and the base's most probable token.
   std::vector<double> kl;
   std::vector<int32_t> baseTop1;
 };
 
-/// Scores `next.size()` positions: `logits` and `base` (empty for none) hold at least as many rows of `vocab` numbers. Softmax over the whole vocabulary, exponentials in f32, sums
-/// in f64 over blocks, on all threads. Ids in `next` lie in the vocabulary.
-Scores score(llvm::ArrayRef<float> logits, int64_t vocab, llvm::ArrayRef<int32_t> next, llvm::ArrayRef<float> base = {});
+/// Scores `next.size()` positions: `logits` and `base` (empty for none) hold at
+/// least as many rows of `vocab` numbers. Softmax over the whole vocabulary,
+/// exponentials in f32, sums in f64 over blocks, on all threads. Ids in `next`
+/// lie in the vocabulary.
+Scores score(llvm::ArrayRef<float> logits, int64_t vocab,
+             llvm::ArrayRef<int32_t> next, llvm::ArrayRef<float> base = {});
 
 /// A mean with its standard error.
 struct Estimate {
@@ -35,7 +39,8 @@ struct Estimate {
   std::optional<double> standardError;
 };
 
-/// Means over all positions of several sequences. Positions of one sequence depend on each other, so standard errors come from the spread of the
+/// Means over all positions of several sequences. Positions of one sequence
+/// depend on each other, so standard errors come from the spread of the
 /// sequences' means, s / sqrt(n); with a single sequence there is none.
 class Summary {
 public:
@@ -43,7 +48,8 @@ public:
 
   uint64_t tokens() const { return count; }
   Estimate nll() const { return estimate(nlls); }
-  /// exp of the mean negative log-likelihood; its standard error by the delta method.
+  /// exp of the mean negative log-likelihood; its standard error by the delta
+  /// method.
   Estimate perplexity() const;
   /// Absent without base logits.
   std::optional<Estimate> kl() const;

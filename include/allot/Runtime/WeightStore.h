@@ -17,14 +17,16 @@ class Progress;
 
 namespace allot::runtime {
 
-/// The weight globals of a module before it is lowered, by symbol: where each is stored, and in which encoding.
+/// The weight globals of a module before it is lowered, by symbol: where each
+/// is stored, and in which encoding.
 struct WeightSource {
   format::StoredAttr stored;
   mlir::RankedTensorType type;
 };
 using WeightSources = llvm::StringMap<WeightSource>;
 
-/// Collects the weight globals of `module`; globals without a `#format.stored` value are left out.
+/// Collects the weight globals of `module`; globals without a `#format.stored`
+/// value are left out.
 WeightSources collectWeightSources(mlir::ModuleOp module);
 
 /// A memref<?xi8> as compiled code sees it.
@@ -36,13 +38,17 @@ struct ByteMemRef {
   int64_t stride = 1;
 };
 
-/// The weight table of a lowered program: entry i holds the bytes of the global and in the encoding that entry i of `format.table` names. Bytes that lie in
-/// their file as wanted are used where they are mapped; others are converted once, on all cores, into memory of this store.
+/// The weight table of a lowered program: entry i holds the bytes of the global
+/// and in the encoding that entry i of `format.table` names. Bytes that lie in
+/// their file as wanted are used where they are mapped; others are converted
+/// once, on all cores, into memory of this store.
 class WeightStore {
 public:
-  /// `table` is the module attribute `format.table`, `folder` that of the module's file. Errors name file and tensor, or the global.
-  static llvm::Expected<std::unique_ptr<WeightStore>> load(mlir::ArrayAttr table, const WeightSources &sources, llvm::StringRef folder,
-                                                           support::Progress *progress = nullptr);
+  /// `table` is the module attribute `format.table`, `folder` that of the
+  /// module's file. Errors name file and tensor, or the global.
+  static llvm::Expected<std::unique_ptr<WeightStore>>
+  load(mlir::ArrayAttr table, const WeightSources &sources,
+       llvm::StringRef folder, support::Progress *progress = nullptr);
   ~WeightStore();
   WeightStore(const WeightStore &) = delete;
   WeightStore &operator=(const WeightStore &) = delete;
@@ -55,10 +61,13 @@ public:
   };
   /// In the order of the table.
   llvm::ArrayRef<Weight> weights() const { return entries; }
-  llvm::ArrayRef<uint8_t> bytes(unsigned index) const { return {table[index].aligned, size_t(table[index].size)}; }
+  llvm::ArrayRef<uint8_t> bytes(unsigned index) const {
+    return {table[index].aligned, size_t(table[index].size)};
+  }
   /// The first entry that holds this global.
   std::optional<unsigned> find(llvm::StringRef global) const;
-  /// The bytes of an entry, to be changed by the caller; mapped bytes are copied first. A running program sees the change from its next run on.
+  /// The bytes of an entry, to be changed by the caller; mapped bytes are
+  /// copied first. A running program sees the change from its next run on.
   llvm::Expected<llvm::MutableArrayRef<uint8_t>> writable(unsigned index);
 
   /// The table itself, a memref<?xmemref<?xi8>> of one descriptor per entry.

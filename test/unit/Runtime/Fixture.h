@@ -19,7 +19,9 @@
 /// A folder of its own per test, removed afterwards.
 class RuntimeTest : public ::testing::Test {
 protected:
-  void SetUp() override { ASSERT_FALSE(llvm::sys::fs::createUniqueDirectory("allot-runtime", folder)); }
+  void SetUp() override {
+    ASSERT_FALSE(llvm::sys::fs::createUniqueDirectory("allot-runtime", folder));
+  }
   void TearDown() override { llvm::sys::fs::remove_directories(folder); }
 
   std::string path(llvm::StringRef name) const {
@@ -45,30 +47,47 @@ protected:
   }
 
   /// Loads a module given as text, with the pipeline of `allot run`.
-  llvm::Expected<std::unique_ptr<allot::runtime::Program>> load(llvm::StringRef text, std::vector<std::string> entries = {}, unsigned threads = 1) const {
+  llvm::Expected<std::unique_ptr<allot::runtime::Program>>
+  load(llvm::StringRef text, std::vector<std::string> entries = {},
+       unsigned threads = 1) const {
     allot::pipelines::LoweringOptions lowering;
     lowering.entries = entries;
     allot::runtime::ProgramOptions options;
-    options.passes = [&](mlir::OpPassManager &pm) { allot::pipelines::buildLowerToLLVMPipeline(pm, lowering); };
+    options.passes = [&](mlir::OpPassManager &pm) {
+      allot::pipelines::buildLowerToLLVMPipeline(pm, lowering);
+    };
     options.entries = entries;
     options.threads = threads;
-    return allot::runtime::Program::load(write("m.mlir", text), registry(), options);
+    return allot::runtime::Program::load(write("m.mlir", text), registry(),
+                                         options);
   }
 
-  template <typename T> static allot::runtime::Tensor tensor(llvm::StringRef name, allot::archive::DType dtype, llvm::ArrayRef<int64_t> shape, std::vector<T> values) {
+  template <typename T>
+  static allot::runtime::Tensor
+  tensor(llvm::StringRef name, allot::archive::DType dtype,
+         llvm::ArrayRef<int64_t> shape, std::vector<T> values) {
     auto made = allot::runtime::Tensor::create(name, dtype, shape);
     EXPECT_TRUE(bool(made));
     std::copy(values.begin(), values.end(), made->template values<T>().begin());
     return *made;
   }
-  static allot::runtime::Tensor floats(llvm::StringRef name, llvm::ArrayRef<int64_t> shape, std::vector<float> values) {
-    return tensor<float>(name, allot::archive::DType::F32, shape, std::move(values));
+  static allot::runtime::Tensor floats(llvm::StringRef name,
+                                       llvm::ArrayRef<int64_t> shape,
+                                       std::vector<float> values) {
+    return tensor<float>(name, allot::archive::DType::F32, shape,
+                         std::move(values));
   }
-  static allot::runtime::Tensor ints(llvm::StringRef name, llvm::ArrayRef<int64_t> shape, std::vector<int32_t> values) {
-    return tensor<int32_t>(name, allot::archive::DType::I32, shape, std::move(values));
+  static allot::runtime::Tensor ints(llvm::StringRef name,
+                                     llvm::ArrayRef<int64_t> shape,
+                                     std::vector<int32_t> values) {
+    return tensor<int32_t>(name, allot::archive::DType::I32, shape,
+                           std::move(values));
   }
 
-  template <typename T> static std::string messageOf(llvm::Expected<T> value) { return value ? std::string() : llvm::toString(value.takeError()); }
+  template <typename T>
+  static std::string messageOf(llvm::Expected<T> value) {
+    return value ? std::string() : llvm::toString(value.takeError());
+  }
 
 private:
   llvm::SmallString<128> folder;

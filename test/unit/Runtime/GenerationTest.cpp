@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Fixture.h"
 #include "allot/Runtime/Generation.h"
+#include "Fixture.h"
 #include <cmath>
 
 using namespace allot;
@@ -14,9 +14,11 @@ namespace {
 
 struct GenerationTest : RuntimeTest {};
 
-/// A model whose next token is the sum of all tokens so far, modulo 10: it keeps tokens in the cache, so wrong positions, lengths and a cache that is not
-/// carried over all show.
-const char *const kBody = R"((%tokens: tensor<?x?xi32> {allot.name = "tokens"}, %count: tensor<?xi32> {allot.name = "count"}, %past: tensor<?xi32> {allot.name = "past"},
+/// A model whose next token is the sum of all tokens so far, modulo 10: it
+/// keeps tokens in the cache, so wrong positions, lengths and a cache that is
+/// not carried over all show.
+const char *const kBody =
+    R"((%tokens: tensor<?x?xi32> {allot.name = "tokens"}, %count: tensor<?xi32> {allot.name = "count"}, %past: tensor<?xi32> {allot.name = "past"},
       %cache: tensor<1x2x?x?x1x1xf32> {allot.name = "cache", bufferization.writable = true})
       -> (tensor<?x10xf32> {allot.name = "logits"}, tensor<1x2x?x?x1x1xf32> {allot.name = "cache"}) attributes {allot.entry} {
     %c0 = arith.constant 0 : index
@@ -54,7 +56,10 @@ const char *const kBody = R"((%tokens: tensor<?x?xi32> {allot.name = "tokens"}, 
     return %r#0, %r#1 : tensor<?x10xf32>, tensor<1x2x?x?x1x1xf32>
   })";
 
-std::string model() { return std::string("module {\n func.func @prefill") + kBody + "\n func.func @decode" + kBody + "\n}"; }
+std::string model() {
+  return std::string("module {\n func.func @prefill") + kBody +
+         "\n func.func @decode" + kBody + "\n}";
+}
 
 TEST_F(GenerationTest, RowsOfDifferentLength) {
   auto program = load(model());
@@ -62,10 +67,13 @@ TEST_F(GenerationTest, RowsOfDifferentLength) {
   EXPECT_EQ((*program)->find("decode")->aliases, (std::vector<int64_t>{-1, 3}));
   runtime::GenerationOptions options;
   options.steps = 5;
-  auto out = runtime::generate(**program, ints("tokens", {2, 3}, {1, 2, 4, 3, 99, 99}), {3, 1}, options);
+  auto out = runtime::generate(
+      **program, ints("tokens", {2, 3}, {1, 2, 4, 3, 99, 99}), {3, 1}, options);
   ASSERT_TRUE(bool(out)) << llvm::toString(out.takeError());
   EXPECT_EQ(out->tokens.shape().vec(), (std::vector<int64_t>{2, 8}));
-  EXPECT_EQ(out->tokens.values<int32_t>().vec(), (std::vector<int32_t>{1, 2, 4, 7, 4, 8, 6, 2, 3, 3, 6, 2, 4, 8, 0, 0}));
+  EXPECT_EQ(
+      out->tokens.values<int32_t>().vec(),
+      (std::vector<int32_t>{1, 2, 4, 7, 4, 8, 6, 2, 3, 3, 6, 2, 4, 8, 0, 0}));
   EXPECT_EQ(out->lengths.values<int32_t>().vec(), (std::vector<int32_t>{8, 6}));
   EXPECT_EQ(out->decodeSteps, 4u);
 }
@@ -76,14 +84,18 @@ TEST_F(GenerationTest, RowsEndAtTheirStop) {
   runtime::GenerationOptions options;
   options.steps = 5;
   options.stop = {8, 6};
-  auto out = runtime::generate(**program, ints("tokens", {2, 3}, {1, 2, 4, 3, 0, 0}), {3, 1}, options);
+  auto out = runtime::generate(
+      **program, ints("tokens", {2, 3}, {1, 2, 4, 3, 0, 0}), {3, 1}, options);
   ASSERT_TRUE(bool(out)) << llvm::toString(out.takeError());
-  EXPECT_EQ(out->tokens.values<int32_t>().vec(), (std::vector<int32_t>{1, 2, 4, 7, 4, 8, 0, 0, 3, 3, 6, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(
+      out->tokens.values<int32_t>().vec(),
+      (std::vector<int32_t>{1, 2, 4, 7, 4, 8, 0, 0, 3, 3, 6, 0, 0, 0, 0, 0}));
   EXPECT_EQ(out->lengths.values<int32_t>().vec(), (std::vector<int32_t>{6, 3}));
 }
 
 TEST(Sampler, DrawsInProportion) {
-  auto draw = runtime::sampler(0.5, 7), again = runtime::sampler(0.5, 7), cold = runtime::sampler(1e-3, 7);
+  auto draw = runtime::sampler(0.5, 7), again = runtime::sampler(0.5, 7),
+       cold = runtime::sampler(1e-3, 7);
   // At temperature 1/2 the odds are squared: 1 : 4 : 16.
   std::vector<float> logits = {0, std::log(2.0f), std::log(4.0f)};
   int counts[3] = {};
@@ -103,15 +115,24 @@ TEST_F(GenerationTest, LengthsAndCacheAreChecked) {
   ASSERT_TRUE(bool(program));
   runtime::GenerationOptions options;
   options.steps = 1;
-  EXPECT_NE(messageOf(runtime::generate(**program, ints("tokens", {1, 2}, {1, 2}), {3}, options)).find("lengths: row 0 has 3 tokens"), std::string::npos);
+  EXPECT_NE(
+      messageOf(runtime::generate(**program, ints("tokens", {1, 2}, {1, 2}),
+                                  {3}, options))
+          .find("lengths: row 0 has 3 tokens"),
+      std::string::npos);
   const runtime::Entry &decode = *(*program)->find("decode");
   auto call = [&](int32_t count, int32_t past, int64_t cacheRows) {
-    return messageOf((*program)->run(decode, {ints("tokens", {1, 1}, {1}), ints("count", {1}, {count}), ints("past", {1}, {past}),
-                                              floats("cache", {1, 2, cacheRows, 4, 1, 1}, std::vector<float>(8 * cacheRows))}));
+    return messageOf((*program)->run(
+        decode, {ints("tokens", {1, 1}, {1}), ints("count", {1}, {count}),
+                 ints("past", {1}, {past}),
+                 floats("cache", {1, 2, cacheRows, 4, 1, 1},
+                        std::vector<float>(8 * cacheRows))}));
   };
   EXPECT_EQ(call(1, 3, 1), "");
-  EXPECT_NE(call(1, 4, 1).find("do not fit into a cache of 4"), std::string::npos);
-  EXPECT_NE(call(2, 0, 1).find("row 0 has 2 tokens, wanted 1 to 1"), std::string::npos);
+  EXPECT_NE(call(1, 4, 1).find("do not fit into a cache of 4"),
+            std::string::npos);
+  EXPECT_NE(call(2, 0, 1).find("row 0 has 2 tokens, wanted 1 to 1"),
+            std::string::npos);
   EXPECT_NE(call(1, -1, 1).find("input 'past'"), std::string::npos);
   EXPECT_NE(call(1, 0, 2).find("input 'cache': has 2 rows"), std::string::npos);
 }

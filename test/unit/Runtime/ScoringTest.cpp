@@ -38,10 +38,13 @@ TEST(Scoring, AgreesWithDoublePrecision) {
       id = int32_t(random() % vocab);
     Scores scores = score(logits, vocab, next, base);
     for (int64_t t = 0; t < positions; ++t) {
-      auto q = logSoftmax(llvm::ArrayRef(logits).slice(t * vocab, vocab)), p = logSoftmax(llvm::ArrayRef(base).slice(t * vocab, vocab));
+      auto q = logSoftmax(llvm::ArrayRef(logits).slice(t * vocab, vocab)),
+           p = logSoftmax(llvm::ArrayRef(base).slice(t * vocab, vocab));
       EXPECT_NEAR(scores.logp[t], q[next[t]], 2e-5);
-      EXPECT_EQ(scores.top1[t], std::max_element(q.begin(), q.end()) - q.begin());
-      EXPECT_EQ(scores.baseTop1[t], std::max_element(p.begin(), p.end()) - p.begin());
+      EXPECT_EQ(scores.top1[t],
+                std::max_element(q.begin(), q.end()) - q.begin());
+      EXPECT_EQ(scores.baseTop1[t],
+                std::max_element(p.begin(), p.end()) - p.begin());
       double kl = 0;
       for (int64_t i = 0; i < vocab; ++i)
         kl += std::exp(p[i]) * (p[i] - q[i]);

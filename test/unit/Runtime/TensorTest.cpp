@@ -17,7 +17,9 @@ struct TensorTest : RuntimeTest {};
 TEST_F(TensorTest, WritesAndReadsWithConversion) {
   auto wide = tensor<int64_t>("ids", DType::I64, {2, 2}, {1, 2, 3, 4});
   auto half = tensor<uint16_t>("h", DType::F16, {2}, {0x3c00, 0xc000});
-  ASSERT_EQ(llvm::toString(runtime::writeTensors(path("t.safetensors"), {wide, half})), "");
+  ASSERT_EQ(llvm::toString(
+                runtime::writeTensors(path("t.safetensors"), {wide, half})),
+            "");
   auto file = archive::SafetensorsFile::open(path("t.safetensors"));
   ASSERT_TRUE(bool(file));
   auto ids = Tensor::read(**file, "ids", DType::I32);
@@ -27,20 +29,26 @@ TEST_F(TensorTest, WritesAndReadsWithConversion) {
   auto h = Tensor::read(**file, "h", DType::F32);
   ASSERT_TRUE(bool(h));
   EXPECT_EQ(h->values<float>().vec(), (std::vector<float>{1, -2}));
-  EXPECT_NE(messageOf(Tensor::read(**file, "h", DType::I32)).find("'h'"), std::string::npos);
-  EXPECT_NE(messageOf(Tensor::read(**file, "none", DType::I32)).find("'none'"), std::string::npos);
+  EXPECT_NE(messageOf(Tensor::read(**file, "h", DType::I32)).find("'h'"),
+            std::string::npos);
+  EXPECT_NE(messageOf(Tensor::read(**file, "none", DType::I32)).find("'none'"),
+            std::string::npos);
 }
 
 TEST_F(TensorTest, ValuesThatDoNotFitAreRefused) {
   auto wide = tensor<int64_t>("ids", DType::I64, {1}, {int64_t(1) << 40});
-  ASSERT_EQ(llvm::toString(runtime::writeTensors(path("t.safetensors"), {wide})), "");
+  ASSERT_EQ(
+      llvm::toString(runtime::writeTensors(path("t.safetensors"), {wide})), "");
   auto file = archive::SafetensorsFile::open(path("t.safetensors"));
   ASSERT_TRUE(bool(file));
-  EXPECT_NE(messageOf(Tensor::read(**file, "ids", DType::I32)).find("ids"), std::string::npos);
+  EXPECT_NE(messageOf(Tensor::read(**file, "ids", DType::I32)).find("ids"),
+            std::string::npos);
 }
 
 TEST_F(TensorTest, SizesThatOverflowAreRefused) {
-  EXPECT_NE(messageOf(Tensor::create("x", DType::F32, {int64_t(1) << 40, int64_t(1) << 40})), "");
+  EXPECT_NE(messageOf(Tensor::create("x", DType::F32,
+                                     {int64_t(1) << 40, int64_t(1) << 40})),
+            "");
   EXPECT_NE(messageOf(Tensor::create("x", DType::F32, {-1, 4})), "");
 }
 

@@ -19,8 +19,11 @@ struct WeightStoreTest : RuntimeTest {
     std::vector<float> values(128 * 64);
     for (size_t i = 0; i < values.size(); ++i)
       values[i] = float(int(i * 37 % 101) - 50) / 16;
-    runtime::Tensor w = floats("w", {128, 64}, values), n = floats("n", {6}, {1, 2, 3, 4, 5, 6});
-    ASSERT_EQ(llvm::toString(runtime::writeTensors(path("w.safetensors"), {w, n})), "");
+    runtime::Tensor w = floats("w", {128, 64}, values),
+                    n = floats("n", {6}, {1, 2, 3, 4, 5, 6});
+    ASSERT_EQ(
+        llvm::toString(runtime::writeTensors(path("w.safetensors"), {w, n})),
+        "");
     auto file = archive::SafetensorsFile::open(path("w.safetensors"));
     ASSERT_TRUE(bool(file));
     weights = std::move(*file);
@@ -28,23 +31,33 @@ struct WeightStoreTest : RuntimeTest {
     context.loadAllAvailableDialects();
   }
 
-  std::string stored(llvm::StringRef tensor, llvm::StringRef digest = {}, llvm::StringRef more = {}) const {
+  std::string stored(llvm::StringRef tensor, llvm::StringRef digest = {},
+                     llvm::StringRef more = {}) const {
     const archive::TensorEntry *entry = weights->find(tensor);
     std::string text;
     llvm::raw_string_ostream os(text);
-    os << "#format.stored<\"w.safetensors\", tensor = \"" << tensor << "\", offset = " << entry->offset << ", bytes = " << entry->bytes << ", digest = \""
-       << (digest.empty() ? archive::fileDigest(*weights) : digest.str()) << "\"" << more << ">";
+    os << "#format.stored<\"w.safetensors\", tensor = \"" << tensor
+       << "\", offset = " << entry->offset << ", bytes = " << entry->bytes
+       << ", digest = \""
+       << (digest.empty() ? archive::fileDigest(*weights) : digest.str())
+       << "\"" << more << ">";
     return text;
   }
 
   /// A store for one global of `type` stored as `value`, wanted as `wanted`.
-  llvm::Expected<std::unique_ptr<WeightStore>> load(const std::string &value, const std::string &type, const std::string &wanted) {
-    module = mlir::parseSourceString<mlir::ModuleOp>("module attributes {format.table = [{global = @g, type = " + wanted + "}]} {\n ml_program.global private @g(" +
-                                                         value + ") : " + type + "\n}",
-                                                     &context);
+  llvm::Expected<std::unique_ptr<WeightStore>> load(const std::string &value,
+                                                    const std::string &type,
+                                                    const std::string &wanted) {
+    module = mlir::parseSourceString<mlir::ModuleOp>(
+        "module attributes {format.table = [{global = @g, type = " + wanted +
+            "}]} {\n ml_program.global private @g(" + value + ") : " + type +
+            "\n}",
+        &context);
     EXPECT_TRUE(module);
     std::string folder = path("");
-    return WeightStore::load((*module)->getAttrOfType<mlir::ArrayAttr>("format.table"), runtime::collectWeightSources(*module), folder);
+    return WeightStore::load(
+        (*module)->getAttrOfType<mlir::ArrayAttr>("format.table"),
+        runtime::collectWeightSources(*module), folder);
   }
 
   mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
@@ -71,11 +84,14 @@ TEST_F(WeightStoreTest, UsesTheMappedBytes) {
 }
 
 TEST_F(WeightStoreTest, ConvertsToTheWantedEncoding) {
-  auto store = load(stored("w"), kF32, "tensor<128x64xf32, #format.packed<#format.float<f32>, rows = 8>>");
+  auto store =
+      load(stored("w"), kF32,
+           "tensor<128x64xf32, #format.packed<#format.float<f32>, rows = 8>>");
   ASSERT_TRUE(bool(store)) << llvm::toString(store.takeError());
   EXPECT_FALSE((*store)->weights()[0].mapped);
   auto *packed = reinterpret_cast<const float *>((*store)->bytes(0).data());
-  auto *plain = reinterpret_cast<const float *>(weights->data(*weights->find("w")).data());
+  auto *plain = reinterpret_cast<const float *>(
+      weights->data(*weights->find("w")).data());
   for (int64_t r = 0; r < 128; ++r)
     for (int64_t c = 0; c < 64; ++c)
       ASSERT_EQ(packed[(r / 8 * 64 + c) * 8 + r % 8], plain[r * 64 + c]);
@@ -85,7 +101,8 @@ TEST_F(WeightStoreTest, UndoesTheRowOrder) {
   auto store = load(stored("w", {}, ", row_interleave = 4"), kF32, kF32);
   ASSERT_TRUE(bool(store)) << llvm::toString(store.takeError());
   auto *got = reinterpret_cast<const float *>((*store)->bytes(0).data());
-  auto *plain = reinterpret_cast<const float *>(weights->data(*weights->find("w")).data());
+  auto *plain = reinterpret_cast<const float *>(
+      weights->data(*weights->find("w")).data());
   const int64_t from[4] = {0, 2, 1, 3};
   for (int64_t r = 0; r < 128; ++r)
     for (int64_t c = 0; c < 64; ++c)
@@ -93,16 +110,27 @@ TEST_F(WeightStoreTest, UndoesTheRowOrder) {
 }
 
 TEST_F(WeightStoreTest, ChangedAndMissingFilesAreNamed) {
-  EXPECT_NE(messageOf(load(stored("w", "00"), kF32, kF32)).find("changed"), std::string::npos);
-  EXPECT_NE(messageOf(load(stored("w"), "tensor<64x64xf32, #format.float<f32>>", "tensor<64x64xf32, #format.float<f32>>")).find("'w'"), std::string::npos);
+  EXPECT_NE(messageOf(load(stored("w", "00"), kF32, kF32)).find("changed"),
+            std::string::npos);
+  EXPECT_NE(messageOf(load(stored("w"), "tensor<64x64xf32, #format.float<f32>>",
+                           "tensor<64x64xf32, #format.float<f32>>"))
+                .find("'w'"),
+            std::string::npos);
   llvm::sys::fs::remove(path("w.safetensors"));
-  EXPECT_NE(messageOf(load(stored("w"), kF32, kF32)).find("w.safetensors"), std::string::npos);
+  EXPECT_NE(messageOf(load(stored("w"), kF32, kF32)).find("w.safetensors"),
+            std::string::npos);
 }
 
 TEST_F(WeightStoreTest, TablesThatDoNotFitAreRefused) {
-  EXPECT_NE(messageOf(load(stored("w"), kF32, "tensor<64x128xf32, #format.float<f32>>")).find("@g: has shape 128x64"), std::string::npos);
+  EXPECT_NE(messageOf(load(stored("w"), kF32,
+                           "tensor<64x128xf32, #format.float<f32>>"))
+                .find("@g: has shape 128x64"),
+            std::string::npos);
   // Rounding to codes is the work of an encoder, not of a loader.
-  EXPECT_NE(messageOf(load(stored("w"), kF32, "tensor<128x64xf32, #format.q8_0>")).find("'w'"), std::string::npos);
+  EXPECT_NE(
+      messageOf(load(stored("w"), kF32, "tensor<128x64xf32, #format.q8_0>"))
+          .find("'w'"),
+      std::string::npos);
 }
 
 } // namespace
