@@ -3,7 +3,7 @@ LLVM_PREFIX ?= /usr/lib/llvm-22
 BUILD ?= build
 export CCACHE_SLOPPINESS = pch_defines,time_macros,include_file_mtime,include_file_ctime
 
-.PHONY: setup build check demo bench clean
+.PHONY: setup build check demo clean
 build: $(BUILD)/build.ninja
 	cmake --build $(BUILD) --target allot allot-opt AllotPlugin
 
@@ -18,9 +18,6 @@ check: setup $(BUILD)/build.ninja
 
 demo: setup build
 	tools/demo/demo.sh $(BUILD)
-
-bench: build
-	$(BUILD)/bin/allot bench kernels
 
 clean:
 	rm -rf $(BUILD)

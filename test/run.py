@@ -16,7 +16,7 @@ parser.add_argument("suites", nargs="+")
 options, rest = parser.parse_known_args()
 with tempfile.TemporaryDirectory() as folder:
     report = os.path.join(folder, "report.json")
-    run = subprocess.run([sys.executable, options.lit, "-v", "--no-progress-bar", f"-j{options.jobs}", "--timeout", "900", "--output", report, *rest, *options.suites])
+    run = subprocess.run([sys.executable, options.lit, "-v", "--no-progress-bar", f"-j{options.jobs}", "--output", report, *rest, *options.suites])
     tests = json.load(open(report))["tests"] if os.path.exists(report) else []
 good = {"PASS", "XFAIL", "FLAKYPASS"}
 skipped = {"UNSUPPORTED", "EXCLUDED", "SKIPPED"}

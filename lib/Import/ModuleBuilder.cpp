@@ -8,6 +8,7 @@
 #include "allot/Dialect/Adapter/IR/Adapter.h"
 #include "allot/Dialect/Format/IR/Format.h"
 #include "allot/Support/Error.h"
+#include "allot/Support/RelativePath.h"
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Diagnostics.h"
@@ -56,34 +57,12 @@ mlir::Location ModuleBuilder::loc(llvm::StringRef site) const {
 // Weights
 //===----------------------------------------------------------------------===//
 
-/// The path from the output folder to a file. Both folders are taken without
-/// links, since `..` after a link leads elsewhere; the file itself may be one.
+/// The path from the output folder to a file.
 std::string ModuleBuilder::relativePath(llvm::StringRef path) {
   std::string &result = relativePaths[path];
-  if (!result.empty())
-    return result;
-  auto realFolder = [](llvm::StringRef folder) {
-    llvm::SmallString<256> real;
-    if (llvm::sys::fs::real_path(folder.empty() ? "." : folder, real)) {
-      real = folder;
-      llvm::sys::fs::make_absolute(real);
-      llvm::sys::path::remove_dots(real, /*remove_dot_dot=*/true);
-    }
-    return real;
-  };
-  llvm::SmallString<256> from = realFolder(outputDirectory);
-  llvm::SmallString<256> to = realFolder(llvm::sys::path::parent_path(path));
-  auto f = llvm::sys::path::begin(from), fEnd = llvm::sys::path::end(from);
-  auto t = llvm::sys::path::begin(to), tEnd = llvm::sys::path::end(to);
-  while (f != fEnd && t != tEnd && *f == *t)
-    ++f, ++t;
-  llvm::SmallString<256> relative;
-  for (; f != fEnd; ++f)
-    llvm::sys::path::append(relative, "..");
-  for (; t != tEnd; ++t)
-    llvm::sys::path::append(relative, *t);
-  llvm::sys::path::append(relative, llvm::sys::path::filename(path));
-  return result = relative.str().str();
+  if (result.empty())
+    result = support::relativePath(outputDirectory, path);
+  return result;
 }
 
 /// The type of a weight: its numbers are stored in the format that has the

@@ -29,8 +29,14 @@ double now() {
       .count();
 }
 
-/// The cache that an entry takes, for `batch` rows of `capacity` tokens.
-llvm::Expected<Tensor> makeCache(const Program &program, const Entry &entry,
+int32_t mostProbable(int64_t, llvm::ArrayRef<float> logits) {
+  return int32_t(std::max_element(logits.begin(), logits.end()) -
+                 logits.begin());
+}
+
+} // namespace
+
+llvm::Expected<Tensor> runtime::makeCache(const Program &program, const Entry &entry,
                                  int64_t batch, int64_t capacity) {
   const Parameter *cache = entry.input("cache");
   if (!cache || cache->shape.size() != 6 || cache->dtype != DType::F32 ||
@@ -50,13 +56,6 @@ llvm::Expected<Tensor> makeCache(const Program &program, const Entry &entry,
                                     ": the cache has an unknown dimension");
   return Tensor::create("cache", DType::F32, shape);
 }
-
-int32_t mostProbable(int64_t, llvm::ArrayRef<float> logits) {
-  return int32_t(std::max_element(logits.begin(), logits.end()) -
-                 logits.begin());
-}
-
-} // namespace
 
 std::function<int32_t(int64_t, llvm::ArrayRef<float>)>
 runtime::sampler(double temperature, uint64_t seed) {

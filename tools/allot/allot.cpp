@@ -11,7 +11,9 @@
 #include "Driver.h"
 #include "allot/InitAllPasses.h"
 #include "mlir/InitAllPasses.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace allot::tool;
@@ -21,10 +23,26 @@ static std::unique_ptr<Subcommand> (*const table[])() = {
     makeImportCommand,
     makeMergeCommand,
     makeProfileCommand,
+    makePlanCommand,
+    makeApplyCommand,
+    makeExplainCommand,
     makeRunCommand,
     makeGenerateCommand,
     makeEvalCommand,
+    makeBenchCommand,
 };
+
+/// A message may quote names from broken files: what is no text is escaped before it reaches a terminal.
+static std::string printable(llvm::StringRef message) {
+  bool utf8 = llvm::json::isUTF8(message);
+  std::string text;
+  for (unsigned char c : message)
+    if ((c < 0x20 && c != '\n') || c == 0x7f || (c >= 0x80 && !utf8))
+      text += "\\x" + llvm::utohexstr(c, /*LowerCase=*/true, /*Width=*/2);
+    else
+      text += char(c);
+  return text;
+}
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
@@ -47,7 +65,7 @@ int main(int argc, char **argv) {
     if (!command->command)
       continue;
     if (llvm::Error error = command->run()) {
-      llvm::handleAllErrors(std::move(error), [](const llvm::ErrorInfoBase &info) { llvm::errs() << "error: " << info.message() << "\n"; });
+      llvm::handleAllErrors(std::move(error), [](const llvm::ErrorInfoBase &info) { llvm::errs() << "error: " << printable(info.message()) << "\n"; });
       return 1;
     }
     return 0;

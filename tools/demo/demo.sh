@@ -63,15 +63,8 @@ for label, name in (("allocated", "allocated"), (f"uniform {names.most_common(1)
     e = load(name + ".json")
     print(f"{label:28}{e['bytes']:>12}{e['bpw']:>13.3f}{e['kl']:>13.4f} +- {e['stderr']['kl'] or 0:.4f}{100 * e['top1_agreement']:>14.1f} %{e['perplexity']:>12.3f}")
 PY
-step "speed: decoding with 8-bit activations, against a plain read of the same bytes in the same run"
-"$allot" bench program "$work/allocated.mlir" --activations i8 --json >"$work/bench.json"
-"$python" - "$work" <<'PY'
-import json, os, sys
-for row in json.load(open(os.path.join(sys.argv[1], "bench.json"))):
-    print(f"{row['phase']:8} {row['tokens_per_second']:10.1f} token/s, {100 * row['of_read']:.0f} % of the memory limit ({row['read_gbs']:.1f} GB/s read)")
-PY
 step "a continuation"
 "$python" tools/demo/tokens.py encode "$work/model.gguf" 'Package: allot\nSection: devel\nDescription:' "$work/prompt.safetensors"
-"$allot" generate "$work/allocated.mlir" --tokens "$work/prompt.safetensors" --steps "$steps" --outputs "$work/continuation.safetensors"
+"$allot" generate "$work/allocated.mlir" --activations i8 --verbose --tokens "$work/prompt.safetensors" --steps "$steps" --outputs "$work/continuation.safetensors"
 "$python" tools/demo/tokens.py decode "$work/model.gguf" "$work/continuation.safetensors"
 step "done in $((SECONDS - begin)) s; files are in $work"

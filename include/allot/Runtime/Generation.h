@@ -39,6 +39,11 @@ struct Generated {
   double tokensPerSecond() const;
 };
 
+/// The cache that the entry takes, zeros, for `batch` rows of `capacity`
+/// tokens; an error where it is no entry for generation.
+llvm::Expected<Tensor> makeCache(const Program &program, const Entry &entry,
+                                 int64_t batch, int64_t capacity);
+
 /// Continues `prompts` (i32 [batch, T], row b has `lengths[b]` tokens) with the
 /// entries `prefill` and `decode` of `program` and a cache that is allocated
 /// here, for T + steps tokens.

@@ -144,9 +144,9 @@ private:
 
 } // namespace
 
-/// True where all operands are buffers of the element types that kernels take.
-static LogicalResult verifyBuffers(Operation *op, ValueRange bytes,
-                                   ValueRange floats) {
+/// Operands are buffers, stored bytes contiguous; their element types were
+/// verified with the op.
+static LogicalResult verifyBuffers(Operation *op, ValueRange bytes) {
   for (Value value : op->getOperands())
     if (!isa<MemRefType>(value.getType()))
       return op->emitOpError("is on tensors still; bufferize it first");
@@ -157,23 +157,13 @@ static LogicalResult verifyBuffers(Operation *op, ValueRange bytes,
       return op->emitOpError("takes stored bytes as memref<?xi8>, not ")
              << type;
   }
-  for (Value value : floats) {
-    auto type = cast<MemRefType>(value.getType());
-    if (!type.getElementType().isF32() || type.getRank() < 1)
-      return op->emitOpError("has kernels for memrefs of f32 only, not for ")
-             << type;
-  }
   return success();
 }
 
 static LogicalResult convertLinear(adapter::LinearOp op, Kernels &kernels) {
-  SmallVector<Value> bytes = {op.getWeight()}, floats = {op.getX()};
+  SmallVector<Value> bytes = {op.getWeight()};
   llvm::append_range(bytes, op.getFactors());
-  for (Value value :
-       {op.getBias(), op.getMultiplier(), op.getResidual(), op.getInit()})
-    if (value)
-      floats.push_back(value);
-  if (failed(verifyBuffers(op, bytes, floats)))
+  if (failed(verifyBuffers(op, bytes)))
     return failure();
 
   LinearKernelSpec spec;
@@ -215,7 +205,7 @@ static LogicalResult convertLinear(adapter::LinearOp op, Kernels &kernels) {
 }
 
 static LogicalResult convertLookup(adapter::LookupOp op, Kernels &kernels) {
-  if (failed(verifyBuffers(op, op.getTable(), op.getInit())))
+  if (failed(verifyBuffers(op, op.getTable())))
     return failure();
   auto idType = dyn_cast<IntegerType>(
       cast<MemRefType>(op.getIds().getType()).getElementType());

@@ -28,7 +28,7 @@ def PlanExtract : Pass<"plan-extract", "::mlir::ModuleOp"> {
     Option<"stats", "stats", "std::string", "\"\"", "statistics file (safetensors)">,
     Option<"statsName", "stats-name", "std::string", "\"\"", "name of the statistics in the problem (default: their path)">,
     Option<"folder", "folder", "std::string", "\"\"", "folder that weight files are relative to (default: that of the module's file)">,
-    ListOption<"formats", "formats", "std::string", "short names of the formats to choose from (default: fifteen of 2 to 8 bits)">,
+    ListOption<"formats", "formats", "std::string", "short names of the formats to choose from (default: fourteen of 2 to 8 bits)">,
     ListOption<"ranks", "ranks", "int64_t", "ranks of low-rank compensation (default: none)">,
     ListOption<"compensatedFormats", "compensated-formats", "std::string", "formats that may be compensated (default: those of at most 3 bits)">,
     Option<"factorFormat", "factor-format", "std::string", "\"f16\"", "format of compensation factors">,

@@ -1,0 +1,256 @@
+//===- Explain.cpp - allot explain ------------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Modules.h"
+#include "allot/Allocation/Solvers.h"
+#include "allot/Dialect/Plan/Transforms/Convert.h"
+#include "allot/Support/Error.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace allot;
+using namespace allot::tool;
+
+namespace {
+
+/// A row of the table.
+struct Row {
+  llvm::StringRef name, choice, origin, reason;
+  int64_t weights = 0, bytes = 0;
+  double loss = 0;
+};
+
+struct Report {
+  std::optional<int64_t> budget;
+  int64_t bytes = 0, fixed = 0, weights = 0;
+  double objective = 0, bound = 0, gap = 0;
+  llvm::StringRef resource, solver;
+  std::vector<Row> rows;
+  std::vector<allocation::MarginalPrice> prices;
+
+  std::optional<double> bitsPerWeight(int64_t amount) const {
+    if (weights <= 0 || resource != "bytes")
+      return std::nullopt;
+    return 8.0 * static_cast<double>(amount) / static_cast<double>(weights);
+  }
+};
+
+llvm::Expected<Report> makeReport(llvm::StringRef path,
+                                  plan::SolutionOp solution) {
+  auto problem = mlir::SymbolTable::lookupNearestSymbolFrom<plan::ProblemOp>(
+      solution, solution.getProblemAttr());
+  auto data = plan::toAllocation(problem);
+  if (mlir::failed(data))
+    return support::fileError(path, "the problem makes no sense");
+  auto answer = plan::toAllocation(solution, problem, *data);
+  if (mlir::failed(answer))
+    return support::fileError(path, "the solution does not fit the problem");
+  auto prices = allocation::marginalPrices(*data, *answer);
+  if (!prices)
+    return prices.takeError();
+  Report report;
+  report.budget = plan::budgetOf(problem, 0);
+  report.bytes = solution.getCosts().front();
+  report.fixed = problem.getFixed().front();
+  report.weights = static_cast<int64_t>(problem.getWeights());
+  report.objective = answer->objective;
+  report.bound = answer->bound;
+  report.gap = answer->gap;
+  report.resource =
+      llvm::cast<mlir::StringAttr>(problem.getResources()[0]).getValue();
+  report.solver = solution.getSolver();
+  report.prices = std::move(*prices);
+  llvm::StringMap<plan::ChoiceOp> choices;
+  for (auto choice : solution.getBody().getOps<plan::ChoiceOp>())
+    choices[choice.getItem()] = choice;
+  for (auto item : problem.getBody().getOps<plan::ItemOp>()) {
+    plan::ChoiceOp choice = choices.lookup(item.getName());
+    plan::OptionOp option = item.findOption(choice.getOption());
+    Row row;
+    row.name = item.getName();
+    row.choice = choice.getOption();
+    row.origin = item.getOrigin();
+    row.reason = choice.getReason().value_or("");
+    row.weights = static_cast<int64_t>(item.getWeights());
+    row.bytes = option.getCosts().front();
+    row.loss = option.getLoss().convertToDouble();
+    report.rows.push_back(row);
+  }
+  return report;
+}
+
+void printJson(const Report &report) {
+  llvm::json::OStream os(llvm::outs(), 1);
+  os.object([&] {
+    os.attribute("budget_bytes", report.budget
+                                     ? llvm::json::Value(*report.budget)
+                                     : llvm::json::Value(nullptr));
+    os.attribute("bytes", report.bytes);
+    std::optional<double> bpw = report.bitsPerWeight(report.bytes);
+    os.attribute("bpw",
+                 bpw ? llvm::json::Value(*bpw) : llvm::json::Value(nullptr));
+    os.attribute("objective", report.objective);
+    os.attribute("bound", report.bound);
+    os.attribute("gap", report.gap);
+    os.attributeArray("items", [&] {
+      for (const Row &row : report.rows)
+        os.object([&] {
+          os.attribute("name", row.name);
+          os.attribute("choice", row.choice);
+          os.attribute("bytes", row.bytes);
+          os.attribute("predicted_loss", row.loss);
+          os.attribute("origin", row.origin);
+        });
+    });
+  });
+  llvm::outs() << "\n";
+}
+
+void printAmount(llvm::StringRef label, int64_t amount, const Report &report) {
+  llvm::outs() << llvm::formatv("{0,-10} {1,14} {2}", label, amount,
+                                report.resource);
+  if (std::optional<double> bpw = report.bitsPerWeight(amount))
+    llvm::outs() << llvm::formatv("  {0:f4} bits per weight", *bpw);
+  llvm::outs() << "\n";
+}
+
+/// How much each option is used.
+void printUse(const Report &report) {
+  struct Use {
+    int64_t items = 0, weights = 0, bytes = 0;
+    double loss = 0;
+  };
+  llvm::MapVector<llvm::StringRef, Use> uses;
+  for (const Row &row : report.rows) {
+    Use &use = uses[row.choice];
+    ++use.items;
+    use.weights += row.weights;
+    use.bytes += row.bytes;
+    use.loss += row.loss;
+  }
+  auto sorted = uses.takeVector();
+  llvm::sort(sorted, [](const auto &a, const auto &b) {
+    return std::make_pair(-a.second.weights, a.first) <
+           std::make_pair(-b.second.weights, b.first);
+  });
+  size_t width = 6;
+  for (const auto &[name, use] : sorted)
+    width = std::max(width, name.size());
+  llvm::outs() << "\n"
+               << llvm::left_justify("option", width)
+               << llvm::formatv(" {0,8} {1,12} {2,12} {3,12}\n", "matrices",
+                                "weights", report.resource, "loss");
+  for (const auto &[name, use] : sorted)
+    llvm::outs() << llvm::left_justify(name, width)
+                 << llvm::formatv(" {0,8} {1,12} {2,12} {3,12:e3}\n", use.items,
+                                  use.weights, use.bytes, use.loss);
+}
+
+/// What the budget is worth at the margin.
+void printPrices(const Report &report) {
+  bool inBytes = report.resource == "bytes";
+  double unit = inBytes ? 1048576.0 : 1.0;
+  llvm::StringRef per = inBytes ? "MiB" : "unit";
+  std::optional<double> better, worse;
+  for (const allocation::MarginalPrice &price : report.prices) {
+    if (price.better && (!better || price.better->price > *better))
+      better = price.better->price;
+    if (price.worse && (!worse || price.worse->price < *worse))
+      worse = price.worse->price;
+  }
+  if (better)
+    llvm::outs() << llvm::formatv(
+        "one more {0} would lower the loss by at most {1:e3} nats\n", per,
+        *better * unit);
+  if (worse)
+    llvm::outs() << llvm::formatv(
+        "one {0} less would raise the loss by at least {1:e3} nats\n", per,
+        *worse * unit);
+}
+
+void printText(const Report &report) {
+  size_t name = 4, choice = 6, origin = 6;
+  for (const Row &row : report.rows) {
+    name = std::max(name, row.name.size());
+    choice = std::max(choice, row.choice.size());
+    origin = std::max(origin, row.origin.size());
+  }
+  llvm::outs() << llvm::left_justify("site", name) << "  "
+               << llvm::left_justify("choice", choice)
+               << llvm::formatv("  {0,7} {1,12} {2,11}  ", "bits",
+                                report.resource, "loss")
+               << llvm::left_justify("origin", origin) << "  reason\n";
+  for (const Row &row : report.rows) {
+    std::string bits =
+        row.weights > 0 && report.resource == "bytes"
+            ? llvm::formatv("{0:f3}", 8.0 * static_cast<double>(row.bytes) /
+                                          static_cast<double>(row.weights))
+                  .str()
+            : "-";
+    llvm::outs() << llvm::left_justify(row.name, name) << "  "
+                 << llvm::left_justify(row.choice, choice)
+                 << llvm::formatv("  {0,7} {1,12} {2,11:e3}  ", bits, row.bytes,
+                                  row.loss)
+                 << llvm::left_justify(row.origin, origin) << "  " << row.reason
+                 << "\n";
+  }
+  printUse(report);
+  llvm::outs() << "\n";
+  if (report.budget)
+    printAmount("budget", *report.budget, report);
+  printAmount("taken", report.bytes, report);
+  if (report.fixed)
+    printAmount("of it fixed", report.fixed, report);
+  if (report.budget && report.bytes > *report.budget)
+    llvm::outs() << "this is " << report.bytes - *report.budget << " "
+                 << report.resource << " over the budget\n";
+  llvm::outs() << llvm::formatv(
+      "predicted loss {0:e6} nats per token, at least {1:e6} (gap {2:e2}), by "
+      "{3}\n",
+      report.objective, report.bound, report.gap, report.solver);
+  printPrices(report);
+}
+
+class ExplainCommand : public Subcommand {
+public:
+  ExplainCommand()
+      : Subcommand("explain", "Tell what a plan chose and why, without solving "
+                              "it again") {}
+
+  llvm::Error run() override {
+    auto module = LoadedModule::read(input);
+    if (!module)
+      return module.takeError();
+    auto solutions =
+        llvm::to_vector((*module)->get().getOps<plan::SolutionOp>());
+    if (solutions.size() != 1)
+      return support::fileError(input, "expected one plan.solution, found " +
+                                           llvm::Twine(solutions.size()));
+    auto report = makeReport(input, solutions.front());
+    if (!report)
+      return report.takeError();
+    if (json)
+      printJson(*report);
+    else
+      printText(*report);
+    return llvm::Error::success();
+  }
+
+private:
+  cl::opt<std::string> input{cl::Positional, cl::Required,
+                             cl::desc("<plan: .mlir or .mlirbc>"),
+                             cl::sub(command), cl::cat(category)};
+  cl::opt<bool> json{"json", cl::desc("Print JSON"), cl::sub(command),
+                     cl::cat(category)};
+};
+
+} // namespace
+
+std::unique_ptr<Subcommand> tool::makeExplainCommand() {
+  return std::make_unique<ExplainCommand>();
+}
