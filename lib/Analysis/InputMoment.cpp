@@ -47,6 +47,10 @@ InputMoment::fromMatrix(llvm::ArrayRef<float> matrix, int64_t n,
   }
   if (llvm::Error error = checkDiagonal(result.diagonal))
     return error;
+  if (!llvm::all_of(matrix, [](float v) { return std::isfinite(v); }))
+    return llvm::createStringError(
+        llvm::inconvertibleErrorCode(),
+        "second moment of the input holds a number that is not finite");
   if (mean == 0.0) // an input that is always zero: nothing to feed back
     return fromDiagonal(result.diagonal);
   result.order.resize(n);
@@ -86,6 +90,7 @@ InputMoment::fromMatrix(llvm::ArrayRef<float> matrix, int64_t n,
       work[i * n + j] = matrix[i * n + j];
     work[i * n + i] += damping * mean;
   }
+  result.damped.assign(work.begin(), work.end());
   if (!blas::choleskyLower(n, work.data()))
     return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                    "second moment of the input is singular");

@@ -36,10 +36,12 @@ static void collectGlobals(Value value, SymbolTable &symbols,
       collectGlobals(operand, symbols, globals);
 }
 
-/// The op with the axis `format` that an expression is, or null.
+/// The op with the axis `format` that an expression is, or null. What may be
+/// merged (a low-rank term that nothing scales) is an adapter.
 static Operation *getBase(Value map) {
   auto op = map.getDefiningOp<AllocatableOpInterface>();
-  if (op && llvm::is_contained(op.getAllocationAxes(), "format"))
+  if (op && llvm::is_contained(op.getAllocationAxes(), "format") &&
+      !llvm::is_contained(op.getAllocationAxes(), "merged"))
     return op;
   return nullptr;
 }

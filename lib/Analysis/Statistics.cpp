@@ -26,11 +26,17 @@ std::string Statistics::model() const {
   return file->metadata().lookup("model");
 }
 
+std::vector<llvm::StringRef> Statistics::tensorNames() const {
+  std::vector<llvm::StringRef> names;
+  for (const archive::TensorEntry &entry : file->tensors())
+    names.push_back(entry.name);
+  return names;
+}
+
 bool Statistics::hasInput(llvm::StringRef site) const {
   return file->find((site + ".input_second_moment").str()) ||
          file->find((site + ".input_moment_matrix").str()) ||
-         file->metadata().contains(
-             ("input_moment_matrix." + site).str());
+         file->metadata().contains(("input_moment_matrix." + site).str());
 }
 bool Statistics::hasOutputGradient(llvm::StringRef site) const {
   return file->find((site + ".output_grad_second_moment").str());
@@ -60,7 +66,7 @@ Statistics::inputMoment(llvm::StringRef site, int64_t columns) const {
   std::string matrix = owner + ".input_moment_matrix";
   bool full = file->find(matrix);
   std::string name = full ? matrix : (site + ".input_second_moment").str();
-  if (kept && keptName == name)
+  if (kept && keptName == name && kept->columns() == columns)
     return kept;
   auto values = full ? readShaped(*file, name, {columns, columns})
                      : readShaped(*file, name, {columns});
@@ -102,17 +108,31 @@ Statistics::perturbations(llvm::StringRef site) const {
   return result;
 }
 
-llvm::Expected<std::vector<float>>
-Statistics::outputGradient(llvm::StringRef site, int64_t rows) const {
-  std::string name = (site + ".output_grad_second_moment").str();
-  auto values = readShaped(*file, name, {rows});
+/// One finite number per row, none negative.
+static llvm::Expected<std::vector<float>>
+readPerRow(const archive::SafetensorsFile &file, llvm::StringRef name,
+           int64_t rows) {
+  auto values = readShaped(file, name, {rows});
   if (!values)
     return values.takeError();
   for (float v : *values)
     if (!std::isfinite(v) || v < 0.0f)
-      return support::tensorError(file->path(), name,
+      return support::tensorError(file.path(), name,
                                   "holds a negative or non-finite number");
   return values;
+}
+
+llvm::Expected<std::vector<float>>
+Statistics::outputGradient(llvm::StringRef site, int64_t rows) const {
+  return readPerRow(*file, (site + ".output_grad_second_moment").str(), rows);
+}
+
+llvm::Expected<std::vector<float>>
+Statistics::rowImportance(llvm::StringRef site, int64_t rows) const {
+  std::string name = (site + ".row_importance").str();
+  if (!file->find(name))
+    return std::vector<float>();
+  return readPerRow(*file, name, rows);
 }
 
 llvm::Expected<SiteLoss> SiteLoss::get(const Statistics &statistics,

@@ -115,9 +115,23 @@ llvm::Error StoredWeights::readRows(ml_program::GlobalOp global, int64_t first,
     return llvm::Error::success();
   }
   for (int64_t r = 0; r < count; ++r)
-    codec.decodeRows(*data, rows, columns, codec::interleavedRow(first + r, interleave), 1,
+    codec.decodeRows(*data, rows, columns,
+                     codec::interleavedRow(first + r, interleave), 1,
                      out.slice(r * columns, columns));
   return llvm::Error::success();
+}
+
+llvm::Expected<std::vector<float>>
+StoredWeights::readRows(ml_program::GlobalOp global, ArrayRef<int64_t> rows) {
+  int64_t columns =
+      matrixShape(cast<RankedTensorType>(global.getType())).second;
+  std::vector<float> values(rows.size() * columns);
+  for (auto [i, row] : llvm::enumerate(rows))
+    if (llvm::Error error =
+            readRows(global, row, 1,
+                     MutableArrayRef(values).slice(i * columns, columns)))
+      return std::move(error);
+  return values;
 }
 
 llvm::Expected<std::vector<float>>
@@ -128,8 +142,7 @@ StoredWeights::read(ml_program::GlobalOp global) {
                                    "@%s is not a static tensor",
                                    global.getSymName().str().c_str());
   std::vector<float> values(type.getNumElements());
-  if (llvm::Error error =
-          readRows(global, 0, matrixShape(type).first, values))
+  if (llvm::Error error = readRows(global, 0, matrixShape(type).first, values))
     return error;
   return values;
 }

@@ -110,6 +110,23 @@ LogicalResult transpose(TransposeOp op, Values values, Results &results) {
   return success();
 }
 
+LogicalResult concat(ConcatOp op, Values values, Results &results) {
+  results.push_back(mapValue(op.getResult().getType(), makeConcatMap(op.getDim(), mapsOf(values))));
+  return success();
+}
+
+LogicalResult reorder(ReorderOp op, Values values, Results &results) {
+  std::vector<float> numbers;
+  if (failed(Operands(op, values).decode(op.getPositions(), "the positions", numbers)))
+    return failure();
+  std::vector<int64_t> positions;
+  float last = float(numbers.size() - 1);
+  for (float number : numbers)
+    positions.push_back(int64_t(std::clamp(number, 0.0f, last)));
+  results.push_back(mapValue(op.getResult().getType(), makeReorderedMap(values[0].map, std::move(positions))));
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Uses
 //===----------------------------------------------------------------------===//
@@ -302,6 +319,8 @@ void reference::registerAdapterModels(DialectRegistry &registry) {
     ComposeOp::attachInterface<Model<ComposeOp, compose>>(*context);
     ScaleOp::attachInterface<Model<ScaleOp, scale>>(*context);
     TransposeOp::attachInterface<Model<TransposeOp, transpose>>(*context);
+    ConcatOp::attachInterface<Model<ConcatOp, concat>>(*context);
+    ReorderOp::attachInterface<Model<ReorderOp, reorder>>(*context);
     ApplyOp::attachInterface<Model<ApplyOp, apply>>(*context);
     GatherOp::attachInterface<Model<GatherOp, gather>>(*context);
     MaterializeOp::attachInterface<Model<MaterializeOp, materialize>>(*context);

@@ -243,6 +243,106 @@ struct TransposedMap : MapBase {
   MapRef map;
 };
 
+struct ConcatMap : MapBase {
+  ConcatMap(int64_t dim, std::vector<MapRef> m) : MapBase(0, 0), dim(dim), maps(std::move(m)) {
+    out = maps.front()->out, in = maps.front()->in;
+    for (const MapRef &map : ArrayRef(maps).drop_front())
+      (dim == 0 ? out : in) += dim == 0 ? map->out : map->in;
+  }
+  /// Maps of the shared side each give all of it, and are added; on the other side each has its part of the vectors.
+  template <typename Use> void split(const double *from, int64_t n, int64_t whole, double *to, int64_t width, ArrayRef<int64_t> sizes, Use use) const {
+    std::fill_n(to, n * width, 0.0);
+    std::vector<double> part, result(n * width);
+    int64_t offset = 0;
+    for (auto [map, size] : llvm::zip(maps, sizes)) {
+      part.resize(n * size);
+      for (int64_t t = 0; t < n; ++t)
+        std::copy_n(from + t * whole + offset, size, part.data() + t * size);
+      use(*map, part.data(), result.data());
+      for (int64_t i = 0; i < n * width; ++i)
+        to[i] += result[i];
+      offset += size;
+    }
+  }
+  template <typename Use> void join(int64_t n, int64_t whole, double *to, ArrayRef<int64_t> sizes, Use use) const {
+    std::vector<double> part;
+    int64_t offset = 0;
+    for (auto [map, size] : llvm::zip(maps, sizes)) {
+      part.resize(n * size);
+      use(*map, part.data());
+      for (int64_t t = 0; t < n; ++t)
+        std::copy_n(part.data() + t * size, size, to + t * whole + offset);
+      offset += size;
+    }
+  }
+  SmallVector<int64_t> sizes() const {
+    SmallVector<int64_t> result;
+    for (const MapRef &map : maps)
+      result.push_back(dim == 0 ? map->out : map->in);
+    return result;
+  }
+  void apply(const double *x, int64_t n, double *y) const override {
+    if (dim == 0)
+      join(n, out, y, sizes(), [&](const Map &map, double *to) { map.apply(x, n, to); });
+    else
+      split(x, n, in, y, out, sizes(), [&](const Map &map, const double *from, double *to) { map.apply(from, n, to); });
+  }
+  void applyTransposed(const double *y, int64_t n, double *x) const override {
+    if (dim == 1)
+      join(n, in, x, sizes(), [&](const Map &map, double *to) { map.applyTransposed(y, n, to); });
+    else
+      split(y, n, out, x, in, sizes(), [&](const Map &map, const double *from, double *to) { map.applyTransposed(from, n, to); });
+  }
+  void readRows(ArrayRef<int64_t> ids, double *values) const override {
+    if (dim == 1)
+      return join(ids.size(), in, values, sizes(), [&](const Map &map, double *to) { map.readRows(ids, to); });
+    int64_t offset = 0;
+    std::vector<double> rows;
+    for (const MapRef &map : maps) {
+      SmallVector<int64_t> own, places;
+      for (auto [place, id] : llvm::enumerate(ids))
+        if (id >= offset && id < offset + map->out) {
+          own.push_back(id - offset);
+          places.push_back(place);
+        }
+      rows.resize(own.size() * in);
+      if (!own.empty())
+        map->readRows(own, rows.data());
+      for (auto [i, place] : llvm::enumerate(places))
+        std::copy_n(rows.data() + i * in, in, values + place * in);
+      offset += map->out;
+    }
+  }
+  int64_t dim;
+  std::vector<MapRef> maps;
+};
+
+struct ReorderedMap : MapBase {
+  ReorderedMap(MapRef m, std::vector<int64_t> p) : MapBase(m->out, m->in), map(std::move(m)), positions(std::move(p)) {}
+  void apply(const double *x, int64_t n, double *y) const override {
+    std::vector<double> from(n * out);
+    map->apply(x, n, from.data());
+    for (int64_t t = 0; t < n; ++t)
+      for (int64_t i = 0; i < out; ++i)
+        y[t * out + i] = from[t * out + positions[i]];
+  }
+  void applyTransposed(const double *y, int64_t n, double *x) const override {
+    std::vector<double> from(n * out, 0.0);
+    for (int64_t t = 0; t < n; ++t)
+      for (int64_t i = 0; i < out; ++i)
+        from[t * out + positions[i]] += y[t * out + i];
+    map->applyTransposed(from.data(), n, x);
+  }
+  void readRows(ArrayRef<int64_t> ids, double *values) const override {
+    std::vector<int64_t> moved;
+    for (int64_t id : ids)
+      moved.push_back(positions[id]);
+    map->readRows(moved, values);
+  }
+  MapRef map;
+  std::vector<int64_t> positions;
+};
+
 } // namespace
 
 MapRef reference::makeDenseMap(std::shared_ptr<const RefValue::Encoded> rows, int64_t out, int64_t in) {
@@ -253,4 +353,6 @@ MapRef reference::makePermutationMap(ArrayRef<int64_t> sources) { return std::ma
 MapRef reference::makeSumMap(std::vector<MapRef> maps) { return std::make_shared<SumMap>(std::move(maps)); }
 MapRef reference::makeComposedMap(std::vector<MapRef> maps) { return std::make_shared<ComposedMap>(std::move(maps)); }
 MapRef reference::makeScaledMap(MapRef map, double factor) { return std::make_shared<ScaledMap>(std::move(map), factor); }
+MapRef reference::makeConcatMap(int64_t dim, std::vector<MapRef> maps) { return std::make_shared<ConcatMap>(dim, std::move(maps)); }
+MapRef reference::makeReorderedMap(MapRef map, std::vector<int64_t> positions) { return std::make_shared<ReorderedMap>(std::move(map), std::move(positions)); }
 MapRef reference::makeTransposedMap(MapRef map) { return std::make_shared<TransposedMap>(std::move(map)); }

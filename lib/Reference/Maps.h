@@ -29,6 +29,10 @@ MapRef makeSumMap(std::vector<MapRef> maps);
 MapRef makeComposedMap(std::vector<MapRef> maps);
 MapRef makeScaledMap(MapRef map, double factor);
 MapRef makeTransposedMap(MapRef map);
+/// Outputs (dim 0) or inputs (dim 1) one after the other.
+MapRef makeConcatMap(int64_t dim, std::vector<MapRef> maps);
+/// y[i] = map(x)[positions[i]].
+MapRef makeReorderedMap(MapRef map, std::vector<int64_t> positions);
 
 } // namespace allot::reference
 

@@ -67,12 +67,32 @@ llvm::Expected<Tensor> runtime::sampleTokens(Program &program, const SampleOptio
 // Second moments
 //===----------------------------------------------------------------------===//
 
+llvm::Error TokenFrequencies::add(llvm::ArrayRef<int32_t> ids, llvm::ArrayRef<float> logits) {
+  auto vocab = static_cast<int64_t>(probability.size());
+  if (logits.size() != ids.size() * probability.size())
+    return llvm::createStringError("the model gives %zu logits for %zu tokens of a vocabulary of %lld", logits.size(), ids.size(), (long long)vocab);
+  addProbabilities(logits, probability);
+  for (int32_t id : ids)
+    if (id >= 0 && id < vocab)
+      ++count[id];
+  tokens += static_cast<int64_t>(ids.size());
+  return llvm::Error::success();
+}
+
+std::vector<float> TokenFrequencies::finish() const {
+  std::vector<float> result(probability.size());
+  double scale = 0.5 / static_cast<double>(std::max<int64_t>(1, tokens));
+  for (size_t v = 0; v < result.size(); ++v)
+    result[v] = static_cast<float>(scale * (probability[v] + static_cast<double>(count[v])));
+  return result;
+}
+
 InputMoments::InputMoments(llvm::ArrayRef<SharedInput> inputs) {
   for (const SharedInput &input : inputs)
     all.push_back({input, 0, {}});
 }
 
-llvm::Error InputMoments::add(Program &program, const Tensor &tokens, support::Progress *progress) {
+llvm::Error InputMoments::add(Program &program, const Tensor &tokens, TokenFrequencies *frequencies, support::Progress *progress) {
   auto entry = program.get("logits");
   if (!entry)
     return entry.takeError();
@@ -90,6 +110,9 @@ llvm::Error InputMoments::add(Program &program, const Tensor &tokens, support::P
     llvm::StringMap<const Tensor *> byName;
     for (const Tensor &output : *outputs)
       byName[output.name()] = &output;
+    if (const Tensor *logits = byName.lookup("logits"); logits && frequencies)
+      if (llvm::Error error = frequencies->add(ids->values<int32_t>(), logits->values<float>()))
+        return error;
     for (Moment &moment : all) {
       const Tensor *x = byName.lookup(moment.input.output);
       if (!x)
@@ -169,6 +192,15 @@ static double meanDivergence(const Tensor &base, const Tensor &changed, const Te
   return sum / static_cast<double>(rows * (length - 1));
 }
 
+/// Puts the numbers of the perturbed rows of a site into its packed floats.
+static void writeRows(FormatAttrInterface packed, llvm::ArrayRef<float> values, const PerturbedSite &site, llvm::MutableArrayRef<uint8_t> bytes) {
+  auto codec = cast<FormatCodecInterface>(mlir::Attribute(packed));
+  if (site.chosen.empty())
+    return codec.writeFloats(values, site.rows, site.columns, 0, site.rows, bytes);
+  for (auto [i, row] : llvm::enumerate(site.chosen))
+    codec.writeFloats(values.slice(i * site.columns, site.columns), site.rows, site.columns, row, 1, bytes);
+}
+
 llvm::Expected<Sensitivities> runtime::measureSensitivity(Program &program, const Tensor &tokens, llvm::ArrayRef<PerturbedSite> sites,
                                                           llvm::ArrayRef<FormatAttrInterface> formats, support::Progress *progress) {
   auto parts = Parts::find(program);
@@ -182,37 +214,34 @@ llvm::Expected<Sensitivities> runtime::measureSensitivity(Program &program, cons
   support::ProgressStep step(progress, "sensitivity", sites.size() * formats.size());
   Sensitivities result;
   for (const PerturbedSite &site : sites) {
-    std::optional<unsigned> index = program.weights()->find(site.name);
+    std::optional<unsigned> index = program.weights()->find(site.weight);
     if (!index)
-      return support::fileError(program.path(), "the program does not read @" + site.name);
+      return support::fileError(program.path(), "the program does not read @" + site.weight);
     auto packed = cast<FormatAttrInterface>(program.weights()->weights()[*index].type.getEncoding());
     auto bytes = program.weights()->writable(*index);
     if (!bytes)
       return bytes.takeError();
     if (packed.getCodeGrid().bits != 0)
-      return support::fileError(program.path(), "@" + site.name + " is kept as " + packed.getShortName() + ": a perturbed program needs weights-as=f32");
+      return support::fileError(program.path(), "@" + site.weight + " is kept as " + packed.getShortName() + ": a perturbed program needs weights-as=f32");
     auto values = site.read();
     if (!values)
       return values.takeError();
     std::vector<uint8_t> kept(bytes->begin(), bytes->end());
     result.emplace_back();
     for (FormatAttrInterface format : formats) {
-      llvm::SmallVector<int64_t> shape = {site.rows, site.columns};
+      llvm::SmallVector<int64_t> shape = {site.chosen.empty() ? site.rows : static_cast<int64_t>(site.chosen.size()), site.columns};
       auto encoded = codec::encodeRoundToNearest(format, *values, shape);
       if (!encoded)
         return encoded.takeError();
       auto changed = codec::decode(format, *encoded, shape);
       if (!changed)
         return changed.takeError();
-      auto repacked = codec::encodeRoundToNearest(packed, *changed, shape);
-      if (!repacked)
-        return repacked.takeError();
+      writeRows(packed, *changed, site, *bytes);
       for (size_t i = 0; i < changed->size(); ++i)
         (*changed)[i] -= (*values)[i];
       auto error = site.error(*changed);
       if (!error)
         return error.takeError();
-      std::copy(repacked->begin(), repacked->end(), bytes->begin());
       auto changedValues = parts->run(ids, site.firstPart, site.firstPart > 0 ? &(*base)[site.firstPart - 1] : nullptr);
       std::copy(kept.begin(), kept.end(), bytes->begin());
       if (!changedValues)

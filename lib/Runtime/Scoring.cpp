@@ -127,6 +127,30 @@ Scores runtime::score(llvm::ArrayRef<float> logits, int64_t vocab,
   return scores;
 }
 
+void runtime::addProbabilities(llvm::ArrayRef<float> logits,
+                               llvm::MutableArrayRef<double> sum) {
+  int64_t vocab = int64_t(sum.size()),
+          positions = int64_t(logits.size()) / vocab;
+  std::vector<float> logSums(positions);
+#pragma omp parallel for schedule(dynamic, 4)
+  for (int64_t t = 0; t < positions; ++t)
+    logSums[t] = float(softmax(logits.data() + t * vocab, vocab).logSum);
+#pragma omp parallel for
+  for (int64_t begin = 0; begin < vocab; begin += kBlock) {
+    int64_t count = std::min(kBlock, vocab - begin);
+    float block[kBlock] = {};
+    for (int64_t t = 0; t < positions; ++t) {
+      const float *row = logits.data() + t * vocab + begin;
+      float logSum = logSums[t];
+#pragma omp simd
+      for (int64_t i = 0; i < count; ++i)
+        block[i] += expNegative(row[i] - logSum);
+    }
+    for (int64_t i = 0; i < count; ++i)
+      sum[begin + i] += block[i];
+  }
+}
+
 void Summary::add(const Scores &sequence) {
   if (sequence.logp.empty())
     return;

@@ -112,7 +112,7 @@ void printJson(const Report &report) {
 }
 
 void printAmount(llvm::StringRef label, int64_t amount, const Report &report) {
-  llvm::outs() << llvm::formatv("{0,-10} {1,14} {2}", label, amount,
+  llvm::outs() << llvm::formatv("{0,-11} {1,14} {2}", label, amount,
                                 report.resource);
   if (std::optional<double> bpw = report.bitsPerWeight(amount))
     llvm::outs() << llvm::formatv("  {0:f4} bits per weight", *bpw);
@@ -196,8 +196,10 @@ void printText(const Report &report) {
                  << llvm::left_justify(row.choice, choice)
                  << llvm::formatv("  {0,7} {1,12} {2,11:e3}  ", bits, row.bytes,
                                   row.loss)
-                 << llvm::left_justify(row.origin, origin) << "  " << row.reason
-                 << "\n";
+                 << row.origin;
+    if (!row.reason.empty())
+      llvm::outs().indent(origin - row.origin.size() + 2) << row.reason;
+    llvm::outs() << "\n";
   }
   printUse(report);
   llvm::outs() << "\n";

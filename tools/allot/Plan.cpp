@@ -6,7 +6,9 @@
 
 #include "Modules.h"
 #include "allot/Dialect/Plan/Transforms/Passes.h"
+#include "allot/Support/Error.h"
 #include "allot/Support/RelativePath.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace allot;
@@ -27,6 +29,12 @@ public:
       llvm::outs() << pipelines::pipelineText(build) << "\n";
       return llvm::Error::success();
     }
+    if (output != "-" && llvm::sys::fs::equivalent(input, output))
+      return support::fileError(output, "the plan would replace the model");
+    if (output != "-" && !stats.empty() &&
+        llvm::sys::fs::equivalent(stats, output))
+      return support::fileError(output,
+                                "the plan would replace the statistics");
     auto module = LoadedModule::read(input);
     if (!module)
       return module.takeError();
@@ -49,6 +57,9 @@ private:
     extract.encoder = encoder;
     extract.estimateRows = estimateRows;
     extract.tileRows = tileRows;
+    // A uniform choice has no use for rows by importance, and does not pay for
+    // it.
+    extract.splitRows = splitRows && uniform.empty();
     extract.force = force;
     pm.addPass(plan::createPlanExtract(extract, progress));
     plan::PlanSolveOptions solve;
@@ -139,6 +150,11 @@ private:
       cl::desc("Row tile of the packed layout, 8 (default) or 16"),
       cl::sub(command),
       cl::cat(category)};
+  cl::opt<bool> splitRows{
+      "split-rows", cl::init(true),
+      cl::desc("Plan ranges of rows of the embedding apart, so that frequent "
+               "tokens may get more bits than rare ones (default: true)"),
+      cl::sub(command), cl::cat(category)};
   cl::opt<bool> force{"force", cl::desc("Take statistics of another model"),
                       cl::sub(command), cl::cat(category)};
   cl::opt<bool> printPipeline{

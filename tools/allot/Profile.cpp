@@ -7,6 +7,7 @@
 #include "allot/Runtime/Profile.h"
 #include "Driver.h"
 #include "allot/Analysis/ErrorFeedback.h"
+#include "allot/Analysis/RowParts.h"
 #include "allot/Analysis/Sites.h"
 #include "allot/Dialect/Adapter/Transforms/Passes.h"
 #include "allot/Dialect/NN/IR/NN.h"
@@ -15,6 +16,7 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Regex.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace allot;
@@ -35,7 +37,12 @@ struct Model {
   /// The first part of `logits`, cut at the layers, that reads a weight.
   llvm::StringMap<unsigned> firstPart;
   std::string digest;
+  /// Tokens; 0 where the module does not say.
+  int64_t vocab = 0;
 };
+
+/// Names of matrices or ranges of their rows, and what perturbing each did.
+using Perturbations = std::vector<std::pair<std::string, std::vector<std::pair<double, double>>>>;
 
 class ProfileCommand : public Subcommand {
 public:
@@ -56,6 +63,7 @@ public:
     if (!ids)
       return ids.takeError();
     runtime::InputMoments moments(model->inputs);
+    runtime::TokenFrequencies frequencies(model->vocab);
     {
       wanted.instrument = true;
       for (const runtime::SharedInput &input : model->inputs)
@@ -63,22 +71,23 @@ public:
       auto program = flags.load(path, wanted, &progress);
       if (!program)
         return program.takeError();
-      if (llvm::Error error = moments.add(**program, *ids, &progress))
+      if (llvm::Error error = moments.add(**program, *ids, model->vocab > 0 ? &frequencies : nullptr, &progress))
         return error;
     }
     for (auto &moment : moments.mutableMoments())
       runtime::InputMoments::finish(moment, moments.tokens());
-    auto sensitivities = measure(*model, moments, *ids, &progress);
-    if (!sensitivities)
-      return sensitivities.takeError();
-    return write(*model, moments, *sensitivities);
+    std::vector<float> importance = frequencies.finish();
+    auto perturbed = measure(*model, moments, importance, *ids, &progress);
+    if (!perturbed)
+      return perturbed.takeError();
+    return write(*model, moments, importance, *perturbed);
   }
 
 private:
   llvm::Expected<Model> open();
   llvm::Expected<Tensor> calibrationTokens(support::Progress *progress);
-  llvm::Expected<runtime::Sensitivities> measure(Model &model, const runtime::InputMoments &moments, const Tensor &ids, support::Progress *progress);
-  llvm::Error write(const Model &model, const runtime::InputMoments &moments, const runtime::Sensitivities &sensitivities);
+  llvm::Expected<Perturbations> measure(Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const Tensor &ids, support::Progress *progress);
+  llvm::Error write(const Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const Perturbations &perturbed);
 
   cl::opt<std::string> path{cl::Positional, cl::Required, cl::desc("MODEL (.mlir or .mlirbc)"), cl::sub(command), cl::cat(category)};
   cl::opt<std::string> tokens{"tokens", cl::init("self"),
@@ -89,11 +98,13 @@ private:
   cl::opt<unsigned> selfLength{"self-length", cl::init(256), cl::desc("Tokens per sampled row (default 256)"), cl::value_desc("N"), cl::sub(command), cl::cat(category)};
   cl::opt<unsigned> seed{"seed", cl::init(1), cl::desc("Seed of the sampling (default 1)"), cl::value_desc("N"), cl::sub(command), cl::cat(category)};
   cl::opt<std::string> saveTokens{"save-tokens", cl::desc("Also write the calibration tokens to this file"), cl::value_desc("file"), cl::sub(command), cl::cat(category)};
-  cl::opt<unsigned> sensitivityTokens{"sensitivity-tokens", cl::init(512),
-                                      cl::desc("Tokens on which each matrix is perturbed (default 512; 0: no sensitivities), in pieces of 128 or more from up to four rows"), cl::value_desc("N"),
+  cl::opt<unsigned> sensitivityTokens{"sensitivity-tokens", cl::init(1024),
+                                      cl::desc("Tokens on which each matrix is perturbed (default 1024; 0: no sensitivities), in pieces of 128 or more from up to four rows"), cl::value_desc("N"),
                                       cl::sub(command), cl::cat(category)};
   cl::list<std::string> perturbations{"perturb", cl::CommaSeparated, cl::desc("Formats to which each matrix is rounded to measure its sensitivity (default int3g64)"),
                                       cl::value_desc("format,..."), cl::sub(command), cl::cat(category)};
+  cl::opt<std::string> perturbedSites{"perturb-sites", cl::desc("Perturb only matrices whose name matches this regular expression (default: all)"), cl::value_desc("regex"), cl::sub(command),
+                                      cl::cat(category)};
   cl::opt<std::string> output{"o", cl::desc("Statistics to write (safetensors)"), cl::value_desc("file"), cl::sub(command), cl::cat(category)};
   ProgramFlags flags{*this};
 };
@@ -119,6 +130,8 @@ llvm::Expected<Model> ProfileCommand::open() {
     return failed("has no matrices that can be planned");
   if (auto digest = (*model.module)->getAttrOfType<mlir::StringAttr>("allot.model_digest"))
     model.digest = digest.str();
+  if (auto vocab = (*model.module)->getAttrOfType<mlir::IntegerAttr>("allot.vocab"))
+    model.vocab = std::clamp<int64_t>(vocab.getInt(), 0, int64_t(1) << 30);
   llvm::StringMap<std::string> names;
   for (const analysis::Site &site : model.sites)
     for (const std::string &alias : site.aliases)
@@ -191,9 +204,9 @@ llvm::Expected<Tensor> ProfileCommand::calibrationTokens(support::Progress *prog
   return chosen;
 }
 
-llvm::Expected<runtime::Sensitivities> ProfileCommand::measure(Model &model, const runtime::InputMoments &moments, const Tensor &ids, support::Progress *progress) {
+llvm::Expected<Perturbations> ProfileCommand::measure(Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const Tensor &ids, support::Progress *progress) {
   if (sensitivityTokens == 0)
-    return runtime::Sensitivities(model.sites.size());
+    return Perturbations();
   std::vector<FormatAttrInterface> formats;
   std::vector<std::string> names(perturbations.begin(), perturbations.end());
   if (names.empty())
@@ -220,36 +233,57 @@ llvm::Expected<runtime::Sensitivities> ProfileCommand::measure(Model &model, con
       momentOf[site] = &moment;
   archive::StoredWeights weights(llvm::sys::path::parent_path(path));
   std::vector<runtime::PerturbedSite> perturbed;
+  std::vector<int64_t> byFrequency = analysis::rowsByImportance(importance);
   // Sites that share an input come one after the other, so one factorisation at a time is kept.
   auto kept = std::make_shared<std::pair<const void *, std::shared_ptr<analysis::InputMoment>>>();
+  llvm::Regex wanted(("^(" + (perturbedSites.empty() ? std::string(".*") : std::string(perturbedSites)) + ")$"));
+  if (std::string problem; !wanted.isValid(problem))
+    return llvm::createStringError("--perturb-sites: %s", problem.c_str());
   for (const analysis::Site &site : model.sites) {
+    if (!wanted.match(site.name))
+      continue;
     const auto *moment = momentOf.lookup(site.name);
     if (!moment)
       return support::fileError(path, "nothing was measured of the input of " + site.name);
-    runtime::PerturbedSite p{site.name, site.rows, site.columns, model.firstPart.lookup(site.name), {}, {}};
-    p.read = [&weights, &site] { return weights.read(site.weight); };
-    p.error = [moment, kept, &site](llvm::ArrayRef<float> change) -> llvm::Expected<double> {
+    auto error = [moment, kept, columns = site.columns](llvm::ArrayRef<float> change) -> llvm::Expected<double> {
       if (kept->first != moment) {
-        auto factors = analysis::InputMoment::fromMatrix(moment->sum, moment->columns);
+        auto factors = analysis::InputMoment::fromMatrix(moment->sum, columns);
         if (!factors)
           return factors.takeError();
         *kept = {moment, std::make_shared<analysis::InputMoment>(std::move(*factors))};
       }
-      return analysis::weightedError(change, site.rows, site.columns, *kept->second);
+      return analysis::weightedError(change, static_cast<int64_t>(change.size()) / columns, columns, *kept->second);
     };
-    perturbed.push_back(std::move(p));
+    auto add = [&](std::string name, llvm::ArrayRef<int64_t> chosen) {
+      runtime::PerturbedSite p{std::move(name), site.name, site.rows, site.columns, chosen.vec(), model.firstPart.lookup(site.name), {}, error};
+      p.read = [&weights, &site, chosen]() -> llvm::Expected<std::vector<float>> {
+        if (chosen.empty())
+          return weights.read(site.weight);
+        return weights.readRows(site.weight, chosen);
+      };
+      perturbed.push_back(std::move(p));
+    };
+    add(site.name, {});
+    for (analysis::RowPart part : analysis::measuredRowParts(site, model.vocab))
+      add(analysis::rowPartName(site.name, part), llvm::ArrayRef(byFrequency).slice(part.first, part.count()));
   }
-  ProgramFlags::Wanted wanted;
-  wanted.entries = {"logits"};
-  wanted.weightsAs = "f32";
-  wanted.splitAt = kCuts.str();
-  auto program = flags.load(path, wanted, progress);
+  ProgramFlags::Wanted asked;
+  asked.entries = {"logits"};
+  asked.weightsAs = "f32";
+  asked.splitAt = kCuts.str();
+  auto program = flags.load(path, asked, progress);
   if (!program)
     return program.takeError();
-  return runtime::measureSensitivity(**program, *part, perturbed, formats, progress);
+  auto measured = runtime::measureSensitivity(**program, *part, perturbed, formats, progress);
+  if (!measured)
+    return measured.takeError();
+  Perturbations result;
+  for (auto [site, values] : llvm::zip(perturbed, *measured))
+    result.emplace_back(site.name, std::move(values));
+  return result;
 }
 
-llvm::Error ProfileCommand::write(const Model &model, const runtime::InputMoments &moments, const runtime::Sensitivities &sensitivities) {
+llvm::Error ProfileCommand::write(const Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const Perturbations &perturbed) {
   std::vector<archive::TensorSpec> specs;
   std::map<std::string, std::string> metadata = {{"producer", "allot profile"}, {"tokens", std::to_string(moments.tokens())}, {"model", model.digest}};
   auto name = [](llvm::StringRef site, llvm::StringRef what) { return (site + "." + what).str(); };
@@ -264,9 +298,12 @@ llvm::Error ProfileCommand::write(const Model &model, const runtime::InputMoment
         metadata["input_moment_matrix." + site] = owner;
     }
   }
-  for (auto [site, measured] : llvm::zip(model.sites, sensitivities))
-    if (!measured.empty())
-      specs.push_back({name(site.name, "sensitivity"), archive::DType::F32, {static_cast<int64_t>(measured.size()), 2}});
+  auto hasImportance = [&](const analysis::Site &site) { return !analysis::measuredRowParts(site, model.vocab).empty(); };
+  for (const analysis::Site &site : model.sites)
+    if (hasImportance(site))
+      specs.push_back({name(site.name, "row_importance"), archive::DType::F32, {site.rows}});
+  for (const auto &[site, measured] : perturbed)
+    specs.push_back({name(site, "sensitivity"), archive::DType::F32, {static_cast<int64_t>(measured.size()), 2}});
   auto writer = archive::SafetensorsWriter::create(output, specs, metadata);
   if (!writer)
     return writer.takeError();
@@ -282,15 +319,18 @@ llvm::Error ProfileCommand::write(const Model &model, const runtime::InputMoment
       if (llvm::Error error = (*writer)->writeFloat(name(site, "input_second_moment"), diagonal))
         return error;
   }
-  for (auto [site, measured] : llvm::zip(model.sites, sensitivities)) {
+  for (const analysis::Site &site : model.sites)
+    if (hasImportance(site))
+      if (llvm::Error error = (*writer)->writeFloat(name(site.name, "row_importance"), importance))
+        return error;
+  for (const auto &[site, measured] : perturbed) {
     std::vector<float> values;
     for (auto [error, divergence] : measured) {
       values.push_back(static_cast<float>(error));
       values.push_back(static_cast<float>(divergence));
     }
-    if (!values.empty())
-      if (llvm::Error error = (*writer)->writeFloat(name(site.name, "sensitivity"), values))
-        return error;
+    if (llvm::Error error = (*writer)->writeFloat(name(site, "sensitivity"), values))
+      return error;
   }
   return (*writer)->commit();
 }

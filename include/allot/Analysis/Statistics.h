@@ -13,6 +13,12 @@
 //                                              error tr(D H D^T) and the KL in
 //                                              nats per token that it caused
 //
+//   SITE.row_importance              [out]     how often the token of each row of
+//                                              an embedding or head is met
+//   SITE[a:b].sensitivity            [n, 2]    the sensitivity to the rows of rank
+//                                              a to b - 1 alone, by falling
+//                                              importance (see RowParts.h)
+//
 // A site may lack any of them. Sites that read the same input share one matrix:
 // the metadata entry `input_moment_matrix.SITE = OTHER` names the site that
 // holds it. Metadata `model` is the digest of the model, `tokens` the number of
@@ -55,6 +61,11 @@ public:
   /// output_grad_second_moment, one entry a row; fails where it is missing.
   llvm::Expected<std::vector<float>> outputGradient(llvm::StringRef site,
                                                     int64_t rows) const;
+  /// The names of all tensors.
+  std::vector<llvm::StringRef> tensorNames() const;
+  /// row_importance, one entry a row; empty where it is missing.
+  llvm::Expected<std::vector<float>> rowImportance(llvm::StringRef site,
+                                                   int64_t rows) const;
   bool hasInput(llvm::StringRef site) const;
   bool hasOutputGradient(llvm::StringRef site) const;
 

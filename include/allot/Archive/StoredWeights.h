@@ -41,6 +41,9 @@ public:
   /// columns, f32), with `row_interleave` undone. A vector has one column.
   llvm::Error readRows(mlir::ml_program::GlobalOp global, int64_t first,
                        int64_t count, llvm::MutableArrayRef<float> out);
+  /// The given rows, one after the other.
+  llvm::Expected<std::vector<float>>
+  readRows(mlir::ml_program::GlobalOp global, llvm::ArrayRef<int64_t> rows);
   /// A whole global, decoded, row-major.
   llvm::Expected<std::vector<float>>
   read(mlir::ml_program::GlobalOp global);

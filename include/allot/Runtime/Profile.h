@@ -32,6 +32,22 @@ struct SampleOptions {
 /// on the same machine. Needs the entries `prefill` and `decode`.
 llvm::Expected<Tensor> sampleTokens(Program &program, const SampleOptions &options);
 
+/// How often each token is met: the mean of its share of the tokens that were read and the probability that the model gave it, over all positions. What
+/// the rows of an embedding and of a head matter, up to a factor.
+class TokenFrequencies {
+public:
+  explicit TokenFrequencies(int64_t vocab) : probability(vocab), count(vocab) {}
+  /// `ids` is one row of tokens, `logits` [.., vocab] what the model says at each.
+  llvm::Error add(llvm::ArrayRef<int32_t> ids, llvm::ArrayRef<float> logits);
+  /// [vocab], sums to 1.
+  std::vector<float> finish() const;
+
+private:
+  std::vector<double> probability;
+  std::vector<int64_t> count;
+  int64_t tokens = 0;
+};
+
 /// One value of the program that several sites read.
 struct SharedInput {
   /// Name of the output of the entry `logits` that holds it, [batch, T, columns].
@@ -46,8 +62,8 @@ public:
   explicit InputMoments(llvm::ArrayRef<SharedInput> inputs);
 
   /// Runs the entry `logits`, whose outputs include the inputs, on rows of
-  /// tokens (one row at a time) and adds what is seen.
-  llvm::Error add(Program &program, const Tensor &tokens, support::Progress *progress);
+  /// tokens (one row at a time) and adds what is seen; also to `frequencies`, which may be null.
+  llvm::Error add(Program &program, const Tensor &tokens, TokenFrequencies *frequencies, support::Progress *progress);
 
   struct Moment {
     SharedInput input;
@@ -66,13 +82,18 @@ private:
   int64_t count = 0;
 };
 
-/// A matrix that is perturbed.
+/// A matrix, or some of its rows, that is perturbed.
 struct PerturbedSite {
+  /// What the result is stored under.
   std::string name;
+  /// The global that holds the matrix.
+  std::string weight;
   int64_t rows = 0, columns = 0;
+  /// The rows that are perturbed; empty: all.
+  std::vector<int64_t> chosen;
   /// The first part of the program that reads it.
   unsigned firstPart = 0;
-  /// Its numbers, read when its turn comes.
+  /// The numbers of those rows, read when their turn comes.
   std::function<llvm::Expected<std::vector<float>>()> read;
   /// Weighted error tr(D H D^T) of a change D of the matrix.
   std::function<llvm::Expected<double>(llvm::ArrayRef<float> change)> error;

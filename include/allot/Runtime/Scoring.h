@@ -65,6 +65,9 @@ private:
   uint64_t count = 0;
 };
 
+/// Adds the probabilities softmax(logits) of all positions to `sum` [vocab].
+void addProbabilities(llvm::ArrayRef<float> logits, llvm::MutableArrayRef<double> sum);
+
 } // namespace allot::runtime
 
 #endif // ALLOT_RUNTIME_SCORING_H

@@ -114,6 +114,27 @@ func.func @apply_identity(%x: tensor<?x2xf32>, %b: tensor<2xf32>) -> (tensor<?x2
   return %y, %z : tensor<?x2xf32>, tensor<?x2xf32>
 }
 
+// Concatenations along one dimension flatten, one map is that map; along the other they stay.
+// CHECK-LABEL: func.func @concat
+// CHECK-SAME: (%[[M:.*]]: !adapter.map<2x3, f32>, %[[N:.*]]: !adapter.map<4x3, f32>)
+func.func @concat(%m: !adapter.map<2x3, f32>, %n: !adapter.map<4x3, f32>) -> (!adapter.map<8x3, f32>, !adapter.map<2x3, f32>, !adapter.map<4x6, f32>, !adapter.map<3x6, f32>) {
+  // CHECK: %[[FLAT:.*]] = adapter.concat dim(0) %[[M]], %[[N]], %[[M]]
+  %a = adapter.concat dim(0) %m, %n : !adapter.map<2x3, f32>, !adapter.map<4x3, f32>
+  %b = adapter.concat dim(0) %a, %m : !adapter.map<6x3, f32>, !adapter.map<2x3, f32>
+  %c = adapter.concat dim(1) %m : !adapter.map<2x3, f32>
+  // CHECK: %[[ROW:.*]] = adapter.concat dim(1) %[[M]], %[[M]]
+  // CHECK: %[[BOTH:.*]] = adapter.concat dim(0) %[[ROW]], %[[ROW]]
+  %d = adapter.concat dim(1) %m, %m : !adapter.map<2x3, f32>, !adapter.map<2x3, f32>
+  %e = adapter.concat dim(0) %d, %d : !adapter.map<2x6, f32>, !adapter.map<2x6, f32>
+  // A transpose moves inward.
+  // CHECK: %[[T:.*]] = adapter.transpose %[[M]]
+  // CHECK: %[[U:.*]] = adapter.transpose %[[N]]
+  // CHECK: %[[SIDE:.*]] = adapter.concat dim(1) %[[T]], %[[U]]
+  %f = adapter.transpose %a : !adapter.map<6x3, f32>
+  // CHECK: return %[[FLAT]], %[[M]], %[[BOTH]], %[[SIDE]]
+  return %b, %c, %e, %f : !adapter.map<8x3, f32>, !adapter.map<2x3, f32>, !adapter.map<4x6, f32>, !adapter.map<3x6, f32>
+}
+
 // CHECK-LABEL: func.func @materialize_dense
 // CHECK-SAME: (%[[W:.*]]: tensor<2x3xf32>, %[[Q:.*]]: tensor
 func.func @materialize_dense(%w: tensor<2x3xf32>, %q: tensor<2x3xf32, #format.float<f16>>) -> (tensor<2x3xf32>, tensor<2x3xf32>) {

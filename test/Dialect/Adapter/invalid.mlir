@@ -391,3 +391,91 @@ func.func @a17(%w: tensor<64x32xf32>, %ids: tensor<?xi32>, %init: tensor<?x32xf3
   %y = adapter.lookup table(%w : tensor<64x32xf32>) ins(%ids : tensor<?xi32>) outs(%init : tensor<?x32xf32>) -> tensor<?x32xf32>
   return
 }
+
+// -----
+
+func.func @concat_dim(%m: !adapter.map<2x3, f32>) {
+  // expected-error@+1 {{maps are concatenated along dimension 0 or 1, but got 2 (A18)}}
+  %c = adapter.concat dim(2) %m, %m : !adapter.map<2x3, f32>, !adapter.map<2x3, f32>
+  return
+}
+
+// -----
+
+func.func @concat_nothing() {
+  // expected-error@+1 {{a concatenation has at least one map (A18)}}
+  %c = "adapter.concat"() {dim = 0 : i64} : () -> !adapter.map<2x3, f32>
+  return
+}
+
+// -----
+
+func.func @concat_bank(%m: !adapter.map<2x3x4, f32>) {
+  // expected-error@+1 {{map 0 of the concatenation is '!adapter.map<2x3x4, f32>', but must be a single map (A18)}}
+  %c = adapter.concat dim(0) %m : !adapter.map<2x3x4, f32>
+  return
+}
+
+// -----
+
+func.func @concat_inputs(%m: !adapter.map<2x3, f32>, %n: !adapter.map<2x4, f32>) {
+  // expected-error@+1 {{map 1 of the concatenation has 4 inputs, but map 0 has 3 (A18)}}
+  %c = adapter.concat dim(0) %m, %n : !adapter.map<2x3, f32>, !adapter.map<2x4, f32>
+  return
+}
+
+// -----
+
+func.func @concat_outputs(%m: !adapter.map<2x3, f32>, %n: !adapter.map<3x3, f32>) {
+  // expected-error@+1 {{map 1 of the concatenation has 3 outputs, but map 0 has 2 (A18)}}
+  %c = adapter.concat dim(1) %m, %n : !adapter.map<2x3, f32>, !adapter.map<3x3, f32>
+  return
+}
+
+// -----
+
+func.func @concat_result(%m: !adapter.map<2x3, f32>) {
+  // expected-error@+1 {{the operands make '!adapter.map<4x3, f32>', but the result is '!adapter.map<5x3, f32>' (A18)}}
+  %c = "adapter.concat"(%m, %m) {dim = 0 : i64} : (!adapter.map<2x3, f32>, !adapter.map<2x3, f32>) -> !adapter.map<5x3, f32>
+  return
+}
+
+// -----
+
+func.func @reorder_bank(%m: !adapter.map<2x3x4, f32>, %p: tensor<3xf32>) {
+  // expected-error@+1 {{reorders the outputs of a single map, but got '!adapter.map<2x3x4, f32>' (A19)}}
+  %r = adapter.reorder %m by %p : !adapter.map<2x3x4, f32>, tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @reorder_positions(%m: !adapter.map<2x3, f32>, %p: tensor<3xf32>) {
+  // expected-error@+1 {{the positions are 2 numbers of f32, but got 'tensor<3xf32>' (A19)}}
+  %r = adapter.reorder %m by %p : !adapter.map<2x3, f32>, tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @reorder_type(%m: !adapter.map<2x3, f32>, %p: tensor<2xi32>) {
+  // expected-error@+1 {{the positions are 2 numbers of f32, but got 'tensor<2xi32>' (A19)}}
+  %r = adapter.reorder %m by %p : !adapter.map<2x3, f32>, tensor<2xi32>
+  return
+}
+
+// -----
+
+func.func @reorder_large(%m: !adapter.map<16777217x1, f32>, %p: tensor<16777217xf32>) {
+  // expected-error@+1 {{reorders at most 16777216 outputs, but got 16777217 (A19)}}
+  %r = adapter.reorder %m by %p : !adapter.map<16777217x1, f32>, tensor<16777217xf32>
+  return
+}
+
+// -----
+
+func.func @reorder_result(%m: !adapter.map<2x3, f32>, %p: tensor<2xf32>) {
+  // expected-error@+1 {{the map is '!adapter.map<2x3, f32>', but the result is '!adapter.map<2x4, f32>' (A19)}}
+  %r = "adapter.reorder"(%m, %p) : (!adapter.map<2x3, f32>, tensor<2xf32>) -> !adapter.map<2x4, f32>
+  return
+}

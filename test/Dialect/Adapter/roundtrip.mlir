@@ -43,6 +43,21 @@ func.func @combinators(%m: !adapter.map<64x128, f32>, %n: !adapter.map<128x32, f
   return %c, %u : !adapter.map<64x32, f32>, !adapter.map<128x64, f32>
 }
 
+// CHECK-LABEL: func.func @parts
+// CHECK-SAME: (%[[M:.*]]: !adapter.map<16x128, f32>, %[[N:.*]]: !adapter.map<48x128, f32>, %[[P:.*]]: tensor<64xf32>
+func.func @parts(%m: !adapter.map<16x128, f32>, %n: !adapter.map<48x128, f32>, %p: tensor<64xf32>, %q: tensor<16xf32, #f16>) -> (!adapter.map<64x128, f32>, !adapter.map<16x256, f32>) {
+  // CHECK: %[[C:.*]] = adapter.concat dim(0) %[[M]], %[[N]] : !adapter.map<16x128, f32>, !adapter.map<48x128, f32>
+  %c = adapter.concat dim(0) %m, %n : !adapter.map<16x128, f32>, !adapter.map<48x128, f32>
+  // CHECK: %[[R:.*]] = adapter.reorder %[[C]] by %[[P]] : !adapter.map<64x128, f32>, tensor<64xf32>
+  %r = adapter.reorder %c by %p : !adapter.map<64x128, f32>, tensor<64xf32>
+  // CHECK: %[[D:.*]] = adapter.concat dim(1) %[[M]], %[[M]] : !adapter.map<16x128, f32>, !adapter.map<16x128, f32>
+  %d = adapter.concat dim(1) %m, %m : !adapter.map<16x128, f32>, !adapter.map<16x128, f32>
+  // CHECK: %[[S:.*]] = adapter.reorder %[[D]] by %{{.*}} : !adapter.map<16x256, f32>, tensor<16xf32, #{{.*}}>
+  %s = adapter.reorder %d by %q : !adapter.map<16x256, f32>, tensor<16xf32, #f16>
+  // CHECK: return %[[R]], %[[S]]
+  return %r, %s : !adapter.map<64x128, f32>, !adapter.map<16x256, f32>
+}
+
 // CHECK-LABEL: func.func @uses
 func.func @uses(%m: !adapter.map<64x128, f32>, %x: tensor<?x?x128xf32>, %row: tensor<128xf32>, %bias: tensor<64xf32>, %ids: tensor<?x?xi32>, %one: tensor<i64>) {
   // CHECK: adapter.apply %{{.*}}, %{{.*}} : !adapter.map<64x128, f32>, tensor<?x?x128xf32> -> tensor<?x?x64xf32>

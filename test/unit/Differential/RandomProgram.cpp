@@ -60,6 +60,10 @@ std::string RandomProgram::load(llvm::ArrayRef<int64_t> shape, double deviation,
   FormatAttrInterface chosen = format(shape.back());
   if (shape.size() == 1)
     chosen = format::getFormatByName(&context, oneIn(2) ? "f32" : "bf16");
+  return store(shape, values, chosen, rowInterleave);
+}
+
+std::string RandomProgram::store(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<float> values, FormatAttrInterface chosen, int64_t rowInterleave) {
   Weight weight;
   weight.symbol = "w." + to_string(weights.size());
   weight.rowInterleave = rowInterleave;
@@ -89,7 +93,7 @@ std::string RandomProgram::map(int64_t out, int64_t in, unsigned depth) {
   if (depth == 0)
     return dense(out, in, deviation);
   std::string of = mapType(out, in);
-  switch (random() % 6) {
+  switch (random() % 7) {
   case 0: {
     // LoRA, perhaps twice, perhaps with a gate.
     std::string terms = map(out, in, 0);
@@ -129,6 +133,20 @@ std::string RandomProgram::map(int64_t out, int64_t in, unsigned depth) {
     int64_t middle = between(1, 40);
     std::string first = map(middle, in, 0), second = map(out, middle, 0);
     return make("adapter.compose " + second + ", " + first + " : " + mapType(out, middle) + ", " + mapType(middle, in));
+  }
+  case 5: {
+    // Parts below or beside each other; rows perhaps in a stored order.
+    int64_t dim = random() % 2, whole = dim == 0 ? out : in, first = between(1, whole - 1), rest = whole - first;
+    std::string a = dim == 0 ? map(first, in, 0) : map(out, first, 0), b = dim == 0 ? map(rest, in, 0) : map(out, rest, 0);
+    std::string both = make("adapter.concat dim(" + to_string(dim) + ") " + a + ", " + b + " : " + (dim == 0 ? mapType(first, in) : mapType(out, first)) + ", " +
+                            (dim == 0 ? mapType(rest, in) : mapType(out, rest)));
+    if (oneIn(3))
+      return both;
+    std::vector<float> positions(out);
+    std::iota(positions.begin(), positions.end(), 0.0f);
+    std::shuffle(positions.begin(), positions.end(), random);
+    std::string order = store({out}, positions, format::getFormatByName(&context, "f32"), 0);
+    return make("adapter.reorder " + both + " by " + order + " : " + of + ", " + weights.back().type);
   }
   default:
     return map(out, in, 0);

@@ -42,6 +42,8 @@ private:
 
   /// Makes a weight with values around `center`, and gives the SSA value that loads it.
   std::string load(llvm::ArrayRef<int64_t> shape, double deviation, double center = 0, int64_t rowInterleave = 0);
+  /// Makes a weight of these values in this format.
+  std::string store(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<float> values, FormatAttrInterface chosen, int64_t rowInterleave);
   /// A plain vector that is stored.
   std::string vector(int64_t size, double center);
   std::string fresh() { return "%v" + std::to_string(next++); }

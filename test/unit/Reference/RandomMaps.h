@@ -9,6 +9,7 @@
 
 #include "ReferenceTest.h"
 #include "mlir/IR/Builders.h"
+#include <numeric>
 #include <random>
 
 namespace allot::test {
@@ -39,7 +40,7 @@ struct RandomMaps : ReferenceTest {
   int64_t size() { return 1 + random() % 9; }
 
   Value map(int64_t out, int64_t in, unsigned depth) {
-    unsigned kinds = depth == 0 ? 2 : 6;
+    unsigned kinds = depth == 0 ? 2 : 8;
     if (out == in && random() % 3 == 0) {
       if (random() % 2) {
         Value vector = mlir::arith::ConstantOp::create(
@@ -80,6 +81,29 @@ struct RandomMaps : ReferenceTest {
       Value operand = map(out, in, depth - 1);
       return adapter::ScaleOp::create(builder, loc, operand.getType(), operand,
                                       builder.getF64FloatAttr(0.75));
+    }
+    case 5: {
+      int64_t dim = random() % 2, whole = dim == 0 ? out : in;
+      if (whole < 2)
+        return map(out, in, depth - 1);
+      int64_t first = 1 + random() % (whole - 1), rest = whole - first;
+      Value a = dim == 0 ? map(first, in, depth - 1)
+                         : map(out, first, depth - 1),
+            b = dim == 0 ? map(rest, in, depth - 1) : map(out, rest, depth - 1);
+      return adapter::ConcatOp::create(builder, loc, dim,
+                                       mlir::ValueRange{a, b});
+    }
+    case 6: {
+      std::vector<float> positions(out);
+      std::iota(positions.begin(), positions.end(), 0.0f);
+      std::shuffle(positions.begin(), positions.end(), random);
+      Value order = mlir::arith::ConstantOp::create(
+          builder, loc,
+          mlir::DenseElementsAttr::get(
+              mlir::RankedTensorType::get({out}, builder.getF32Type()),
+              llvm::ArrayRef(positions)));
+      return adapter::ReorderOp::create(builder, loc, map(out, in, depth - 1),
+                                        order);
     }
     default:
       return adapter::TransposeOp::create(builder, loc,

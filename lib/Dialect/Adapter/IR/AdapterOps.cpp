@@ -101,6 +101,46 @@ MapType typing::inferMapOfChain(EmitError emitError, TypeRange types) {
       maps.front().getElementType());
 }
 
+MapType typing::inferMapOfParts(EmitError emitError, int64_t dim,
+                                TypeRange types) {
+  if (dim != 0 && dim != 1) {
+    emitError() << "maps are concatenated along dimension 0 or 1, but got "
+                << dim << " (A18)";
+    return {};
+  }
+  if (types.empty()) {
+    emitError() << "a concatenation has at least one map (A18)";
+    return {};
+  }
+  SmallVector<int64_t> shape;
+  for (auto [index, type] : llvm::enumerate(types)) {
+    auto map = dyn_cast<MapType>(type);
+    if (!map || map.isBank()) {
+      emitError() << "map " << index << " of the concatenation is " << type
+                  << ", but must be a single map (A18)";
+      return {};
+    }
+    if (shape.empty()) {
+      shape.assign(map.getShape().begin(), map.getShape().end());
+      continue;
+    }
+    if (map.getShape()[1 - dim] != shape[1 - dim]) {
+      emitError() << "map " << index << " of the concatenation has "
+                  << map.getShape()[1 - dim]
+                  << (dim == 0 ? " inputs" : " outputs") << ", but map 0 has "
+                  << shape[1 - dim] << " (A18)";
+      return {};
+    }
+    if (llvm::AddOverflow(shape[dim], map.getShape()[dim], shape[dim])) {
+      emitError() << "the concatenation is too large (A18)";
+      return {};
+    }
+  }
+  return MapType::getChecked(emitError, types.front().getContext(),
+                             ArrayRef<int64_t>(shape),
+                             cast<MapType>(types.front()).getElementType());
+}
+
 MapType typing::inferMapTransposed(EmitError emitError, Type type) {
   auto map = dyn_cast<MapType>(type);
   if (!map || map.isBank()) {
@@ -169,6 +209,21 @@ static ParseResult parseMapOfChain(OpAsmParser &parser, ArrayRef<Type> maps,
   });
 }
 static void printMapOfChain(OpAsmPrinter &, Operation *, TypeRange, Type) {}
+
+static ParseResult parseMapOfParts(OpAsmParser &parser, IntegerAttr dim,
+                                   ArrayRef<Type> maps, Type &result) {
+  return parseInferred(parser, result, [&](EmitError emitError) {
+    return inferMapOfParts(emitError, dim.getInt(), maps);
+  });
+}
+static void printMapOfParts(OpAsmPrinter &, Operation *, IntegerAttr, TypeRange,
+                            Type) {}
+
+static ParseResult parseMapLike(OpAsmParser &, Type map, Type &result) {
+  result = map;
+  return success();
+}
+static void printMapLike(OpAsmPrinter &, Operation *, Type, Type) {}
 
 static ParseResult parseMapTransposed(OpAsmParser &parser, Type map,
                                       Type &result) {

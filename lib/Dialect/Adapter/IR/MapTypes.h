@@ -26,6 +26,8 @@ MapType inferMapOfFactors(EmitError emitError, mlir::Type b, mlir::Type a);
 MapType inferMapOfVector(EmitError emitError, mlir::Type vector);
 /// (A8) `compose`.
 MapType inferMapOfChain(EmitError emitError, mlir::TypeRange maps);
+/// (A18) `concat`.
+MapType inferMapOfParts(EmitError emitError, int64_t dim, mlir::TypeRange maps);
 /// (A10) `transpose`.
 MapType inferMapTransposed(EmitError emitError, mlir::Type map);
 

@@ -9,6 +9,7 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace allot;
@@ -46,13 +47,19 @@ OptionOp ItemOp::findOption(StringRef name) {
 
 LogicalResult ProblemOp::verifyRegions() {
   llvm::StringSet<> resources, items, budgets;
-  for (auto name : getResources().getAsValueRange<StringAttr>())
+  for (auto name : getResources().getAsValueRange<StringAttr>()) {
+    if (name.empty())
+      return emitOpError("has a resource without a name (P1)");
     if (!resources.insert(name).second)
       return emitOpError("names resource '") << name << "' twice (P1)";
+  }
   if (getResources().empty() || getResources().size() != getFixed().size())
     return emitOpError("has ")
            << getResources().size() << " resources and " << getFixed().size()
            << " fixed costs, expected one or more of each, and as many (P1)";
+  if (static_cast<int64_t>(getWeights()) < 0)
+    return emitOpError("has ") << static_cast<int64_t>(getWeights())
+                               << " weights, expected none or more (P1)";
   if (failed(verifyCosts(*this, getFixed(), "fixed cost")))
     return failure();
   llvm::StringMap<llvm::StringSet<>> options;
@@ -60,6 +67,8 @@ LogicalResult ProblemOp::verifyRegions() {
     if (!isa<BudgetOp, ItemOp, TieOp, PinOp>(op))
       return op.emitOpError("does not belong into a plan.problem (P2)");
     if (auto item = dyn_cast<ItemOp>(op)) {
+      if (item.getName().empty())
+        return item.emitOpError("has no name (P3)");
       if (!items.insert(item.getName()).second)
         return item.emitOpError("named '")
                << item.getName() << "' appears twice (P3)";
@@ -109,12 +118,32 @@ LogicalResult ProblemOp::verifyRegions() {
 }
 
 LogicalResult BudgetOp::verify() {
-  if (getLimit() < 0)
-    return emitOpError("has the negative limit ") << getLimit() << " (P6)";
+  if (auto limit = static_cast<int64_t>(getLimit()); limit < 0)
+    return emitOpError("has the negative limit ") << limit << " (P6)";
   return success();
 }
 
+/// What a range of rows adds to the name of its matrix.
+static std::string rowsSuffix(ArrayRef<int64_t> rows) {
+  return ("[" + Twine(rows[0]) + ":" + Twine(rows[1]) + "]").str();
+}
+
+StringRef ItemOp::getSite() {
+  StringRef name = getName();
+  if (std::optional<ArrayRef<int64_t>> rows = getRows())
+    name.consume_back(rowsSuffix(*rows));
+  return name;
+}
+
 LogicalResult ItemOp::verifyRegions() {
+  if (std::optional<ArrayRef<int64_t>> rows = getRows()) {
+    if (rows->size() != 2 || (*rows)[0] < 0 || (*rows)[0] >= (*rows)[1])
+      return emitOpError("has rows that are no range [first, end) (P15)");
+    if (std::string suffix = rowsSuffix(*rows);
+        !getName().ends_with(suffix) || getName().size() == suffix.size())
+      return emitOpError("'") << getName() << "' is about rows " << suffix
+                              << ", which its name does not end with (P15)";
+  }
   if (static_cast<int64_t>(getWeights()) < 0)
     return emitOpError("'")
            << getName() << "' has " << static_cast<int64_t>(getWeights())
@@ -124,6 +153,8 @@ LogicalResult ItemOp::verifyRegions() {
     auto option = dyn_cast<OptionOp>(op);
     if (!option)
       return op.emitOpError("does not belong into a plan.item (P7)");
+    if (option.getName().empty())
+      return option.emitOpError("has no name (P7)");
     if (!names.insert(option.getName()).second)
       return option.emitOpError("named '")
              << option.getName() << "' appears twice (P7)";
@@ -216,6 +247,13 @@ LogicalResult SolutionOp::verifyRegions() {
   if (bound > objective + 1e-9 * std::abs(objective))
     return emitOpError("has the bound ")
            << bound << " above its objective " << objective << " (P13)";
+  // As allocation::Solution::relativeGap has it, up to what printing rounds.
+  double expected = std::max(
+      0.0, (objective - bound) / std::max(std::abs(objective),
+                                          std::numeric_limits<double>::min()));
+  if (!(std::abs(gap - expected) <= 1e-9 + 1e-6 * expected))
+    return emitOpError("states the gap ")
+           << gap << ", its objective and bound give " << expected << " (P13)";
   return success();
 }
 

@@ -23,10 +23,11 @@ llvm::Expected<int64_t> plan::parseBudget(llvm::StringRef text,
                                           int64_t weights) {
   constexpr const char *form =
       "expected a number with bpw, B, kB, MB, GB, KiB, MiB, GiB or no unit";
-  // digits / divisor, at most 15 digits: products below fit 128 bits.
+  // digits / divisor, at most 18 digits, and 18 behind the point: products
+  // below fit 128 bits.
   llvm::StringRef rest = text;
   unsigned __int128 digits = 0, divisor = 1;
-  unsigned count = 0;
+  unsigned count = 0, behind = 0;
   bool point = false;
   while (!rest.empty() &&
          (llvm::isDigit(rest.front()) || (rest.front() == '.' && !point))) {
@@ -36,7 +37,7 @@ llvm::Expected<int64_t> plan::parseBudget(llvm::StringRef text,
       digits = digits * 10 + (rest.front() - '0');
       if (point)
         divisor *= 10;
-      if (digits > 0 && ++count > 18)
+      if ((digits > 0 && ++count > 18) || (point && ++behind > 18))
         return bad(text, "has too many digits");
     }
     rest = rest.drop_front();

@@ -39,10 +39,11 @@ static std::vector<AdapterTreatment> treatments(const analysis::Site &site,
 }
 
 static bool isAllowed(const Choices &choices, const std::string &site,
-                      const std::string &option) {
+                      const std::string &part, const std::string &option) {
   bool restricted = false;
   for (const auto &[siteRegex, optionRegex] : choices.allow) {
-    if (!std::regex_match(site, siteRegex))
+    if (!std::regex_match(site, siteRegex) &&
+        !std::regex_match(part, siteRegex))
       continue;
     restricted = true;
     if (std::regex_match(option, optionRegex))
@@ -52,7 +53,11 @@ static bool isAllowed(const Choices &choices, const std::string &site,
 }
 
 std::vector<Candidate> plan::enumerate(const analysis::Site &site,
+                                       std::optional<analysis::RowPart> part,
                                        const Choices &choices) {
+  int64_t rows = part ? part->count() : site.rows;
+  std::string partName =
+      part ? analysis::rowPartName(site.name, *part) : site.name;
   std::vector<Candidate> result;
   std::vector<AdapterTreatment> adapters = treatments(site, choices);
   auto add = [&](StringRef name, uint64_t bytes, FormatAttrInterface format,
@@ -62,7 +67,7 @@ std::vector<Candidate> plan::enumerate(const analysis::Site &site,
         continue; // merging needs an encoding
       Candidate c;
       c.name = name.str() + adapter.suffix;
-      if (!isAllowed(choices, site.name, c.name))
+      if (!isAllowed(choices, site.name, partName, c.name))
         continue;
       c.bytes = bytes + adapter.bytes;
       c.format = format;
@@ -73,13 +78,20 @@ std::vector<Candidate> plan::enumerate(const analysis::Site &site,
   };
   auto type = cast<RankedTensorType>(site.weight.getType());
   add("stored",
-      packedBytes(format::getFormat(type), type.getShape(), choices.tileRows),
+      part ? packedBytes(format::getFormat(type), {rows, site.columns},
+                         choices.tileRows)
+           : packedBytes(format::getFormat(type), type.getShape(),
+                         choices.tileRows),
       nullptr, 0);
   for (FormatAttrInterface format : choices.formats) {
+    // Some formats want whole blocks, which not every matrix has.
+    if (failed(format.verifyShape({rows, site.columns},
+                                  [] { return InFlightDiagnostic(); })))
+      continue;
     uint64_t bytes =
-        packedBytes(format, {site.rows, site.columns}, choices.tileRows);
-    bool compensated =
-        choices.compensated.contains(format) && site.rows <= kCompensatedRows;
+        packedBytes(format, {rows, site.columns}, choices.tileRows);
+    bool compensated = !part && choices.compensated.contains(format) &&
+                       rows <= kCompensatedRows;
     for (int64_t rank : choices.ranks) {
       std::string name = format.getShortName();
       if (rank == 0) {

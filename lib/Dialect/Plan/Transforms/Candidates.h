@@ -13,6 +13,7 @@
 #define ALLOT_LIB_DIALECT_PLAN_TRANSFORMS_CANDIDATES_H
 
 #include "Encode.h"
+#include "allot/Analysis/RowParts.h"
 #include "llvm/ADT/SetVector.h"
 #include <regex>
 
@@ -49,12 +50,16 @@ struct Choices {
   /// Site and option; see `enumerate`.
   std::vector<std::pair<std::regex, std::regex>> allow;
   int64_t tileRows = 8;
+  /// Plan ranges of rows apart where they were measured apart.
+  bool splitRows = true;
 };
 
 /// The options of a site, the stored form first; those that `choices.allow`
 /// rules out are left out. Where rules match the site, an option must match one
-/// of them.
+/// of them. With `part` those of a range of its rows, which rules may also call
+/// by its own name; ranges are never compensated.
 std::vector<Candidate> enumerate(const analysis::Site &site,
+                                 std::optional<analysis::RowPart> part,
                                  const Choices &choices);
 
 } // namespace allot::plan

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Encode.h"
+#include "allot/Analysis/RowParts.h"
 #include "allot/Codec/Codec.h"
 #include "allot/Codec/Grid.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -109,6 +110,24 @@ std::string plan::statisticsName(const analysis::Statistics &statistics,
       if (statistics.hasInput(alias))
         return alias.str();
   return site.name;
+}
+
+llvm::Expected<std::vector<int64_t>>
+plan::rowOrder(const analysis::Statistics *statistics,
+               const analysis::Site &site) {
+  if (!statistics)
+    return std::vector<int64_t>();
+  auto importance =
+      statistics->rowImportance(statisticsName(*statistics, site), site.rows);
+  if (!importance)
+    return importance.takeError();
+  return analysis::rowsByImportance(*importance);
+}
+
+RankedTensorType plan::positionsType(MLIRContext *context, int64_t rows) {
+  auto f32 = Float32Type::get(context);
+  return RankedTensorType::get({rows}, f32,
+                               format::FloatAttr::get(context, f32));
 }
 
 llvm::Expected<std::shared_ptr<const analysis::InputMoment>>

@@ -64,6 +64,15 @@ openStatistics(mlir::ModuleOp module, llvm::StringRef path, bool force);
 std::string statisticsName(const analysis::Statistics &statistics,
                            const analysis::Site &site);
 
+/// The rows of a site by falling importance, which ranges of a plan count in;
+/// empty where the statistics say nothing: rows stay in their own order.
+llvm::Expected<std::vector<int64_t>>
+rowOrder(const analysis::Statistics *statistics, const analysis::Site &site);
+
+/// What a program keeps to find rows that are stored by importance: the place
+/// of each row.
+mlir::RankedTensorType positionsType(mlir::MLIRContext *context, int64_t rows);
+
 /// The second moment of a site's input, or an even one where there are no
 /// statistics.
 llvm::Expected<std::shared_ptr<const analysis::InputMoment>>

@@ -42,16 +42,26 @@ public:
         statistics(statistics), weights(folder), symbols(module) {}
 
   struct Result {
+    /// The rows that the options are about; absent: all.
+    std::optional<analysis::RowPart> part;
     std::vector<Candidate> options;
     std::string origin;
   };
-  /// The allowed options of a site, with predicted losses.
-  llvm::Expected<Result> extract(const analysis::Site &site);
+  /// The ranges of rows of a site that are planned apart; one that is absent
+  /// for all rows together.
+  llvm::Expected<SmallVector<std::optional<analysis::RowPart>>>
+  partsOf(const analysis::Site &site);
+  /// The allowed options of a site or a part of it, with predicted losses.
+  llvm::Expected<Result> extract(const analysis::Site &site,
+                                 std::optional<analysis::RowPart> part);
 
 private:
   /// Everything about a site that losses depend on.
   struct Context {
     const analysis::Site &site;
+    /// The rows that are encoded, in `order` where it is not empty.
+    analysis::RowPart part;
+    std::vector<int64_t> order;
     std::shared_ptr<const analysis::InputMoment> moment;
     analysis::SiteLoss loss;
     /// Sum of the adapters, where some option needs it; else empty.
@@ -80,7 +90,10 @@ Extractor::rowsOf(Context &context, int64_t count, bool merged) {
   const analysis::Site &site = context.site;
   std::vector<float> values(count * site.columns);
   for (int64_t i = 0; i < count; ++i) {
-    int64_t row = analysis::sampledRow(i, count, site.rows);
+    int64_t row = context.part.first +
+                  analysis::sampledRow(i, count, context.part.count());
+    if (!context.order.empty())
+      row = context.order[row];
     MutableArrayRef<float> out =
         MutableArrayRef(values).slice(i * site.columns, site.columns);
     if (llvm::Error error = weights.readRows(site.weight, row, 1, out))
@@ -118,9 +131,9 @@ llvm::Error Extractor::predictFormat(Context &context,
   for (Candidate *c : options)
     ranks.push_back(c->rank);
   bool compensated = llvm::any_of(ranks, [](int64_t r) { return r > 0; });
-  int64_t count = compensated || estimateRows == 0
-                      ? site.rows
-                      : std::min(site.rows, estimateRows);
+  int64_t rows = context.part.count();
+  int64_t count =
+      compensated || estimateRows == 0 ? rows : std::min(rows, estimateRows);
   auto values = rowsOf(context, count, merged);
   if (!values)
     return values.takeError();
@@ -182,14 +195,32 @@ llvm::Error Extractor::predict(Context &context,
   return llvm::Error::success();
 }
 
+llvm::Expected<SmallVector<std::optional<analysis::RowPart>>>
+Extractor::partsOf(const analysis::Site &site) {
+  SmallVector<std::optional<analysis::RowPart>> result;
+  // An adapter is added to the whole table.
+  if (statistics && choices.splitRows && site.adapters.empty()) {
+    auto stored = analysis::storedRowParts(
+        *statistics, plan::statisticsName(*statistics, site), site.rows);
+    if (!stored)
+      return stored.takeError();
+    result.append(stored->begin(), stored->end());
+  }
+  if (result.size() < 2)
+    result.assign(1, std::nullopt);
+  return result;
+}
+
 llvm::Expected<Extractor::Result>
-Extractor::extract(const analysis::Site &site) {
+Extractor::extract(const analysis::Site &site,
+                   std::optional<analysis::RowPart> part) {
   Result result;
-  result.options = plan::enumerate(site, choices);
+  result.part = part;
+  result.options = plan::enumerate(site, part, choices);
+  std::string name = part ? analysis::rowPartName(site.name, *part) : site.name;
   if (result.options.empty())
     return llvm::createStringError(llvm::inconvertibleErrorCode(),
-                                   "no option of %s is allowed",
-                                   site.name.c_str());
+                                   "no option of %s is allowed", name.c_str());
   // What stays exactly as it is needs no statistics.
   if (llvm::all_of(result.options, [](const Candidate &c) {
         return !c.format && !c.adapter.format;
@@ -201,15 +232,26 @@ Extractor::extract(const analysis::Site &site) {
     return llvm::createStringError(
         llvm::inconvertibleErrorCode(),
         "%s has options other than its stored form, which need statistics",
-        site.name.c_str());
+        name.c_str());
   auto moment = plan::inputMomentOf(statistics, site);
   if (!moment)
     return moment.takeError();
+  std::string measured = plan::statisticsName(*statistics, site);
+  analysis::RowPart rows = part.value_or(analysis::RowPart{0, site.rows});
   auto loss = analysis::SiteLoss::get(
-      *statistics, plan::statisticsName(*statistics, site), site.rows);
+      *statistics, part ? analysis::rowPartName(measured, *part) : measured,
+      rows.count());
   if (!loss)
     return loss.takeError();
-  Context context{site, std::move(*moment), std::move(*loss), {}};
+  std::vector<int64_t> order;
+  if (part) {
+    auto sorted = plan::rowOrder(statistics, site);
+    if (!sorted)
+      return sorted.takeError();
+    order = std::move(*sorted);
+  }
+  Context context{
+      site, rows, std::move(order), std::move(*moment), std::move(*loss), {}};
   if (llvm::Error error = predict(context, result.options))
     return std::move(error);
   result.origin = (context.loss.origin() + " sensitivity, " +
@@ -283,8 +325,9 @@ LogicalResult PlanExtract::parseChoices(Choices &result) {
     return error() << "factors need a floating-point format, not '"
                    << factorFormat << "'";
   if (tileRows != 8 && tileRows != 16)
-    return error() << "tiles have 8 or 16 rows, not " << tileRows;
+    return error() << "tiles have 8 or 16 rows, not " << int64_t(tileRows);
   result.tileRows = tileRows;
+  result.splitRows = splitRows;
   for (StringRef rule : allow) {
     auto [site, option] = rule.split('=');
     if (site.empty() || option.empty())
@@ -337,10 +380,16 @@ void PlanExtract::createItem(OpBuilder &builder, const analysis::Site &site,
                              const Extractor::Result &result,
                              const Choices &choices) {
   Location loc = site.weight.getLoc();
-  auto item =
-      plan::ItemOp::create(builder, loc, builder.getStringAttr(site.name),
-                           builder.getI64IntegerAttr(site.rows * site.columns),
-                           builder.getStringAttr(result.origin));
+  std::optional<analysis::RowPart> part = result.part;
+  int64_t rows = part ? part->count() : site.rows;
+  auto item = plan::ItemOp::create(
+      builder, loc,
+      builder.getStringAttr(part ? analysis::rowPartName(site.name, *part)
+                                 : site.name),
+      part ? builder.getDenseI64ArrayAttr({part->first, part->end})
+           : DenseI64ArrayAttr(),
+      builder.getI64IntegerAttr(rows * site.columns),
+      builder.getStringAttr(result.origin));
   OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&item.getBody());
   for (const Candidate &c : result.options)
@@ -364,7 +413,7 @@ LogicalResult PlanExtract::run(ModuleOp module) {
   if (failed(parseChoices(choices)))
     return failure();
   if (estimateRows < 0)
-    return error() << "estimate-rows is negative: " << estimateRows;
+    return error() << "estimate-rows is negative: " << int64_t(estimateRows);
   std::shared_ptr<const analysis::Statistics> statistics;
   if (!stats.empty()) {
     auto opened = plan::openStatistics(module, stats, force);
@@ -388,13 +437,30 @@ LogicalResult PlanExtract::run(ModuleOp module) {
   auto builder = OpBuilder::atBlockEnd(&problem.getBody().front());
   support::ProgressStep step(progress, "trying formats", sites->size());
   for (const analysis::Site &site : *sites) {
-    auto result = extractor.extract(site);
-    if (!result) {
+    auto failed = [&](llvm::Error error) {
       problem.erase();
       return emitError(site.weight.getLoc())
-             << llvm::toString(result.takeError());
+             << llvm::toString(std::move(error));
+    };
+    auto parts = extractor.partsOf(site);
+    if (!parts)
+      return failed(parts.takeError());
+    for (std::optional<analysis::RowPart> part : *parts) {
+      auto result = extractor.extract(site, part);
+      if (!result)
+        return failed(result.takeError());
+      createItem(builder, site, *result, choices);
     }
-    createItem(builder, site, *result, choices);
+    if (parts->size() > 1 &&
+        !statistics
+             ->rowImportance(plan::statisticsName(*statistics, site), site.rows)
+             ->empty()) {
+      // Where each row lies is kept too.
+      SmallVector<int64_t> fixed(problem.getFixed());
+      fixed[0] +=
+          format::getStoredBytes(plan::positionsType(&getContext(), site.rows));
+      problem.setFixed(fixed);
+    }
     step.advance(1, site.name);
   }
   return success();

@@ -82,6 +82,8 @@ private:
   LogicalResult solve(plan::ProblemOp op);
   LogicalResult addBudget(plan::ProblemOp op);
   LogicalResult addPins(plan::ProblemOp op);
+  LogicalResult addPin(OpBuilder &builder, plan::ProblemOp op,
+                       plan::ItemOp item, StringRef option);
   FailureOr<allocation::Solution> optimum(plan::ProblemOp op,
                                           const allocation::Problem &problem);
   FailureOr<allocation::Solution>
@@ -116,25 +118,37 @@ LogicalResult PlanSolve::addPins(plan::ProblemOp op) {
     if (site.empty() || option.empty())
       return emitError(op.getLoc())
              << "bad pin '" << text << "': expected SITE=OPTION";
-    plan::ItemOp item = op.findItem(site);
-    if (!item)
+    // All ranges of rows of a matrix, or one of them.
+    SmallVector<plan::ItemOp> items;
+    for (auto item : op.getBody().getOps<plan::ItemOp>())
+      if (item.getName() == site || item.getSite() == site)
+        items.push_back(item);
+    if (items.empty())
       return emitError(op.getLoc())
              << "cannot pin '" << site << "': there is no such item";
-    if (!item.findOption(option)) {
-      InFlightDiagnostic diagnostic =
-          item.emitError() << "cannot pin '" << site << "' to '" << option
-                           << "': it has no such option, but ";
-      llvm::interleaveComma(
-          item.getBody().getOps<plan::OptionOp>(), diagnostic,
-          [&](plan::OptionOp o) { diagnostic << o.getName(); });
-      return diagnostic;
-    }
-    for (auto old : llvm::to_vector(op.getBody().getOps<plan::PinOp>()))
-      if (old.getItem() == site)
-        old.erase();
-    plan::PinOp::create(builder, op.getLoc(), builder.getStringAttr(site),
-                        builder.getStringAttr(option));
+    for (plan::ItemOp item : items)
+      if (failed(addPin(builder, op, item, option)))
+        return failure();
   }
+  return success();
+}
+
+LogicalResult PlanSolve::addPin(OpBuilder &builder, plan::ProblemOp op,
+                                plan::ItemOp item, StringRef option) {
+  StringRef site = item.getName();
+  if (!item.findOption(option)) {
+    InFlightDiagnostic diagnostic =
+        item.emitError() << "cannot pin '" << site << "' to '" << option
+                         << "': it has no such option, but ";
+    llvm::interleaveComma(item.getBody().getOps<plan::OptionOp>(), diagnostic,
+                          [&](plan::OptionOp o) { diagnostic << o.getName(); });
+    return diagnostic;
+  }
+  for (auto old : llvm::to_vector(op.getBody().getOps<plan::PinOp>()))
+    if (old.getItem() == site)
+      old.erase();
+  plan::PinOp::create(builder, op.getLoc(), builder.getStringAttr(site),
+                      builder.getStringAttr(option));
   return success();
 }
 
@@ -253,7 +267,11 @@ LogicalResult PlanSolve::solve(plan::ProblemOp op) {
   if (failed(addBudget(op)) || failed(addPins(op)))
     return failure();
   auto problem = plan::toAllocation(op);
-  if (failed(problem) || failed(checkFixed(op, *problem)))
+  if (failed(problem))
+    return failure();
+  // A baseline by name, or above the budget, need not keep to it.
+  if ((uniform.empty() || uniform == "within") &&
+      failed(checkFixed(op, *problem)))
     return failure();
   auto solution =
       uniform.empty() ? optimum(op, *problem) : uniformChoice(op, *problem);

@@ -199,6 +199,42 @@ def Adapter_TransposeOp : Adapter_MapOp<"transpose", ["buildTransposed"]> {
   let builders = [OpBuilder<(ins "::mlir::Value":$map)>];
 }
 
+def Adapter_ConcatOp : Adapter_MapOp<"concat", ["buildSlice", "buildTransposed"]> {
+  let summary = "Maps side by side";
+  let description = [{
+    ```mlir
+    %r = adapter.concat dim(0) %a, %b : !adapter.map<16x128, f32>, !adapter.map<48x128, f32>
+    %c = adapter.concat dim(1) %a, %d : !adapter.map<16x128, f32>, !adapter.map<16x32, f32>
+    ```
+    Along `dim` 0 the outputs of the maps follow one another (all read the whole input), along 1 the inputs (each reads its part, the outputs are added). A matrix
+    whose rows are stored in different formats is a concatenation of its parts. Nested concatenations along the same dimension flatten; one map is that
+    map. (A18) dim is 0 or 1; at least one operand, no banks; the maps agree in the other dimension; the result has the sum of their sizes along dim.
+  }];
+  let arguments = (ins I64Attr:$dim, Variadic<Adapter_MapType>:$maps);
+  let assemblyFormat = "`dim` `(` $dim `)` $maps attr-dict `:` type($maps) `` custom<MapOfParts>(ref($dim), ref(type($maps)), type($result))";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
+  let builders = [OpBuilder<(ins "int64_t":$dim, "::mlir::ValueRange":$maps)>];
+}
+
+def Adapter_ReorderOp : Adapter_MapOp<"reorder", ["buildSlice"]> {
+  let summary = "Outputs in a stored order";
+  let description = [{
+    ```mlir
+    %r = adapter.reorder %m by %positions : !adapter.map<64x128, f32>, tensor<64xf32, #format.float<f32>>
+    ```
+    Output i of the result is output positions[i] of the map: a permutation that is too long to be an attribute, or known at run time only. Positions are whole numbers in
+    [0, OUT), kept as f32 like all stored numbers; one outside stands for the nearest one inside. With `concat` it stores the rows of a table in the order of their
+    importance, in few ranges of different formats. (A19) positions is a static vector of f32, plain or encoded, with OUT entries; OUT <= 2^24, up to
+    which f32 holds every whole number; the map is no bank; the result has its type.
+  }];
+  let arguments = (ins Adapter_MapType:$map, AnyRankedTensor:$positions);
+  let assemblyFormat = "$map `by` $positions attr-dict `:` qualified(type($map)) `,` type($positions) `` custom<MapLike>(ref(type($map)), type($result))";
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$map, "::mlir::Value":$positions)>];
+}
+
 //===----------------------------------------------------------------------===//
 // Uses
 //===----------------------------------------------------------------------===//

@@ -41,7 +41,7 @@ def Plan_ProblemOp : Plan_Op<"problem", [Symbol, NoTerminator, NoRegionArguments
       plan.pin "a" to "int4"
     }
     ```
-    (P1) resources are named, once each, as many as `fixed`. (P2) inside are budgets, items, ties and pins alone. (P3) item names differ. (P4) budgets name known resources, once
+    (P1) resources are named, once each, as many as `fixed`; weights is not negative. (P2) inside are budgets, items, ties and pins alone. (P3) item names are not empty and differ. (P4) budgets name known resources, once
     each. (P5) ties and pins name known items, pins known options.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$resources, DenseI64ArrayAttr:$fixed, I64Attr:$weights, StrAttr:$model,
@@ -71,7 +71,9 @@ def Plan_BudgetOp : Plan_Op<"budget", [HasParent<"ProblemOp">]> {
 def Plan_ItemOp : Plan_Op<"item", [HasParent<"ProblemOp">, NoTerminator, NoRegionArguments, SingleBlock]> {
   let summary = "A matrix, an adapter or an expert about which something is chosen";
   let description = [{
-    The name is a site. `origin` says where its losses come from. (P7) at least one option, option names differ; weights is not negative.
+    The name is a site. `origin` says where its losses come from. `rows` [first, end) says that the item is a range of rows of a matrix, in the
+    order of importance that the statistics give them (else their own), whose other rows are other items; the name is then `SITE[first:end]`. (P7) at least one option, option names are not empty and differ; weights is not negative. (P15) rows are two
+    numbers, 0 <= first < end, and stand at the end of the name.
 
     ```mlir
     plan.item "model.layers.0.mlp.up_proj" weights 600 origin "measured sensitivity, feedback encoder" {
@@ -79,13 +81,15 @@ def Plan_ItemOp : Plan_Op<"item", [HasParent<"ProblemOp">, NoTerminator, NoRegio
     }
     ```
   }];
-  let arguments = (ins StrAttr:$name, I64Attr:$weights, StrAttr:$origin);
+  let arguments = (ins StrAttr:$name, OptionalAttr<DenseI64ArrayAttr>:$rows, I64Attr:$weights, StrAttr:$origin);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$name `weights` $weights `origin` $origin attr-dict-with-keyword $body";
+  let assemblyFormat = "$name (`rows` $rows^)? `weights` $weights `origin` $origin attr-dict-with-keyword $body";
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     /// The option of this name, or null.
     OptionOp findOption(::llvm::StringRef name);
+    /// The matrix that the item is about: its name without a range of rows.
+    ::llvm::StringRef getSite();
   }];
 }
 
@@ -167,7 +171,8 @@ def Plan_SolutionOp : Plan_Op<"solution", [Symbol, NoTerminator, NoRegionArgumen
     }
     ```
     (P12) every item of the problem is chosen once, by a known option; costs are the sums of the chosen costs, the sharings of ties that hold and the fixed ones; the objective is
-    the sum of losses (1e-9 relative). (P13) objective, bound and gap are finite, bound <= objective, gap >= 0.
+    the sum of losses (1e-9 relative). (P13) objective, bound and gap are finite, bound <= objective, gap >= 0 and what objective and bound
+    give.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$problem, F64Attr:$objective, F64Attr:$bound, F64Attr:$gap, DenseI64ArrayAttr:$costs, StrAttr:$solver);
   let regions = (region SizedRegion<1>:$body);

@@ -17,6 +17,9 @@ def PlanExtract : Pass<"plan-extract", "::mlir::ModuleOp"> {
     packed layout with `tile-rows`. The loss of an option is the site's measured (or gradient) sensitivity at the weighted error that the encoder makes; the
     encoder itself is run, on `estimate-rows` evenly spread rows of each matrix (0: all).
 
+    A table that is looked up by token and whose ranges of rows were measured apart (`SITE[a:b].sensitivity` in the statistics) becomes one item per range, unless
+    `split-rows` is off: frequent tokens get more bits than rare ones.
+
     A site with no other option than `stored` needs no statistics. Statistics of another model are an error unless `force` is set.
 
     An option is named by its storage (`stored` or the format's short name, `+rN` for compensation of rank N), and for a site with adapters what happens to them:
@@ -36,6 +39,7 @@ def PlanExtract : Pass<"plan-extract", "::mlir::ModuleOp"> {
     Option<"encoder", "encoder", "std::string", "\"feedback\"", "`feedback`, or `nearest` (plain rounding)">,
     Option<"estimateRows", "estimate-rows", "int64_t", "256", "rows of each matrix on which the encoder is tried; 0 for all">,
     Option<"tileRows", "tile-rows", "int64_t", "8", "row tile of the packed layout">,
+    Option<"splitRows", "split-rows", "bool", "true", "plan ranges of rows apart where they were measured apart">,
     Option<"force", "force", "bool", "false", "take statistics of another model">
   ];
   let dependentDialects = ["::allot::plan::PlanDialect", "::allot::format::FormatDialect"];
