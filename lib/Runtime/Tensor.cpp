@@ -7,11 +7,37 @@
 
 #include "allot/Runtime/Tensor.h"
 #include "allot/Support/Error.h"
+#include "llvm/Support/MathExtras.h"
 #include <cstdlib>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 using namespace allot;
 using namespace allot::runtime;
 using archive::DType;
+
+/// Zeros that cost nothing until they are touched; null where memory is short.
+static std::shared_ptr<void> allocateZeros(uint64_t bytes) {
+#ifdef __linux__
+  // A cache of keys and values is read from end to end for each token: large
+  // pages save the walks through page tables, and prefetchers stop at the end
+  // of a page.
+  constexpr uint64_t largePage = uint64_t(2) << 20;
+  if (bytes >= 2 * largePage && bytes <= UINT64_MAX - 2 * largePage) {
+    uint64_t size = llvm::alignTo(bytes, largePage) + largePage;
+    void *mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED)
+      return nullptr;
+    void *data = reinterpret_cast<void *>(
+        llvm::alignTo(reinterpret_cast<uintptr_t>(mapped), largePage));
+    (void)madvise(data, llvm::alignTo(bytes, largePage), MADV_HUGEPAGE);
+    return std::shared_ptr<void>(data, [=](void *) { munmap(mapped, size); });
+  }
+#endif
+  return std::shared_ptr<void>(std::calloc(bytes ? bytes : 1, 1), std::free);
+}
 
 llvm::Expected<Tensor> Tensor::create(llvm::StringRef name, DType dtype,
                                       llvm::ArrayRef<int64_t> shape) {
@@ -21,15 +47,13 @@ llvm::Expected<Tensor> Tensor::create(llvm::StringRef name, DType dtype,
     return llvm::createStringError("tensor %s: %s elements are too many",
                                    support::quoted(name).c_str(),
                                    support::shapeString(shape).c_str());
-  // calloc: large tensors come as zero pages and cost nothing until they are
-  // touched.
-  void *data = std::calloc(bytes ? bytes : 1, 1);
+  std::shared_ptr<void> data = allocateZeros(bytes);
   if (!data)
     return llvm::createStringError("tensor %s: no memory for %llu bytes",
                                    support::quoted(name).c_str(),
                                    (unsigned long long)bytes);
-  return adopt(name, dtype, shape, std::shared_ptr<void>(data, std::free),
-               static_cast<uint8_t *>(data));
+  auto *pointer = static_cast<uint8_t *>(data.get());
+  return adopt(name, dtype, shape, std::move(data), pointer);
 }
 
 Tensor Tensor::adopt(llvm::StringRef name, DType dtype,

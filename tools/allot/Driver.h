@@ -46,6 +46,7 @@ std::unique_ptr<Subcommand> makeExplainCommand();
 std::unique_ptr<Subcommand> makeRunCommand();
 std::unique_ptr<Subcommand> makeGenerateCommand();
 std::unique_ptr<Subcommand> makeEvalCommand();
+std::unique_ptr<Subcommand> makeBenchCommand();
 
 enum class Activations { F32, I16, I8 };
 enum class Evaluate { Auto, Factored, Merged };

@@ -6,6 +6,8 @@
 
 #include "allot/Import/Merge.h"
 #include "Driver.h"
+#include "allot/Archive/StoredWeights.h"
+#include "allot/Support/Error.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
@@ -32,9 +34,11 @@ public:
         mlir::parseSourceFile<mlir::ModuleOp>(input, sources, &context);
     if (!module)
       return llvm::createStringError(input + ": the module cannot be read");
+    llvm::StringRef folder = llvm::sys::path::parent_path(input);
+    if (archive::holdsWeightsOf(*module, folder, output))
+      return support::fileError(output, "would replace weights of the model");
     support::Progress progress(llvm::errs());
-    return importer::mergeWeights(*module, llvm::sys::path::parent_path(input),
-                                  output, &progress);
+    return importer::mergeWeights(*module, folder, output, &progress);
   }
 
 private:

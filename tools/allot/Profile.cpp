@@ -59,6 +59,8 @@ public:
     auto model = open();
     if (!model)
       return model.takeError();
+    if (archive::holdsWeightsOf(*model->module, llvm::sys::path::parent_path(path), output))
+      return support::fileError(output, "would replace weights of the model");
     auto ids = calibrationTokens(&progress);
     if (!ids)
       return ids.takeError();

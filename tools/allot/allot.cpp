@@ -29,6 +29,7 @@ static std::unique_ptr<Subcommand> (*const table[])() = {
     makeRunCommand,
     makeGenerateCommand,
     makeEvalCommand,
+    makeBenchCommand,
 };
 
 /// A message may quote names from broken files: what is no text is escaped before it reaches a terminal.

@@ -53,3 +53,18 @@ TEST_F(TensorTest, SizesThatOverflowAreRefused) {
 }
 
 } // namespace
+
+TEST_F(TensorTest, LargeOnesAreZeroAndAligned) {
+  // Taken in large pages, and given back with the last copy.
+  for (int64_t elements : {int64_t(1) << 20, (int64_t(1) << 20) + 3}) {
+    auto made = Tensor::create("cache", DType::F32, {elements});
+    ASSERT_TRUE(bool(made)) << llvm::toString(made.takeError());
+    auto values = made->values<float>();
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(values.data()) % (2 << 20), 0u);
+    EXPECT_EQ(llvm::count(values, 0.0f), elements);
+    values.back() = 1;
+    Tensor copy = *made;
+    *made = Tensor();
+    EXPECT_EQ(copy.values<float>().back(), 1);
+  }
+}

@@ -1,0 +1,190 @@
+//===- Bench.cpp - allot bench ----------------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Bench.h"
+#include "allot/Runtime/CompiledModule.h"
+#include "allot/Support/Error.h"
+#include "llvm/Support/raw_ostream.h"
+#include <thread>
+
+using namespace allot;
+using namespace allot::tool;
+
+std::string tool::activationsName(const ProgramFlags &flags) {
+  switch (flags.activations) {
+  case Activations::F32:
+    return "f32";
+  case Activations::I16:
+    return "i16";
+  case Activations::I8:
+    return "i8";
+  }
+  llvm_unreachable("all types of activations have a name");
+}
+
+std::string tool::targetName(const ProgramFlags &flags) {
+  return flags.reference ? "reference" : runtime::hostKernelTarget();
+}
+
+namespace {
+
+class BenchCommand : public Subcommand {
+public:
+  BenchCommand()
+      : Subcommand("bench", "Measure the speed of kernels or of a program "
+                            "against memory and arithmetic") {}
+
+  llvm::Error run() override {
+    bool kernels = what == "kernels";
+    if (!kernels && what != "program")
+      return llvm::createStringError(
+          "nothing is called %s to bench: wanted kernels, or program PROG",
+          support::quoted(what).c_str());
+    if (kernels != program.empty())
+      return llvm::createStringError(
+          kernels ? "bench kernels takes no program: wanted is "
+                    "`bench program PROG`?"
+                  : "bench program: the program is missing (.mlir or .mlirbc)");
+    if (llvm::Error error = checkOptions(kernels))
+      return error;
+    ProgramFlags::Wanted wanted;
+    if (!kernels)
+      wanted.entries = {"prefill", "decode"};
+    if (flags.printed(wanted))
+      return llvm::Error::success();
+    unsigned threads = flags.threads
+                           ? unsigned(flags.threads)
+                           : std::max(1u, std::thread::hardware_concurrency());
+    auto rows = [&] {
+      if (!kernels)
+        return benchProgram(program, {prompt, steps, repeat, threads}, flags);
+      KernelBenchOptions options;
+      options.formats.assign(formats.begin(), formats.end());
+      options.shapes.assign(shapes.begin(), shapes.end());
+      options.rows.assign(this->rows.begin(), this->rows.end());
+      options.ranks.assign(ranks.begin(), ranks.end());
+      options.filter = filter;
+      options.repeat = repeat;
+      options.threads = threads;
+      return benchKernels(options, flags);
+    }();
+    if (!rows)
+      return rows.takeError();
+    if (json)
+      printJson(*rows);
+    else
+      printTable(*rows);
+    return llvm::Error::success();
+  }
+
+private:
+  /// An option that would be ignored is a mistake.
+  llvm::Error checkOptions(bool kernels) {
+    auto refuse = [](llvm::ArrayRef<const cl::Option *> options,
+                     const char *owner) -> llvm::Error {
+      for (const cl::Option *option : options)
+        if (option->getNumOccurrences())
+          return llvm::createStringError("--%s is an option of bench %s",
+                                         option->ArgStr.str().c_str(), owner);
+      return llvm::Error::success();
+    };
+    // Lists of options have an operator & of their own.
+    if (llvm::Error error =
+            kernels ? refuse({std::addressof(prompt), std::addressof(steps)},
+                             "program")
+                    : refuse({std::addressof(formats), std::addressof(shapes),
+                              std::addressof(rows), std::addressof(ranks),
+                              std::addressof(filter)},
+                             "kernels"))
+      return error;
+    for (auto [value, name] :
+         {std::pair<unsigned, const char *>{prompt, "prompt"},
+          {steps, "steps"},
+          {repeat, "repeat"}})
+      if (value < 1 || value > 1000000)
+        return llvm::createStringError("--%s: wanted 1 to 1000000", name);
+    return llvm::Error::success();
+  }
+
+  cl::opt<std::string> what{
+      cl::Positional, cl::Required,
+      cl::desc("kernels | program PROGRAM (.mlir or .mlirbc)"),
+      cl::sub(command), cl::cat(category)};
+  cl::opt<std::string> program{cl::Positional, cl::desc(""), cl::sub(command),
+                               cl::cat(category)};
+  cl::list<std::string> formats{
+      "formats",
+      cl::CommaSeparated,
+      cl::value_desc("names"),
+      cl::desc("kernels: storage formats, such as int4g64,q8_0,f16 (default: "
+               "int4g64, int4g64zs8, int8g64, f16, f32)"),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::list<std::string> shapes{
+      "shape",
+      cl::CommaSeparated,
+      cl::value_desc("MxK"),
+      cl::desc("kernels: outputs x inputs of matrices (default: 4096x4096)"),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::list<int64_t> rows{
+      "rows",
+      cl::CommaSeparated,
+      cl::value_desc("n,..."),
+      cl::desc("kernels: vectors that meet a matrix at once (default: 1,512)"),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::list<int64_t> ranks{
+      "ranks",
+      cl::CommaSeparated,
+      cl::value_desc("r,..."),
+      cl::desc(
+          "kernels: ranks of a low-rank term with factors in f16 (default: "
+          "0; 16 too in the default set, on int4g64, also at 2048x2048). "
+          "The same kernel without the term is measured in turn"),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::opt<std::string> filter{
+      "filter", cl::value_desc("regex"),
+      cl::desc("kernels: only those whose names match, such as n1$"),
+      cl::sub(command), cl::cat(category)};
+  cl::opt<unsigned> prompt{
+      "prompt",
+      cl::init(128),
+      cl::value_desc("N"),
+      cl::desc("program: tokens of the prompt (default: 128)"),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::opt<unsigned> steps{
+      "steps",
+      cl::init(32),
+      cl::value_desc("N"),
+      cl::desc("program: steps of decoding to measure (default: 32)"),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::opt<unsigned> repeat{
+      "repeat",
+      cl::init(21),
+      cl::value_desc("N"),
+      cl::desc("Samples of each kernel, or of the prefill (default: 21)"),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::opt<bool> json{
+      "json",
+      cl::desc("Print JSON: a list of name, format, activations, block, m, k, "
+               "n, rank, experts, threads, target, bytes, flops, seconds, "
+               "of_read, of_peak, read_gbs, peak_gflops, spread, samples, "
+               "dropped; of programs also phase, tokens_per_second; of kernels "
+               "with a low-rank term also over_plain"),
+      cl::sub(command), cl::cat(category)};
+  ProgramFlags flags{*this};
+};
+
+} // namespace
+
+std::unique_ptr<Subcommand> tool::makeBenchCommand() {
+  return std::make_unique<BenchCommand>();
+}
