@@ -12,9 +12,18 @@
 using namespace allot;
 using namespace allot::archive;
 
+/// Places in the data section that are looked at, and how many bytes there.
+static constexpr uint64_t kSamples = 256, kSampleBytes = 16;
+
 static std::string digestOf(llvm::StringRef kind, const support::MappedFile &file, uint64_t dataOffset) {
   support::Digest digest;
   digest.update(kind).update(file.size()).update(file.bytes().take_front(dataOffset));
+  llvm::ArrayRef<uint8_t> data = file.bytes().drop_front(dataOffset);
+  if (data.size() <= kSamples * kSampleBytes)
+    digest.update(data);
+  else
+    for (uint64_t i = 0; i < kSamples; ++i)
+      digest.update(data.slice((data.size() - kSampleBytes) * i / (kSamples - 1), kSampleBytes));
   return digest.hex();
 }
 

@@ -8,6 +8,8 @@
 #include "allot/Archive/FileDigest.h"
 #include "allot/Codec/Codec.h"
 #include "allot/Support/Error.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -88,6 +90,19 @@ StoredWeights::bytes(ml_program::GlobalOp global) {
         "holds " + Twine(data->size()) + " bytes, @" + global.getSymName() +
             " takes " + Twine(format::getStoredBytes(type)));
   return data;
+}
+
+bool archive::holdsWeightsOf(ModuleOp module, StringRef folder,
+                             StringRef path) {
+  llvm::StringSet<> files;
+  for (auto global : module.getOps<ml_program::GlobalOp>())
+    if (auto stored = dyn_cast_if_present<format::StoredAttr>(
+            global.getValue().value_or(Attribute())))
+      if (StringRef file = stored.getFile().getValue();
+          files.insert(file).second &&
+          llvm::sys::fs::equivalent(resolveStoredPath(folder, file), path))
+        return true;
+  return false;
 }
 
 llvm::Error StoredWeights::readRows(ml_program::GlobalOp global, int64_t first,

@@ -8,9 +8,9 @@ allot="$build/bin/allot"
 python="build/venv/bin/python"
 budget=${ALLOT_DEMO_BUDGET:-4.25bpw}
 if [ -n "${ALLOT_DEMO_SHORT:-}" ]; then
-  calibration="--self-rows 4 --self-length 128 --sensitivity-tokens 64" rows=0:2 steps=24
+  calibration="--self-rows 4 --self-length 128 --sensitivity-tokens 64" rows=0:2 steps=24 bench="--repeat 5"
 else
-  calibration="--self-rows 16 --self-length 256 --sensitivity-tokens 256" rows=0:8 steps=64
+  calibration="--self-rows 16 --self-length 256 --sensitivity-tokens 256" rows=0:8 steps=64 bench=
 fi
 work="$build/demo"
 mkdir -p "$work"
@@ -63,8 +63,20 @@ for label, name in (("allocated", "allocated"), (f"uniform {names.most_common(1)
     e = load(name + ".json")
     print(f"{label:28}{e['bytes']:>12}{e['bpw']:>13.3f}{e['kl']:>13.4f} +- {e['stderr']['kl'] or 0:.4f}{100 * e['top1_agreement']:>14.1f} %{e['perplexity']:>12.3f}")
 PY
+step "speed, weights in i8 dot products, beside a plain read of as many bytes"
+"$allot" bench program "$work/allocated.mlir" --activations i8 $bench --json >"$work/bench.json"
+"$python" - "$work" <<'PY'
+import json, os, sys
+for row in json.load(open(os.path.join(sys.argv[1], "bench.json"))):
+    line = f"{row['phase']:8}{row['tokens_per_second']:9.1f} tokens/s"
+    if row["phase"] == "decode":
+        line += f", {row['bytes'] / row['seconds'] / 1e9:.1f} GB/s of weights, {100 * row['of_read']:.0f} % of what memory gives ({row['read_gbs']:.1f} GB/s)"
+    else:
+        line += f", {row['flops'] / row['seconds'] / 1e9:.0f} GFLOP/s, {100 * row['of_peak']:.0f} % of the f32 peak ({row['peak_gflops']:.0f})"
+    print(line)
+PY
 step "a continuation"
 "$python" tools/demo/tokens.py encode "$work/model.gguf" 'Package: allot\nSection: devel\nDescription:' "$work/prompt.safetensors"
-"$allot" generate "$work/allocated.mlir" --activations i8 --verbose --tokens "$work/prompt.safetensors" --steps "$steps" --outputs "$work/continuation.safetensors"
+"$allot" generate "$work/allocated.mlir" --activations i8 --tokens "$work/prompt.safetensors" --steps "$steps" --outputs "$work/continuation.safetensors"
 "$python" tools/demo/tokens.py decode "$work/model.gguf" "$work/continuation.safetensors"
 step "done in $((SECONDS - begin)) s; files are in $work"

@@ -15,9 +15,9 @@
 
 namespace allot::archive {
 
-/// The digest that `#format.stored` keeps of a weight file: of its size and of all bytes before its data section (the header of a
-/// safetensors file; metadata and table of tensors of a GGUF file). It finds files that were exchanged, cut, or written
-/// again with other tensors without reading the weights themselves; numbers changed in place go unseen.
+/// The digest that `#format.stored` keeps of a weight file: of its size, of all bytes before its data section (the header of a
+/// safetensors file; metadata and table of tensors of a GGUF file), and of 256 samples of 16 bytes spread over the data (all of it where it is not more). It
+/// finds files that were exchanged, cut, trained further or written again without reading the weights whole; a few numbers changed in place go unseen.
 std::string fileDigest(const SafetensorsFile &file);
 std::string fileDigest(const GGUFFile &file);
 

@@ -60,6 +60,11 @@ private:
   llvm::StringMap<File> files;
 };
 
+/// Whether `path` is a file that weight globals of the module lie in: writing it
+/// would destroy them.
+bool holdsWeightsOf(mlir::ModuleOp module, llvm::StringRef folder,
+                    llvm::StringRef path);
+
 /// Rows and columns of a weight: leading dimensions are folded into rows, a
 /// vector is N x 1.
 std::pair<int64_t, int64_t> matrixShape(mlir::RankedTensorType type);

@@ -11,7 +11,6 @@
 #include "allot/Dialect/Plan/Transforms/Passes.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Parser/Parser.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -70,15 +69,9 @@ LogicalResult PlanApply::checkArchive(ModuleOp module, StringRef folder,
   if (failed(check(plan, "the plan")) ||
       failed(check(statistics, "the statistics")))
     return failure();
-  llvm::StringSet<> files;
-  for (auto global : module.getOps<ml_program::GlobalOp>())
-    if (auto stored = dyn_cast_if_present<format::StoredAttr>(
-            global.getValue().value_or(Attribute())))
-      if (StringRef file = stored.getFile().getValue();
-          files.insert(file).second &&
-          failed(check(allot::archive::resolveStoredPath(folder, file),
-                       "weights of the model")))
-        return failure();
+  if (allot::archive::holdsWeightsOf(module, folder, archive))
+    return emitError(module.getLoc())
+           << archive << ": the archive would replace weights of the model";
   return success();
 }
 

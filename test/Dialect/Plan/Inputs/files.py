@@ -2,7 +2,7 @@
 """Safetensors files without packages, for tests of plans.
 
     files.py write FILE [@KEY=VALUE]... [NAME:SHAPE=VALUES]...
-        f32 tensors; SHAPE 2x3; VALUES 1,2,nan with V*N for N times V, or `wave` (a few sines, between -1 and 1). @KEY=VALUE is metadata.
+        f32 tensors, or i32 for a NAME that ends in ids; SHAPE 2x3; VALUES 1,2,nan with V*N for N times V, or `wave` (a few sines, between -1 and 1). @KEY=VALUE is metadata.
     files.py edit FROM TO [@KEY=VALUE]... [NAME:SHAPE=VALUES]... [-NAME]...
         a copy of FROM with tensors and metadata replaced or added, and -NAME (tensor or @KEY) left out.
     files.py list FILE            one line NAME SHAPE per tensor, by name, and @KEY VALUE per entry of the metadata
@@ -47,11 +47,14 @@ def write(path, metadata, tensors, specs):
             key, value = spec[1:].split("=", 1)
             metadata[key] = value
         else:
-            name, rest = spec.split(":", 1)
-            shape, values = rest.split("=", 1)
+            place, values = spec.split("=", 1)
+            name, _, shape = place.rpartition(":")
             shape = [int(d) for d in shape.split("x")]
             count = math.prod(shape)
-            tensors[name] = ("F32", shape, struct.pack(f"<{count}f", *parse(values, count)))
+            if name.endswith("ids"):
+                tensors[name] = ("I32", shape, struct.pack(f"<{count}i", *map(int, parse(values, count))))
+            else:
+                tensors[name] = ("F32", shape, struct.pack(f"<{count}f", *parse(values, count)))
     header, body = {}, b""
     if metadata:
         header["__metadata__"] = metadata
