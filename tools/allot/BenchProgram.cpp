@@ -44,10 +44,12 @@ Work workOf(runtime::Program &program) {
   llvm::MapVector<llvm::StringRef, uint64_t> formats;
   std::vector<std::string> names;
   struct Table {
-    uint64_t bytes;
-    double weights;
+    uint64_t bytes = 0;
+    int64_t rows = 0;
+    double weights = 0;
   };
-  std::vector<Table> tables;
+  // By name; the ranges of rows of one matrix, `SITE[a:b]`, together.
+  llvm::MapVector<llvm::StringRef, Table> matrices;
   names.reserve(store->weights().size());
   for (auto [i, weight] : llvm::enumerate(store->weights())) {
     uint64_t bytes = store->bytes(i).size();
@@ -55,14 +57,23 @@ Work workOf(runtime::Program &program) {
     names.push_back(format ? format.getShortName() : "f32");
     formats[names.back()] += bytes;
     auto shape = weight.type.getShape();
-    double weights = double(weight.type.getNumElements());
-    if (shape.size() == 2 && shape[0] == vocab) {
-      tables.push_back({bytes, weights});
+    if (shape.size() < 2) {
+      work.bytes += bytes;
       continue;
     }
-    work.bytes += bytes;
-    if (shape.size() >= 2)
-      work.perToken += weights;
+    Table &matrix = matrices[llvm::StringRef(weight.global).split('[').first];
+    matrix.bytes += bytes;
+    matrix.rows += shape[0];
+    matrix.weights += double(weight.type.getNumElements());
+  }
+  std::vector<Table> tables;
+  for (const auto &[name, matrix] : matrices) {
+    if (matrix.rows == vocab) {
+      tables.push_back(matrix);
+      continue;
+    }
+    work.bytes += matrix.bytes;
+    work.perToken += matrix.weights;
   }
   // Of two tables one is looked up; they have the same size but for formats.
   if (!tables.empty()) {

@@ -4,8 +4,10 @@
 set -euo pipefail
 bin=$1 model=$2 stats=$3 tokens=$4 work=$5 rows=${6:-16:64}
 mkdir -p "$work"
-problem="$work/problem.mlir"
-[ -f "$problem" ] || "$bin/allot" plan "$model" --stats "$stats" --budget 100bpw -o "$problem"
+# One problem for allocations, one without ranges of rows for uniform choices.
+for split in true false; do
+  [ -f "$work/problem-$split.mlir" ] || "$bin/allot" plan "$model" --stats "$stats" --split-rows=$split --budget 100bpw -o "$work/problem-$split.mlir"
+done
 measure() { # name plan
   "$bin/allot" apply "$model" --plan "$2" --stats "$stats" -o "$work/$1.mlir" --archive "$work/$1.safetensors"
   "$bin/allot" eval "$work/$1.mlir" --tokens "$tokens" --rows "$rows" --against "$model" --json >"$work/$1.json"
@@ -14,7 +16,8 @@ measure() { # name plan
 }
 for budget in ${BUDGETS:-3.0 3.5 4.0}; do
   for kind in ${KINDS:-allocated within above}; do
-    uniform=; [ "$kind" = allocated ] || uniform=" uniform=$kind"
+    uniform= problem="$work/problem-true.mlir"
+    [ "$kind" = allocated ] || { uniform=" uniform=$kind" problem="$work/problem-false.mlir"; }
     "$bin/allot-opt" "$problem" --pass-pipeline="builtin.module(plan-solve{budget=${budget}bpw$uniform})" -o "$work/$budget-$kind.plan.mlir"
     measure "$budget-$kind" "$work/$budget-$kind.plan.mlir"
     python3 - "$work/$budget-$kind" "$budget" "$kind" <<'PY'

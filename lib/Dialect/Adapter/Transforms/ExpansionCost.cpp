@@ -13,9 +13,9 @@ using namespace allot::adapter;
 
 /// The ops that make a map, each once; false where a map is made by none.
 static bool collectOps(Value map, llvm::SetVector<Operation *> &ops) {
-  SmallVector<Value> todo{map};
-  while (!todo.empty()) {
-    Value next = todo.pop_back_val();
+  SmallVector<Value> pending{map};
+  while (!pending.empty()) {
+    Value next = pending.pop_back_val();
     auto op = next.getDefiningOp<LinearMapOpInterface>();
     if (!op)
       return false;
@@ -23,7 +23,7 @@ static bool collectOps(Value map, llvm::SetVector<Operation *> &ops) {
       continue;
     for (Value operand : op->getOperands())
       if (isa<MapType>(operand.getType()))
-        todo.push_back(operand);
+        pending.push_back(operand);
   }
   return true;
 }
