@@ -7,10 +7,14 @@
 // Rounds a matrix to the grid of an integer format such that the error of the
 // layer's output, tr((Q - W) H (Q - W)^T) with H the second moment of its
 // input, is small: columns are rounded one after the other and the error of
-// each is made good by the columns not yet rounded. Source: Frantar et al.
-// 2022, GPTQ (order by falling diagonal of H, Cholesky factor of its inverse);
-// scales are found beforehand per block, by searching the scale that has the
-// least squared error weighted by the diagonal of H.
+// each is made good by the columns not yet rounded (Frantar et al. 2022, GPTQ:
+// order by falling diagonal of H, Cholesky factor of its inverse). Scales are
+// found beforehand per block: the least squared error weighted by the diagonal
+// of H among a few candidates, each refined by weighted least squares of scale
+// and offset given the codes (as in the k-quants of GGUF). Afterwards, on grids
+// of few bits, codes are improved by cyclic coordinate descent on the same
+// error (Nair and Suggala 2024, CDQuant) and scales and offsets are refitted
+// under the full H, block by block.
 //
 //===----------------------------------------------------------------------===//
 
@@ -51,17 +55,28 @@ public:
   /// Lower Cholesky factor C of the damped moment in natural order, H = C C^T,
   /// row-major; empty without a matrix.
   std::vector<float> root;
+  /// The damped moment in natural order; empty without a matrix.
+  std::vector<float> damped;
 };
 
 struct EncodeOptions {
-  /// Scales tried per block.
-  int candidates = 16;
+  /// Scales tried per block, each fitted twice to the codes that it gives.
+  int candidates = 8;
+  /// Sweeps of coordinate descent over the blocks of a row after error
+  /// feedback, forwards and backwards in turn; each lowers the error, by less
+  /// and less. With grids of 2 to 5 bits and a moment that is a matrix; 0 for
+  /// plain error feedback.
+  int sweeps = 2;
+  /// The last sweep also refits the scale and offset of each block (with
+  /// ScaleKind::U8 within the row's scale): earlier it gains little.
+  bool refit = true;
 };
 
 /// Rounds rows of `weights` (rows x columns, f32) to the grid. Fills `blocks`
-/// (codes, scales, offsets, zero points, row scales) for those rows. Rows are
-/// independent, work is split over threads by rows. Returns the weighted error
-/// of each row d of Q - W, d H d^T, with the damped H where it is a matrix.
+/// (codes, scales, offsets, zero points, row scales) for those rows. Work is
+/// split over threads by rows; what a row becomes depends neither on the other
+/// rows nor on the number of threads. Returns the weighted error of each row d
+/// of Q - W, d H d^T, with the damped H where it is a matrix.
 std::vector<double>
 encodeWithFeedback(const CodeGrid &grid, llvm::ArrayRef<float> weights,
                    int64_t rows, int64_t columns, const InputMoment &moment,

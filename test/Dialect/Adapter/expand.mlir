@@ -214,3 +214,37 @@ func.func @materialize_permutation() -> tensor<3x3xf32> {
   %m = adapter.materialize %p : !adapter.map<3x3, f32> -> tensor<3x3xf32>
   return %m : tensor<3x3xf32>
 }
+
+// Parts of a matrix: each is applied by itself, and written to its place.
+// CHECK-LABEL: func.func @parts
+// CHECK-SAME: (%[[A:.*]]: tensor<16x64xf32, #{{.*}}>, %[[B:.*]]: tensor<48x64xf32, #{{.*}}>, %[[X:.*]]: tensor<?x64xf32>)
+func.func @parts(%a: tensor<16x64xf32, #format.float<f16>>, %b: tensor<48x64xf32, #format.q8_0>, %x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // CHECK: %[[Y:.*]] = adapter.linear weight(%[[A]] : {{.*}}) ins(%[[X]] : {{.*}}) outs({{.*}}) -> tensor<?x16xf32>
+  // CHECK: %[[FIRST:.*]] = tensor.insert_slice %[[Y]] into %{{.*}}[0, 0] [%{{.*}}, 16] [1, 1]
+  // CHECK: %[[Z:.*]] = adapter.linear weight(%[[B]] : {{.*}}) ins(%[[X]] : {{.*}}) outs({{.*}}) -> tensor<?x48xf32>
+  // CHECK: tensor.insert_slice %[[Z]] into %[[FIRST]][0, 16] [%{{.*}}, 48] [1, 1]
+  %ma = adapter.dense %a : tensor<16x64xf32, #format.float<f16>>
+  %mb = adapter.dense %b : tensor<48x64xf32, #format.q8_0>
+  %m = adapter.concat dim(0) %ma, %mb : !adapter.map<16x64, f32>, !adapter.map<48x64, f32>
+  %y = adapter.apply %m, %x : !adapter.map<64x64, f32>, tensor<?x64xf32> -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
+
+// Rows in a stored order: ids are moved, and each part is looked up.
+// CHECK-LABEL: func.func @ordered_rows
+func.func @ordered_rows(%a: tensor<16x64xf32, #format.float<f16>>, %b: tensor<48x64xf32, #format.q8_0>, %p: tensor<64xf32, #format.float<f32>>, %ids: tensor<?xi32>) -> tensor<?x64xf32> {
+  // CHECK: %[[P:.*]] = format.decode %{{.*}} : tensor<64xf32, #{{.*}}> -> tensor<64xf32>
+  // CHECK: %[[MOVED:.*]] = linalg.generic
+  // CHECK: tensor.extract %[[P]]
+  // CHECK: linalg.generic {{.*}} ins(%[[MOVED]] : tensor<?xi32>)
+  // CHECK: adapter.lookup table(%{{.*}} : tensor<16x64xf32, #{{.*}}>)
+  // CHECK: linalg.generic {{.*}} ins(%[[MOVED]] : tensor<?xi32>)
+  // CHECK: adapter.lookup table(%{{.*}} : tensor<48x64xf32, #{{.*}}>)
+  // CHECK: arith.select
+  %ma = adapter.dense %a : tensor<16x64xf32, #format.float<f16>>
+  %mb = adapter.dense %b : tensor<48x64xf32, #format.q8_0>
+  %both = adapter.concat dim(0) %ma, %mb : !adapter.map<16x64, f32>, !adapter.map<48x64, f32>
+  %m = adapter.reorder %both by %p : !adapter.map<64x64, f32>, tensor<64xf32, #format.float<f32>>
+  %y = adapter.gather %m, %ids : !adapter.map<64x64, f32>, tensor<?xi32> -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
