@@ -41,8 +41,8 @@ std::vector<RowPart> analysis::measuredRowParts(const Site &site,
       site.rows < kSmallestTable)
     return parts;
   int64_t first = 0;
-  for (int64_t divisor = 64; divisor >= 2; divisor /= 2) {
-    int64_t end = site.rows / divisor / kGranule * kGranule;
+  for (int64_t sixtyFourths : {1, 2, 4, 8, 16, 32, 48}) {
+    int64_t end = site.rows / 64 * sixtyFourths / kGranule * kGranule;
     parts.push_back({first, end});
     first = end;
   }

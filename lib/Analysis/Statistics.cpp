@@ -150,7 +150,7 @@ llvm::Expected<SiteLoss> SiteLoss::get(const Statistics &statistics,
     for (float v : *gradient)
       mean += v / static_cast<double>(rows);
     result.source = "gradient";
-    result.logScale = std::log(std::max(0.5 * mean, 1e-30));
+    result.points = {{0.0, std::log(std::max(0.5 * mean, 1e-30))}};
     if (mean > 0.0) {
       result.rowWeights = std::move(*gradient);
       for (float &v : result.rowWeights)
@@ -161,23 +161,20 @@ llvm::Expected<SiteLoss> SiteLoss::get(const Statistics &statistics,
   result.source = "measured";
   // A divergence below what f32 logits resolve counts as that much.
   static constexpr double kFloor = 1e-7;
-  auto logOf = [](double v) { return std::log(std::max(v, kFloor)); };
-  const Perturbation *low = &measured->front(), *high = low;
+  llvm::sort(*measured, [](const Perturbation &a, const Perturbation &b) {
+    return a.error < b.error;
+  });
   for (const Perturbation &p : *measured) {
-    if (p.error < low->error)
-      low = &p;
-    if (p.error > high->error)
-      high = &p;
+    Point point{std::log(p.error), std::log(std::max(p.divergence, kFloor))};
+    // Points that lie together say nothing about a slope; a larger error is not
+    // taken to harm less.
+    if (!result.points.empty()) {
+      if (point.error - result.points.back().error < 0.2)
+        continue;
+      point.loss = std::max(point.loss, result.points.back().loss);
+    }
+    result.points.push_back(point);
   }
-  double span = std::log(high->error / low->error);
-  if (span > 0.2)
-    // Between the extremes a power law; its exponent is kept within reason,
-    // since single measurements are noisy.
-    result.exponent = std::min(
-        1.5, std::max(0.7, (logOf(high->divergence) - logOf(low->divergence)) /
-                               span));
-  result.logScale = logOf(low->divergence) - std::log(low->error);
-  result.anchor = std::log(low->error);
   return result;
 }
 
@@ -200,7 +197,16 @@ double SiteLoss::predict(double weightedError) const {
     return 0.0;
   double x = std::log(weightedError);
   // Below the smallest measured error the loss is proportional to the error.
-  if (x <= anchor || exponent == 1.0)
-    return std::exp(logScale + x);
-  return std::exp(logScale + anchor + exponent * (x - anchor));
+  if (x <= points.front().error || points.size() == 1)
+    return std::exp(points.front().loss + x - points.front().error);
+  size_t i = 1;
+  while (i + 1 < points.size() && x > points[i].error)
+    ++i;
+  const Point &low = points[i - 1], &high = points[i];
+  double slope = (high.loss - low.loss) / (high.error - low.error);
+  if (x <= high.error)
+    return std::exp(low.loss + slope * (x - low.error));
+  // Beyond what was measured a steep rise, or a flat one, need not go on.
+  return std::exp(high.loss +
+                  std::clamp(slope, 0.7, 1.5) * (x - high.error));
 }

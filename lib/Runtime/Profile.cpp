@@ -92,7 +92,7 @@ InputMoments::InputMoments(llvm::ArrayRef<SharedInput> inputs) {
     all.push_back({input, 0, {}});
 }
 
-llvm::Error InputMoments::add(Program &program, const Tensor &tokens, TokenFrequencies *frequencies, support::Progress *progress) {
+llvm::Error InputMoments::add(Program &program, const Tensor &tokens, TokenFrequencies *frequencies, llvm::ArrayRef<int64_t> heldOut, support::Progress *progress) {
   auto entry = program.get("logits");
   if (!entry)
     return entry.takeError();
@@ -110,7 +110,7 @@ llvm::Error InputMoments::add(Program &program, const Tensor &tokens, TokenFrequ
     llvm::StringMap<const Tensor *> byName;
     for (const Tensor &output : *outputs)
       byName[output.name()] = &output;
-    if (const Tensor *logits = byName.lookup("logits"); logits && frequencies)
+    if (const Tensor *logits = byName.lookup("logits"); logits && frequencies && !llvm::is_contained(heldOut, row))
       if (llvm::Error error = frequencies->add(ids->values<int32_t>(), logits->values<float>()))
         return error;
     for (Moment &moment : all) {
@@ -211,7 +211,7 @@ llvm::Expected<Sensitivities> runtime::measureSensitivity(Program &program, cons
   auto base = parts->run(ids, 0, nullptr);
   if (!base)
     return base.takeError();
-  support::ProgressStep step(progress, "sensitivity", sites.size() * formats.size());
+  support::ProgressStep step(progress, "sensitivity", sites.size());
   Sensitivities result;
   for (const PerturbedSite &site : sites) {
     std::optional<unsigned> index = program.weights()->find(site.weight);
@@ -247,8 +247,10 @@ llvm::Expected<Sensitivities> runtime::measureSensitivity(Program &program, cons
       if (!changedValues)
         return changedValues.takeError();
       result.back().emplace_back(*error, meanDivergence(base->back(), changedValues->back(), ids));
-      step.advance(1, site.name);
+      if (result.back().back().second <= kLocalDivergence)
+        break;
     }
+    step.advance(1, site.name);
   }
   return result;
 }

@@ -66,6 +66,10 @@ public:
       return ids.takeError();
     runtime::InputMoments moments(model->inputs);
     runtime::TokenFrequencies frequencies(model->vocab);
+    // Which tokens are rare is settled by other rows than those that tell what it costs to store them badly: a text has words that no other has.
+    std::vector<int64_t> heldOut = sensitivityRows(ids->shape()[0]);
+    if (static_cast<int64_t>(heldOut.size()) == ids->shape()[0])
+      heldOut.clear();
     {
       wanted.instrument = true;
       for (const runtime::SharedInput &input : model->inputs)
@@ -73,7 +77,7 @@ public:
       auto program = flags.load(path, wanted, &progress);
       if (!program)
         return program.takeError();
-      if (llvm::Error error = moments.add(**program, *ids, model->vocab > 0 ? &frequencies : nullptr, &progress))
+      if (llvm::Error error = moments.add(**program, *ids, model->vocab > 0 ? &frequencies : nullptr, heldOut, &progress))
         return error;
     }
     for (auto &moment : moments.mutableMoments())
@@ -86,6 +90,14 @@ public:
   }
 
 private:
+  /// The rows of tokens on which sensitivities are measured. A few rather than one: texts differ more than places in a text.
+  std::vector<int64_t> sensitivityRows(int64_t rows) const {
+    int64_t count = std::clamp<int64_t>(sensitivityTokens / 128, 1, std::min<int64_t>(4, rows));
+    std::vector<int64_t> chosen;
+    for (int64_t i = 0; sensitivityTokens > 0 && i < count; ++i)
+      chosen.push_back(i * rows / count);
+    return chosen;
+  }
   llvm::Expected<Model> open();
   llvm::Expected<Tensor> calibrationTokens(support::Progress *progress);
   llvm::Expected<Perturbations> measure(Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const Tensor &ids, support::Progress *progress);
@@ -103,7 +115,8 @@ private:
   cl::opt<unsigned> sensitivityTokens{"sensitivity-tokens", cl::init(1024),
                                       cl::desc("Tokens on which each matrix is perturbed (default 1024; 0: no sensitivities), in pieces of 128 or more from up to four rows"), cl::value_desc("N"),
                                       cl::sub(command), cl::cat(category)};
-  cl::list<std::string> perturbations{"perturb", cl::CommaSeparated, cl::desc("Formats to which each matrix is rounded to measure its sensitivity (default int3g64)"),
+  cl::list<std::string> perturbations{"perturb", cl::CommaSeparated, cl::desc("Formats to which each matrix is rounded to measure its sensitivity, coarse ones first; the next one is tried while the divergence is "
+                                               "above 0.05 nats (default int3g64,int4g64,int5g64)"),
                                       cl::value_desc("format,..."), cl::sub(command), cl::cat(category)};
   cl::opt<std::string> perturbedSites{"perturb-sites", cl::desc("Perturb only matrices whose name matches this regular expression (default: all)"), cl::value_desc("regex"), cl::sub(command),
                                       cl::cat(category)};
@@ -212,21 +225,21 @@ llvm::Expected<Perturbations> ProfileCommand::measure(Model &model, const runtim
   std::vector<FormatAttrInterface> formats;
   std::vector<std::string> names(perturbations.begin(), perturbations.end());
   if (names.empty())
-    names = {"int3g64"};
+    names = {"int3g64", "int4g64", "int5g64"};
   for (const std::string &name : names) {
     FormatAttrInterface format = format::getFormatByName(model.context.get(), name);
     if (!format)
       return llvm::createStringError("--perturb: unknown format '%s'", name.c_str());
     formats.push_back(format);
   }
-  // A few rows rather than one: texts differ more than places in a text.
-  int64_t count = std::clamp<int64_t>(sensitivityTokens / 128, 1, std::min<int64_t>(4, ids.shape()[0]));
+  std::vector<int64_t> chosenRows = sensitivityRows(ids.shape()[0]);
+  auto count = static_cast<int64_t>(chosenRows.size());
   int64_t length = std::min<int64_t>(ids.shape()[1], std::max<int64_t>(2, sensitivityTokens / count));
   auto part = Tensor::create("input_ids", archive::DType::I32, {count, length});
   if (!part)
     return part.takeError();
   for (int64_t row = 0; row < count; ++row) {
-    auto source = ids.values<int32_t>().slice(row * ids.shape()[0] / count * ids.shape()[1], length);
+    auto source = ids.values<int32_t>().slice(chosenRows[row] * ids.shape()[1], length);
     std::copy(source.begin(), source.end(), part->values<int32_t>().begin() + row * length);
   }
   llvm::StringMap<const runtime::InputMoments::Moment *> momentOf;

@@ -33,7 +33,7 @@ std::vector<int64_t> rowsByImportance(llvm::ArrayRef<float> importance);
 
 /// The parts in which a site is measured: none for most; for one with a row per
 /// token of the vocabulary, 8192 or more, and without adapters, the first 1/64,
-/// then up to 1/32, 1/16 .. 1/2 and the rest, whole tiles of 64 rows each.
+/// then up to 1/32, 1/16 .. 1/2, 3/4 and the rest, whole tiles of 64 rows each.
 std::vector<RowPart> measuredRowParts(const Site &site, int64_t vocab);
 
 /// The parts of a site of `rows` rows that `statistics` have sensitivities of,

@@ -78,10 +78,10 @@ private:
 /// What is predicted of a site: the rise of the loss in nats per token as a
 /// function of the weighted errors d_o H d_o^T of the rows of its matrix.
 ///
-/// With measured perturbations (error e_i, divergence k_i): the power law
-/// through them in log-log (one point: proportional), which is linear for small
-/// errors, as a second-order expansion of the loss says, and bends where the
-/// measurement does. Without, from gradients: the second-order expansion with
+/// With measured perturbations (error e_i, divergence k_i): straight lines
+/// through them in log-log, proportional below the smallest error, as a
+/// second-order expansion of the loss says, and bent where the measurement is;
+/// beyond the largest the last slope goes on, but within 0.7 and 1.5. Without, from gradients: the second-order expansion with
 /// the Kronecker-factored Fisher matrix (Martens and Grosse 2015), of whose
 /// output side the diagonal is known, 1/2 sum_o g_o^2 d_o H d_o^T.
 class SiteLoss {
@@ -101,7 +101,11 @@ private:
   int64_t rows = 0;
   /// How much each row counts, 1 in the mean; empty where all count the same.
   std::vector<float> rowWeights;
-  double logScale = 0.0, exponent = 1.0, anchor = 0.0;
+  /// Logarithms of measured errors and losses, both rising; one point or more.
+  struct Point {
+    double error, loss;
+  };
+  llvm::SmallVector<Point, 3> points;
 };
 
 /// The i-th of `samples` evenly spread rows.

@@ -62,8 +62,8 @@ public:
   explicit InputMoments(llvm::ArrayRef<SharedInput> inputs);
 
   /// Runs the entry `logits`, whose outputs include the inputs, on rows of
-  /// tokens (one row at a time) and adds what is seen; also to `frequencies`, which may be null.
-  llvm::Error add(Program &program, const Tensor &tokens, TokenFrequencies *frequencies, support::Progress *progress);
+  /// tokens (one row at a time) and adds what is seen; also to `frequencies`, which may be null, but for rows in `heldOut`.
+  llvm::Error add(Program &program, const Tensor &tokens, TokenFrequencies *frequencies, llvm::ArrayRef<int64_t> heldOut, support::Progress *progress);
 
   struct Moment {
     SharedInput input;
@@ -102,7 +102,11 @@ struct PerturbedSite {
 /// Per site and format: {weighted error, KL in nats per token}.
 using Sensitivities = std::vector<std::vector<std::pair<double, double>>>;
 
-/// Measures KL(model || model with one matrix rounded to nearest in one of `formats`) on `tokens`, for one site and format after the other. `program` keeps its
+/// A divergence above this, in nats per token, is no longer proportional to the error that caused it: what is small beside the whole answers differently.
+inline constexpr double kLocalDivergence = 0.05;
+
+/// Measures KL(model || model with one matrix rounded to nearest in one of `formats`) on `tokens`, for one site and format after the other, coarse formats
+/// first; finer ones only as long as the divergence exceeds `kLocalDivergence`. `program` keeps its
 /// weights as packed f32 (`weights-as=f32`), which is where a rounded matrix is put for one run, and is cut into the entries `logits.part.<k>` (nn-split-at-taps), of which those
 /// before the first that reads the matrix need not run again. Cost: for each site and format, what lies behind the site, over all tokens: on average about half a run of the model.
 llvm::Expected<Sensitivities> measureSensitivity(Program &program, const Tensor &tokens, llvm::ArrayRef<PerturbedSite> sites, llvm::ArrayRef<FormatAttrInterface> formats,
