@@ -167,6 +167,9 @@ LogicalResult ConcatOp::evaluateDense(ArrayRef<DenseMatrix> operands,
 
 Value ConcatOp::buildSlice(OpBuilder &builder, Location loc, unsigned axis,
                            int64_t offset, int64_t size) {
+  if (axis > 1 || offset < 0 || size <= 0 ||
+      offset > getResult().getType().getShape()[axis] - size)
+    return {};
   SmallVector<Value> slices;
   for (const Part &part : partsOf(*this)) {
     int64_t first = offset, count = size;

@@ -144,6 +144,18 @@ Value ReorderOp::buildSlice(OpBuilder &builder, Location loc, unsigned axis,
                : Value();
 }
 
+Value ReorderOp::buildTransposed(OpBuilder &builder, Location loc,
+                                 bool structureOnly) {
+  // The inputs of the transposed map would be scattered: no op does that, so the
+  // matrix is multiplied out.
+  if (structureOnly)
+    return {};
+  return DenseOp::create(
+      builder, loc,
+      buildTransposedMatrix(builder, loc,
+                            buildMaterialized(builder, loc, getResult())));
+}
+
 Value ReorderOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
   auto type = cast<RankedTensorType>(ids.getType());
   Value plain = buildDecoded(builder, loc, getPositions());

@@ -218,7 +218,7 @@ def Adapter_ConcatOp : Adapter_MapOp<"concat", ["buildSlice", "buildTransposed"]
   let builders = [OpBuilder<(ins "int64_t":$dim, "::mlir::ValueRange":$maps)>];
 }
 
-def Adapter_ReorderOp : Adapter_MapOp<"reorder", ["buildSlice"]> {
+def Adapter_ReorderOp : Adapter_MapOp<"reorder", ["buildSlice", "buildTransposed"]> {
   let summary = "Outputs in a stored order";
   let description = [{
     ```mlir
