@@ -27,17 +27,21 @@ static void eraseDead(Operation *op) {
     eraseDead(operand);
 }
 
+static Value loadGlobal(OpBuilder &builder, Location loc, SymbolTable &symbols,
+                        StringRef name) {
+  auto global = symbols.lookup<ml_program::GlobalOp>(name);
+  return ml_program::GlobalLoadConstOp::create(
+      builder, loc, global.getType(),
+      FlatSymbolRefAttr::get(global.getSymNameAttr()));
+}
+
 /// Makes uses of a base read base + B A.
 void Applier::addCompensation(StringRef site, Operation *base) {
   OpBuilder builder(module.getContext());
   builder.setInsertionPointAfter(base);
-  auto load = [&](StringRef which) -> Value {
-    auto global = symbols.lookup<ml_program::GlobalOp>(factorName(site, which));
-    return ml_program::GlobalLoadConstOp::create(
-        builder, base->getLoc(), global.getType(),
-        FlatSymbolRefAttr::get(global.getSymNameAttr()));
-  };
-  Value b = load("B"), a = load("A");
+  Location loc = base->getLoc();
+  Value b = loadGlobal(builder, loc, symbols, factorName(site, "B")),
+        a = loadGlobal(builder, loc, symbols, factorName(site, "A"));
   Value lowRank = adapter::LowRankOp::create(builder, base->getLoc(), b, a);
   Value baseMap = base->getResult(0);
   auto sum = adapter::SumOp::create(builder, base->getLoc(), baseMap.getType(),
@@ -48,21 +52,17 @@ void Applier::addCompensation(StringRef site, Operation *base) {
 /// Makes uses of a base read its pieces.
 void Applier::concatenate(ArrayRef<Piece> pieces, Operation *base) {
   OpBuilder builder(base);
-  auto load = [&](StringRef name) -> Value {
-    auto global = symbols.lookup<ml_program::GlobalOp>(name);
-    return ml_program::GlobalLoadConstOp::create(
-        builder, base->getLoc(), global.getType(),
-        FlatSymbolRefAttr::get(global.getSymNameAttr()));
-  };
+  Location loc = base->getLoc();
   SmallVector<Value> maps;
   for (const Piece &piece : pieces)
-    maps.push_back(
-        adapter::DenseOp::create(builder, base->getLoc(), load(piece.name())));
+    maps.push_back(adapter::DenseOp::create(
+        builder, loc, loadGlobal(builder, loc, symbols, piece.name())));
   Value whole = adapter::ConcatOp::create(builder, base->getLoc(), 0, maps);
   StringRef site = pieces.front().site->name;
   if (isOrdered(*pieces.front().site))
-    whole = adapter::ReorderOp::create(builder, base->getLoc(), whole,
-                                       load(positionsName(site)));
+    whole = adapter::ReorderOp::create(
+        builder, base->getLoc(), whole,
+        loadGlobal(builder, loc, symbols, positionsName(site)));
   base->getResult(0).replaceAllUsesWith(whole);
   eraseDead(base);
 }

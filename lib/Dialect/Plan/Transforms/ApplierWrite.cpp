@@ -67,6 +67,8 @@ llvm::Error Applier::copyRows(const Piece &piece, RankedTensorType type,
   auto to = cast<FormatCodecInterface>(type.getEncoding());
   bool isInteger =
       cast<FormatAttrInterface>(type.getEncoding()).getCodeGrid().bits > 0;
+  int64_t interleave =
+      cast<format::StoredAttr>(*global.getValue()).getRowInterleave();
   std::vector<uint8_t> out(format::getStoredBytes(type));
   std::vector<float> values;
   CodeBlocks blocks;
@@ -74,8 +76,10 @@ llvm::Error Applier::copyRows(const Piece &piece, RankedTensorType type,
   for (int64_t i = 0; i < count; ++i) {
     if (isInteger) {
       blocks.rows = 1;
-      from.readCodes(*bytes, piece.site->rows, columns,
-                     rowAt(piece, piece.rows.first + i), blocks);
+      from.readCodes(
+          *bytes, piece.site->rows, columns,
+          codec::interleavedRow(rowAt(piece, piece.rows.first + i), interleave),
+          blocks);
       to.writeCodes(blocks, count, columns, i, out);
       continue;
     }

@@ -18,10 +18,9 @@ using namespace allot;
 using namespace allot::plan;
 
 /// What is chosen from by default. Bits per weight of a matrix of 576 columns,
-/// scales and zero points
-/// included: 2.28, 2.53, 3.15, 3.28, 3.53, 4.15, 4.28, 4.53,
-/// 5.28, 5.53, 6.28, 8.15; blocks of 128 columns are cheaper, 2.14, 3.14 and
-/// 4.14, where they divide the row. What lies between comes from mixing them.
+/// scales and zero points included: 2.28, 2.53, 3.15, 3.28, 3.53, 4.15, 4.28,
+/// 4.53, 5.28, 5.53, 6.28, 8.15; blocks of 128 columns are cheaper, 2.14, 3.14
+/// and 4.14, where they divide the row. What lies between comes from mixing them.
 static constexpr StringRef kDefaultFormats[] = {
     "int2g128zs8", "int2g64zs8", "int2g32zs8",  "int3g128zs8", "int3g64s8",
     "int3g64zs8",  "int3g32zs8", "int4g128zs8", "int4g64s8",   "int4g64zs8",
