@@ -1,0 +1,41 @@
+//===- FuzzAdapterConfig.cpp - adapter_config.json, with patterns ---- -*- C++
+//-*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Fuzz.h"
+#include "allot/Import/Peft.h"
+
+using namespace allot;
+using namespace allot::fuzz;
+using importer::ModuleInfo;
+using importer::ModuleKind;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static const std::vector<ModuleInfo> modules = {
+      {"model.layers.0.self_attn.q_proj", ModuleKind::Linear, 8, 8},
+      {"model.layers.1.self_attn.v_proj", ModuleKind::Linear, 8, 8, true},
+      {"model.layers.10.mlp.down_proj", ModuleKind::Conv1D, 8, 16},
+      {"model.embed_tokens", ModuleKind::Embedding, 32, 8},
+      {"lm_head", ModuleKind::Linear, 32, 8, false, true},
+      {std::string(512, 'a'), ModuleKind::Linear, 8, 8}};
+  // The order of patterns is that of the text, which is read from the file.
+  static const Folder folder;
+  std::string path = folder.write("adapter_config.json", text(data, size));
+  auto document = take(archive::JsonDocument::open(path));
+  if (!document)
+    return 0;
+  auto config = take(importer::LoraConfig::read(**document));
+  if (!config)
+    return 0;
+  for (const ModuleInfo &module : modules) {
+    config->targets(module);
+    config->saves(module.path);
+    if (config->rank(module.path) < 1)
+      __builtin_trap();
+    config->scale(module.path);
+  }
+  return 0;
+}
