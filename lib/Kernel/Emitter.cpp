@@ -218,18 +218,42 @@ void Emitter::prefetch(Value memref, Value at) {
                              /*isDataCache=*/true);
 }
 
-Value Emitter::view(Value bytes, Value offset, Type element, Value count) {
-  return memref::ViewOp::create(builder, loc, buffer(element), bytes, offset,
-                                ValueRange{count});
+Value Emitter::view(Value bytes, Value offset, Type element, ValueRange sizes) {
+  auto type = MemRefType::get(
+      SmallVector<int64_t>(sizes.size(), ShapedType::kDynamic), element);
+  return memref::ViewOp::create(builder, loc, type, bytes, offset, sizes);
 }
 
-Value Emitter::alloc(Value bytes) {
-  return memref::AllocOp::create(builder, loc, buffer(builder.getI8Type()),
-                                 ValueRange{bytes},
-                                 builder.getI64IntegerAttr(64));
-}
 void Emitter::dealloc(Value memref) {
   memref::DeallocOp::create(builder, loc, memref);
+}
+
+Scratch Emitter::scratch(Value bytes) {
+  constexpr int64_t stackBytes = 16 << 10;
+  Type byte = builder.getI8Type();
+  IntegerAttr align = builder.getI64IntegerAttr(64);
+  Value stack = memref::AllocaOp::create(
+      builder, loc, MemRefType::get({stackBytes}, byte), align);
+  MemRefType type = buffer(byte);
+  Scratch scratch;
+  scratch.isSmall = less(bytes, index(stackBytes + 1));
+  scratch.bytes = ifElse(
+      scratch.isSmall, TypeRange{type},
+      [&] { return Values{memref::CastOp::create(builder, loc, type, stack)}; },
+      [&] {
+        return Values{memref::AllocOp::create(builder, loc, type,
+                                              ValueRange{bytes}, align)};
+      })[0];
+  return scratch;
+}
+
+void Emitter::release(const Scratch &scratch) {
+  (void)ifElse(
+      scratch.isSmall, {}, [] { return Values(); },
+      [&] {
+        dealloc(scratch.bytes);
+        return Values();
+      });
 }
 
 Value Emitter::flatten(Value memref) {

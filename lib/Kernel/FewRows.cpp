@@ -51,18 +51,18 @@ void allot::kernel::emitFewRows(LinearDriver &driver, int64_t rowGroup) {
       hasTerms ? one : e.less(e.index(1 << 14), e.mul(driver.rows, driver.in));
   Value sharedBytes = e.select(together, prepared.getBytes(), zero);
   Value ownBytes = e.select(together, zero, prepared.getBytes());
-  Value shared, z;
+  std::optional<Scratch> shared, z;
   if (prepares)
-    shared = e.alloc(sharedBytes);
+    shared = e.scratch(sharedBytes);
   if (hasTerms)
-    z = e.alloc(terms.getBytes());
+    z = e.scratch(terms.getBytes());
 
   e.parallel(driver.isLarge(), [&] {
     kernel::Range threads{e.threadId(), e.numThreads()};
-    Value own;
+    std::optional<Scratch> own;
     if (prepares) {
-      own = e.alloc(ownBytes);
-      Value buffer = e.select(together, shared, own);
+      own = e.scratch(ownBytes);
+      Value buffer = e.select(together, shared->bytes, own->bytes);
       auto prepare = [&](auto &activations) {
         activations.bind(prepared, buffer);
         Value items = activations.getNumItems(e);
@@ -77,7 +77,7 @@ void allot::kernel::emitFewRows(LinearDriver &driver, int64_t rowGroup) {
         prepare(*floats);
     }
     if (hasTerms) {
-      driver.bindTerms(terms, z);
+      driver.bindTerms(terms, z->bytes);
       driver.emitFactorsA(/*withCodes=*/false, nullptr, rowGroup, threads);
       if (driver.hasIntegerFactorA) {
         e.barrier();
@@ -123,10 +123,10 @@ void allot::kernel::emitFewRows(LinearDriver &driver, int64_t rowGroup) {
       });
     });
     if (own)
-      e.dealloc(own);
+      e.release(*own);
   });
   if (shared)
-    e.dealloc(shared);
+    e.release(*shared);
   if (z)
-    e.dealloc(z);
+    e.release(*z);
 }

@@ -38,7 +38,8 @@ static void emitLookup(Emitter &e, Attribute format, Value bytes, Value ids,
     Arena arena(e);
     unsigned part = arena.reserve(
         e.builder.getF32Type(), e.mul(e.alignTo(columns, maxBlock), tileRows));
-    Value buffer = e.alloc(arena.getBytes());
+    Scratch memory = e.scratch(arena.getBytes());
+    Value buffer = memory.bytes;
     Value panel = arena.get(buffer, part);
     e.forLoop(share.lo, share.hi, 1, [&](Value i) {
       Value id = arith::IndexCastOp::create(
@@ -60,7 +61,7 @@ static void emitLookup(Emitter &e, Attribute format, Value bytes, Value ids,
         e.store(value, flat, e.add(to, k));
       });
     });
-    e.dealloc(buffer);
+    e.release(memory);
   });
 }
 

@@ -246,7 +246,8 @@ void allot::kernel::emitManyRows(LinearDriver &driver) {
   Value groups = e.ceilDiv(driver.rows, rowGroup);
   unsigned accPart = own.reserve(f32, e.mul(groups, rowGroup * panelRows));
 
-  Value sharedBuffer = e.alloc(shared.getBytes());
+  Scratch sharedMemory = e.scratch(shared.getBytes());
+  Value sharedBuffer = sharedMemory.bytes;
   e.parallel(driver.isLarge(), [&] {
     kernel::Range threads{e.threadId(), e.numThreads()};
     auto prepare = [&](auto &activations) {
@@ -268,7 +269,8 @@ void allot::kernel::emitManyRows(LinearDriver &driver) {
       e.barrier();
     }
 
-    Value ownBuffer = e.alloc(own.getBytes());
+    Scratch ownMemory = e.scratch(own.getBytes());
+    Value ownBuffer = ownMemory.bytes;
     Value sums = own.get(ownBuffer, accPart);
     Value panel;
     if (driver.integer)
@@ -389,7 +391,7 @@ void allot::kernel::emitManyRows(LinearDriver &driver) {
         e.ifThen(e.less(tile1, driver.tiles), [&] { finish(tile1, 1); });
       });
     });
-    e.dealloc(ownBuffer);
+    e.release(ownMemory);
   });
-  e.dealloc(sharedBuffer);
+  e.release(sharedMemory);
 }

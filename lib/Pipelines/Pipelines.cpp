@@ -19,7 +19,6 @@
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -80,7 +79,7 @@ void addBufferization(OpPassManager &pm) {
 /// Memrefs, vectors and loops to the LLVM dialect.
 void addCodeGeneration(OpPassManager &pm) {
   pm.addPass(createProgramLowerCopies());
-  pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  pm.addPass(createProgramParallelizeLoops());
   pm.addPass(createProgramExpandMath());
   pm.addPass(createConvertVectorToSCFPass());
   addCleanup(pm);

@@ -25,6 +25,11 @@ struct Range {
   mlir::Value lo, hi;
 };
 
+/// Working memory of a kernel, see Emitter::scratch.
+struct Scratch {
+  mlir::Value bytes, isSmall;
+};
+
 class Emitter {
 public:
   using Values = llvm::SmallVector<mlir::Value>;
@@ -113,10 +118,18 @@ public:
   void prefetch(mlir::Value memref, mlir::Value at);
   /// `count` elements of `element` at byte `offset` of a byte buffer.
   mlir::Value view(mlir::Value bytes, mlir::Value offset, mlir::Type element,
-                   mlir::Value count);
-  /// Bytes, aligned to a cache line.
-  mlir::Value alloc(mlir::Value bytes);
+                   mlir::Value count) {
+    return view(bytes, offset, element, mlir::ValueRange{count});
+  }
+  /// `sizes` elements of `element` at byte `offset` of a byte buffer.
+  mlir::Value view(mlir::Value bytes, mlir::Value offset, mlir::Type element,
+                   mlir::ValueRange sizes);
   void dealloc(mlir::Value memref);
+  /// At least `bytes` bytes, aligned to a cache line, from the stack where they
+  /// are few: a kernel on one row takes microseconds, as an allocation may.
+  /// Not inside loops.
+  Scratch scratch(mlir::Value bytes);
+  void release(const Scratch &scratch);
   /// A contiguous memref as a buffer of one dimension.
   mlir::Value flatten(mlir::Value memref);
 
@@ -163,6 +176,8 @@ public:
   mlir::Value getBytes() const { return total; }
   /// Part `part` of a byte buffer that has the arena's size.
   mlir::Value get(mlir::Value buffer, unsigned part);
+  /// Where part `part` begins, in bytes.
+  mlir::Value getOffset(unsigned part) const { return parts[part].offset; }
 
 private:
   struct Part {

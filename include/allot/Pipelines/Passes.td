@@ -71,4 +71,24 @@ def ProgramLowerCopies : Pass<"program-lower-copies"> {
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect"];
 }
 
+def ProgramParallelizeLoops : Pass<"program-parallelize-loops", "::mlir::ModuleOp"> {
+  let summary = "Turn linalg ops on buffers into loops, shared by the threads where they are long";
+  let description = [{
+    What is left of linalg between kernels (element by element ops, reorderings) becomes loops. The iterations of its longest parallel
+    dimension are shared by the threads of a team; at run time only where there are at least `minimum` in all, since starting a team costs about a
+    microsecond.
+
+    ```mlir
+    linalg.fill ins(%zero : f32) outs(%y : memref<?x1024xf32>)
+    // becomes
+    omp.parallel if(%isLarge) { scf.for %i = %c0 to %n { scf.for %j = %lo to %hi { ... } } }
+    ```
+  }];
+  let options = [
+    Option<"minimum", "minimum", "int64_t", "16384", "Iterations for which a team is started">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::omp::OpenMPDialect", "::mlir::scf::SCFDialect"];
+}
+
 #endif // ALLOT_PIPELINES_PASSES_TD
