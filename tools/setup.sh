@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(cmake ninja-build ccache make git libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools clang-22 lld-22 libomp-22-dev clang-format-22 clang-tidy-22
-  libeigen3-dev libopenblas-dev libgtest-dev zlib1g-dev libzstd-dev libedit-dev libcurl4-openssl-dev libxml2-dev python3 python3-venv)
+  libeigen3-dev libopenblas-dev coinor-libcbc-dev libgtest-dev zlib1g-dev libzstd-dev libedit-dev libcurl4-openssl-dev libxml2-dev python3 python3-venv)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

@@ -34,20 +34,29 @@ allot::allocation::solveBruteForce(const Problem &problem,
   size_t resources = problem.resources.size();
   Solution best;
   bool found = false;
-  Costs least(resources, std::numeric_limits<int64_t>::max());
+  constexpr int64_t none = std::numeric_limits<int64_t>::max();
+  // The least total of each resource, of all choices and of those that keep all
+  // other budgets.
+  Costs least(resources, none), leastWithin(resources, none);
   std::vector<unsigned> choice(problem.items.size(), 0);
   for (uint64_t c = 0; c != choices; ++c) {
     if (Error error = problem.checkChoice(choice)) {
       llvm::consumeError(std::move(error));
     } else {
       Evaluation now = problem.evaluate(choice);
-      bool fits = true;
+      size_t exceeded = 0;
+      auto exceeds = [&](size_t r) {
+        const std::optional<int64_t> &budget = problem.resources[r].budget;
+        return budget && now.costs[r] > *budget;
+      };
       for (size_t r = 0; r != resources; ++r) {
         least[r] = std::min(least[r], now.costs[r]);
-        const std::optional<int64_t> &budget = problem.resources[r].budget;
-        fits &= !budget || now.costs[r] <= *budget;
+        exceeded += exceeds(r);
       }
-      if (fits &&
+      for (size_t r = 0; r != resources; ++r)
+        if (exceeded == exceeds(r))
+          leastWithin[r] = std::min(leastWithin[r], now.costs[r]);
+      if (exceeded == 0 &&
           (!found || now.objective < best.objective ||
            (now.objective == best.objective && now.costs < best.costs))) {
         found = true;
@@ -63,12 +72,19 @@ allot::allocation::solveBruteForce(const Problem &problem,
     }
   }
   if (!found) {
-    for (auto [r, resource] : llvm::enumerate(problem.resources))
-      if (resource.budget && least[r] > *resource.budget)
+    std::vector<InfeasibleTogetherError::Part> parts;
+    for (auto [r, resource] : llvm::enumerate(problem.resources)) {
+      if (!resource.budget)
+        continue;
+      if (least[r] > *resource.budget)
         return llvm::make_error<InfeasibleError>(resource.name,
                                                  *resource.budget, least[r]);
-    return makeError("the budgets cannot be met together, though each of them "
-                     "can alone");
+      parts.push_back(
+          {resource.name, *resource.budget, least[r], std::nullopt});
+      if (leastWithin[r] != none)
+        parts.back().leastWithin = leastWithin[r];
+    }
+    return llvm::make_error<InfeasibleTogetherError>(std::move(parts));
   }
   best.bound = best.objective;
   best.status = Status::Optimal;

@@ -91,43 +91,81 @@ llvm::Expected<std::vector<Group>> detail::formGroups(const Problem &problem,
   return groups;
 }
 
+/// The groups that ties join.
+static std::vector<llvm::SmallVector<unsigned, 2>>
+joinedGroups(const Problem &problem, ArrayRef<Group> groups) {
+  std::vector<unsigned> groupOf(problem.items.size());
+  for (auto [g, group] : llvm::enumerate(groups))
+    for (unsigned i : group.items)
+      groupOf[i] = g;
+  llvm::IntEqClasses classes(groups.size());
+  for (const Tie &tie : problem.ties)
+    for (unsigned i : tie.items)
+      classes.join(groupOf[tie.items.front()], groupOf[i]);
+  return members(classes, groups.size());
+}
+
+/// The number of joint choices of a component of two or more groups.
+static llvm::Expected<uint64_t> countChoices(const Problem &problem,
+                                             ArrayRef<Group> groups,
+                                             ArrayRef<unsigned> parts,
+                                             uint64_t maxChoices) {
+  std::string name = quoted(problem.items[groups[parts.front()].items[0]].name);
+  uint64_t choices = 1, items = 0;
+  for (unsigned g : parts) {
+    choices *= groups[g].size();
+    if (choices > maxChoices)
+      return makeError("ties: the items tied to " + name + " have more than " +
+                       Twine(maxChoices) +
+                       " combinations of options; too many for the knapsack "
+                       "solver");
+    items += groups[g].items.size();
+  }
+  // Wide components multiply memory without adding combinations.
+  if (choices * items > 64 * maxChoices)
+    return makeError("ties: the component of item " + name +
+                     " is too large for the knapsack solver");
+  return choices;
+}
+
+bool detail::hasSmallComponents(const Problem &problem, uint64_t maxChoices) {
+  llvm::Expected<std::vector<Group>> groups = formGroups(problem);
+  if (!groups) {
+    llvm::consumeError(groups.takeError());
+    return false;
+  }
+  for (const auto &parts : joinedGroups(problem, *groups)) {
+    if (parts.size() == 1)
+      continue;
+    llvm::Expected<uint64_t> choices =
+        countChoices(problem, *groups, parts, maxChoices);
+    if (choices)
+      continue;
+    llvm::consumeError(choices.takeError());
+    return false;
+  }
+  return true;
+}
+
 llvm::Expected<std::vector<Group>>
 detail::formComponents(const Problem &problem, uint64_t maxChoices) {
   llvm::Expected<std::vector<Group>> groups = formGroups(problem);
   if (!groups)
     return groups.takeError();
-  std::vector<unsigned> groupOf(problem.items.size());
-  for (auto [g, group] : llvm::enumerate(*groups))
-    for (unsigned i : group.items)
-      groupOf[i] = g;
-  llvm::IntEqClasses classes(groups->size());
-  for (const Tie &tie : problem.ties)
-    for (unsigned i : tie.items)
-      classes.join(groupOf[tie.items.front()], groupOf[i]);
-
   std::vector<Group> components;
-  for (auto &parts : members(classes, groups->size())) {
+  for (auto &parts : joinedGroups(problem, *groups)) {
     if (parts.size() == 1) {
       components.push_back(std::move((*groups)[parts.front()]));
       continue;
     }
+    llvm::Expected<uint64_t> counted =
+        countChoices(problem, *groups, parts, maxChoices);
+    if (!counted)
+      return counted.takeError();
+    uint64_t choices = *counted;
     Group component;
-    uint64_t choices = 1;
-    for (unsigned g : parts) {
-      choices *= (*groups)[g].size();
-      if (choices > maxChoices)
-        return makeError(
-            "ties: the items tied to " +
-            quoted(problem.items[(*groups)[parts.front()].items[0]].name) +
-            " have more than " + Twine(maxChoices) +
-            " combinations of options; too many for the exact solver");
+    for (unsigned g : parts)
       llvm::append_range(component.items, (*groups)[g].items);
-    }
-    // Wide components multiply memory without adding combinations.
-    if (choices * component.items.size() > 64 * maxChoices)
-      return makeError("ties: the component of item " +
-                       quoted(problem.items[component.items[0]].name) +
-                       " is too large for the exact solver");
     component.picks.reserve(choices * component.items.size());
     // An odometer over the groups, the last one fastest.
     llvm::SmallVector<unsigned, 4> position(parts.size(), 0);

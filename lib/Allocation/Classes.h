@@ -16,6 +16,10 @@ namespace allot::allocation::detail {
 /// A name in single quotes, escaped and cut, as names come from files.
 std::string quoted(llvm::StringRef name);
 
+/// No total of a problem that passes its check exceeds this, so that sums and
+/// differences of two do not overflow.
+constexpr int64_t maxTotal = int64_t(1) << 61;
+
 /// Error with this message.
 llvm::Error makeError(const llvm::Twine &message);
 
@@ -43,6 +47,14 @@ llvm::Expected<std::vector<Group>> formGroups(const Problem &problem,
 /// choices. An error where a product exceeds `maxChoices`.
 llvm::Expected<std::vector<Group>> formComponents(const Problem &problem,
                                                   uint64_t maxChoices);
+
+/// No component has more than `maxChoices` joint choices.
+bool hasSmallComponents(const Problem &problem, uint64_t maxChoices);
+
+/// `leastTotal` of a sound problem of any size; absent where it was not proven
+/// within the nodes that CbcOptions allow.
+llvm::Expected<std::optional<int64_t>> leastTotalByCbc(const Problem &problem,
+                                                       unsigned resource);
 
 /// One joint choice of a component, for one resource.
 struct Candidate {

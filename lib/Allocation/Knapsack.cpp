@@ -159,8 +159,7 @@ allot::allocation::solveKnapsack(const Problem &problem,
   if (least > budget)
     return llvm::make_error<InfeasibleError>(problem.resources[*resource].name,
                                              budget, least);
-  // No total exceeds this (Problem::check), and it keeps the sums small.
-  budget = std::min(budget, int64_t(1) << 61);
+  budget = std::min(budget, maxTotal);
 
   // A hopelessly bad option must not cost the others their precision: losses
   // above a known solution go, the scale follows, and so on while it pays.
@@ -203,6 +202,16 @@ Expected<int64_t> allot::allocation::leastTotal(const Problem &problem,
     return error;
   if (resource >= problem.resources.size())
     return makeError("there is no resource number " + llvm::Twine(resource));
+  if (!hasSmallComponents(problem, maxComponentChoices)) {
+    Expected<std::optional<int64_t>> least = leastTotalByCbc(problem, resource);
+    if (!least)
+      return least.takeError();
+    if (!*least)
+      return makeError("the least possible total of resource " +
+                       quoted(problem.resources[resource].name) +
+                       " was not found: too many optional ties");
+    return **least;
+  }
   Expected<std::vector<Group>> components =
       formComponents(problem, maxComponentChoices);
   if (!components)

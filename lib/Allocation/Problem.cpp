@@ -64,6 +64,23 @@ std::error_code InfeasibleError::convertToErrorCode() const {
   return std::make_error_code(std::errc::result_out_of_range);
 }
 
+char InfeasibleTogetherError::ID = 0;
+
+void InfeasibleTogetherError::log(llvm::raw_ostream &os) const {
+  os << "the budgets cannot be met together, though each of them can alone";
+  for (auto [i, part] : llvm::enumerate(parts)) {
+    os << (i ? "; " : ": ") << "resource " << quoted(part.resource)
+       << " with the budget " << part.budget << " takes at least "
+       << part.least;
+    if (part.leastWithin)
+      os << ", within the other budgets " << *part.leastWithin;
+  }
+}
+
+std::error_code InfeasibleTogetherError::convertToErrorCode() const {
+  return std::make_error_code(std::errc::result_out_of_range);
+}
+
 //===----------------------------------------------------------------------===//
 // Look-up
 //===----------------------------------------------------------------------===//
@@ -94,8 +111,6 @@ std::optional<unsigned> Problem::findItem(StringRef name) const {
 
 namespace {
 
-/// Totals may be added and subtracted freely below this.
-constexpr int64_t maxTotal = int64_t(1) << 61;
 constexpr double maxLoss = std::numeric_limits<double>::max() / 4;
 
 class Checker {

@@ -112,19 +112,23 @@ allot::allocation::bestUniform(const Problem &problem,
 namespace {
 /// What the items of a group and the ties that touch it contribute.
 struct Share {
-  int64_t cost = 0;
+  Costs costs;
   double loss = 0;
 };
 } // namespace
 
 static Share shareOf(const Problem &problem, const Group &group,
-                     ArrayRef<unsigned> touching, ArrayRef<unsigned> choice,
-                     unsigned resource) {
+                     ArrayRef<unsigned> touching, ArrayRef<unsigned> choice) {
   Share share;
+  share.costs.assign(problem.resources.size(), 0);
+  auto add = [&](const Costs &costs, double loss) {
+    for (auto [total, cost] : llvm::zip_equal(share.costs, costs))
+      total += cost;
+    share.loss += loss;
+  };
   for (unsigned i : group.items) {
     const Option &option = problem.items[i].options[choice[i]];
-    share.cost += option.costs[resource];
-    share.loss += option.loss;
+    add(option.costs, option.loss);
   }
   for (unsigned t : touching) {
     const Tie &tie = problem.ties[t];
@@ -133,8 +137,7 @@ static Share shareOf(const Problem &problem, const Group &group,
             return problem.items[i].options[choice[i]].name == sharing.option;
           }))
         continue;
-      share.cost += sharing.costs[resource];
-      share.loss += sharing.loss;
+      add(sharing.costs, sharing.loss);
     }
   }
   return share;
@@ -163,15 +166,18 @@ allot::allocation::marginalPrices(const Problem &problem,
   std::vector<MarginalPrice> prices(problem.items.size());
   std::vector<unsigned> choice = solution.choice;
   for (auto [g, group] : llvm::enumerate(*groups)) {
-    Share now = shareOf(problem, group, touching[g], choice, resource);
+    Share now = shareOf(problem, group, touching[g], choice);
     std::optional<Step> better, worse;
     size_t betterAt = 0, worseAt = 0;
     for (size_t c = 0, e = group.size(); c != e; ++c) {
       for (auto [i, option] : llvm::zip_equal(group.items, group.pick(c)))
         choice[i] = option;
-      Share then = shareOf(problem, group, touching[g], choice, resource);
+      Share then = shareOf(problem, group, touching[g], choice);
       Step step;
-      step.cost = then.cost - now.cost;
+      step.costs = std::move(then.costs);
+      for (auto [cost, before] : llvm::zip_equal(step.costs, now.costs))
+        cost -= before;
+      step.cost = step.costs[resource];
       step.loss = then.loss - now.loss;
       if (step.loss < 0) {
         step.price = step.cost > 0 ? -step.loss / double(step.cost)

@@ -25,12 +25,20 @@ struct Row {
   double loss = 0;
 };
 
+/// A resource beside the one that the table shows.
+struct Total {
+  llvm::StringRef name;
+  std::optional<int64_t> budget;
+  int64_t taken = 0, fixed = 0;
+};
+
 struct Report {
   std::optional<int64_t> budget;
   int64_t bytes = 0, fixed = 0, weights = 0;
   double objective = 0, bound = 0, gap = 0;
   llvm::StringRef resource, solver;
   std::vector<Row> rows;
+  std::vector<Total> totals;
   std::vector<allocation::MarginalPrice> prices;
 
   std::optional<double> bitsPerWeight(int64_t amount) const {
@@ -50,19 +58,23 @@ llvm::Expected<Report> makeReport(llvm::StringRef path,
   auto answer = plan::toAllocation(solution, problem, *data);
   if (mlir::failed(answer))
     return support::fileError(path, "the solution does not fit the problem");
-  auto prices = allocation::marginalPrices(*data, *answer);
+  unsigned main = plan::mainResource(problem);
+  auto prices = allocation::marginalPrices(*data, *answer, main);
   if (!prices)
     return prices.takeError();
   Report report;
-  report.budget = plan::budgetOf(problem, 0);
-  report.bytes = solution.getCosts().front();
-  report.fixed = problem.getFixed().front();
+  report.budget = plan::budgetOf(problem, main);
+  report.bytes = solution.getCosts()[main];
+  report.fixed = problem.getFixed()[main];
+  for (auto [r, name] : llvm::enumerate(
+           problem.getResources().getAsValueRange<mlir::StringAttr>()))
+    report.totals.push_back({name, plan::budgetOf(problem, r),
+                             solution.getCosts()[r], problem.getFixed()[r]});
   report.weights = static_cast<int64_t>(problem.getWeights());
   report.objective = answer->objective;
   report.bound = answer->bound;
   report.gap = answer->gap;
-  report.resource =
-      llvm::cast<mlir::StringAttr>(problem.getResources()[0]).getValue();
+  report.resource = report.totals[main].name;
   report.solver = solution.getSolver();
   report.prices = std::move(*prices);
   llvm::StringMap<plan::ChoiceOp> choices;
@@ -77,7 +89,7 @@ llvm::Expected<Report> makeReport(llvm::StringRef path,
     row.origin = item.getOrigin();
     row.reason = choice.getReason().value_or("");
     row.weights = static_cast<int64_t>(item.getWeights());
-    row.bytes = option.getCosts().front();
+    row.bytes = option.getCosts()[main];
     row.loss = option.getLoss().convertToDouble();
     report.rows.push_back(row);
   }
@@ -105,6 +117,17 @@ void printJson(const Report &report) {
           os.attribute("bytes", row.bytes);
           os.attribute("predicted_loss", row.loss);
           os.attribute("origin", row.origin);
+        });
+    });
+    os.attribute("solver", report.solver);
+    os.attributeArray("resources", [&] {
+      for (const Total &total : report.totals)
+        os.object([&] {
+          os.attribute("name", total.name);
+          os.attribute("budget", total.budget ? llvm::json::Value(*total.budget)
+                                              : llvm::json::Value(nullptr));
+          os.attribute("taken", total.taken);
+          os.attribute("fixed", total.fixed);
         });
     });
   });
@@ -211,6 +234,15 @@ void printText(const Report &report) {
   if (report.budget && report.bytes > *report.budget)
     llvm::outs() << "this is " << report.bytes - *report.budget << " "
                  << report.resource << " over the budget\n";
+  for (const Total &total : report.totals) {
+    if (total.name == report.resource)
+      continue;
+    llvm::outs() << llvm::formatv("{0,-11} {1,14} {2}", "taken", total.taken,
+                                  total.name);
+    if (total.budget)
+      llvm::outs() << " of at most " << *total.budget;
+    llvm::outs() << "\n";
+  }
   llvm::outs() << llvm::formatv(
       "predicted loss {0:e6} nats per token, at least {1:e6} (gap {2:e2}), by "
       "{3}\n",

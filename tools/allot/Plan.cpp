@@ -63,8 +63,13 @@ private:
     extract.force = force;
     pm.addPass(plan::createPlanExtract(extract, progress));
     plan::PlanSolveOptions solve;
-    solve.budget = budget;
+    solve.budgets.assign(budgets.begin(), budgets.end());
     solve.pins.assign(pins.begin(), pins.end());
+    solve.ties.assign(ties.begin(), ties.end());
+    solve.solver = solver;
+    solve.maxNodes = maxNodes;
+    solve.gap = gap;
+    solve.remarks = remarks;
     solve.uniform = uniform;
     pm.addPass(plan::createPlanSolve(solve));
     pm.addPass(plan::createPlanIsolate());
@@ -84,11 +89,44 @@ private:
       cl::desc("Statistics of the model (safetensors), of allot profile or "
                "from elsewhere"),
       cl::sub(command), cl::cat(category)};
-  cl::opt<std::string> budget{
-      "budget", cl::value_desc("amount"),
-      cl::desc("The most that all weights may take: 3.5bpw (bits per weight of "
-               "the model), 60MiB, 1000000B"),
+  cl::list<std::string> budgets{
+      "budget", cl::value_desc("[RESOURCE=]AMOUNT"),
+      cl::desc(
+          "The most that all weights may take: 3.5bpw (bits per weight of "
+          "the model), 60MiB, 1000000B; of another resource, with its "
+          "name: flops=300M, bytes_read=50MiB. May be given once for each"),
       cl::sub(command), cl::cat(category)};
+  cl::list<std::string> ties{
+      "tie", cl::value_desc("REGEX"),
+      cl::desc("Matrices that match and agree in what the groups of REGEX "
+               "capture are stored in one way, such as "
+               "model\\.layers\\.(\\d+)\\.self_attn\\.[qkv]_proj.*"),
+      cl::sub(command), cl::cat(category)};
+  cl::opt<std::string> solver{
+      "solver",
+      cl::init("auto"),
+      cl::value_desc("auto|knapsack|cbc|brute-force"),
+      cl::desc("auto (default): the knapsack for at most one budget, else CBC"),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::opt<uint64_t> maxNodes{
+      "max-nodes",
+      cl::init(10000),
+      cl::value_desc("N"),
+      cl::desc("CBC: nodes of the search tree, at most (default: 10000); the "
+               "plan states the gap that is left"),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::opt<double> gap{
+      "gap",
+      cl::init(0.0),
+      cl::value_desc("fraction"),
+      cl::desc("CBC: gap at which the search may stop (default: 0)"),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::opt<bool> remarks{"remarks",
+                        cl::desc("Tell which solver was taken, and why"),
+                        cl::sub(command), cl::cat(category)};
   cl::list<std::string> pins{"pin", cl::value_desc("SITE=OPTION"),
                              cl::desc("Option that a matrix must take, such as "
                                       "model.layers.0.mlp.up_proj=int4g64zs8"),

@@ -14,4 +14,5 @@ configure_package_config_file("${ALLOT_SOURCE_DIR}/tools/cmake/AllotConfig.cmake
   "${ALLOT_BINARY_DIR}/AllotConfig.cmake" INSTALL_DESTINATION lib/cmake/allot)
 write_basic_package_version_file("${ALLOT_BINARY_DIR}/AllotConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${ALLOT_BINARY_DIR}/AllotConfig.cmake" "${ALLOT_BINARY_DIR}/AllotConfigVersion.cmake"
+  "${ALLOT_SOURCE_DIR}/tools/cmake/FindCbc.cmake"
   DESTINATION lib/cmake/allot)

@@ -147,6 +147,33 @@ private:
   int64_t budget, least;
 };
 
+/// Every budget can be met, but not all of them. The message states, for each
+/// resource, the least total that the other budgets permit.
+class InfeasibleTogetherError
+    : public llvm::ErrorInfo<InfeasibleTogetherError> {
+public:
+  static char ID;
+  struct Part {
+    std::string resource;
+    int64_t budget = 0;
+    /// Least total over all choices that respect ties and pins.
+    int64_t least = 0;
+    /// The same over those that keep the other budgets; absent where none does,
+    /// or where it is not known.
+    std::optional<int64_t> leastWithin;
+  };
+  explicit InfeasibleTogetherError(std::vector<Part> parts)
+      : parts(std::move(parts)) {}
+
+  void log(llvm::raw_ostream &os) const override;
+  std::error_code convertToErrorCode() const override;
+
+  llvm::ArrayRef<Part> getParts() const { return parts; }
+
+private:
+  std::vector<Part> parts;
+};
+
 class Problem {
 public:
   std::vector<Resource> resources;

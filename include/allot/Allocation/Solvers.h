@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Free functions over allocation::Problem. Each checks the problem first, is
-// deterministic (same problem, same bytes out, on every machine), and returns a
-// solution that passes Problem::verify.
+// deterministic (same problem, same bytes out, on every machine unless it says
+// otherwise), and returns a solution that passes Problem::verify.
 //
 // bound: a proven lower bound of the objective over all permitted choices;
 // gap = (objective - bound) / max(|objective|, smallest normal double).
@@ -64,6 +64,43 @@ struct SolveOptions {
 llvm::Expected<Solution> solveKnapsack(const Problem &problem,
                                        const SolveOptions &options = {});
 
+struct CbcOptions {
+  /// Nodes of the search tree in all; CBC never looks at a clock.
+  uint64_t maxNodes = 10000;
+  /// Stop as soon as the gap is at most this. 0: go on until it is closed.
+  double relativeGap = 0;
+};
+
+/// Branch and cut by COIN-OR CBC (Forrest and Lougee-Heimer, "CBC User Guide",
+/// INFORMS Tutorials in Operations Research, 2005): minimises the objective of
+/// Problem.h with everything that a problem can have: any number of budgets,
+/// ties of both kinds in any number, pins.
+///
+/// Optimality: exact up to 1e-9 of the objective (mostly some 1e-11: CBC
+/// computes in floating point, and its tolerance is taken off the bound) unless
+/// a limit of CbcOptions is met; then the best found with CBC's bound. Budgets
+/// are kept to the unit: costs are divided by what they have in common and
+/// scaled, a solution is summed up in integers, and one that exceeds a budget
+/// by less than CBC can see is cut off and the search goes on.
+///
+/// Method: pins filter; items joined by required ties become one class.
+/// Dominated options of classes that share nothing go. A binary variable per
+/// choice, one of each class is 1; a variable per sharing, 1 where all its
+/// choices are; a row per budget. A greedy repair gives the first solution and
+/// the scale of losses, and rounds the relaxation of each node in integers;
+/// knapsack cover and mixed integer rounding cuts.
+///
+/// Complexity: exponential in the worst case, limited by maxNodes, each of
+/// which solves a linear program of (classes + budgets + sharings) rows.
+///
+/// Deterministic: the same bytes for the same problem with the same build of
+/// CBC; of equal objectives another build may find another choice.
+///
+/// Errors: check(), InfeasibleError, InfeasibleTogetherError, a plain error
+/// where nothing was found within maxNodes or CBC gives up.
+llvm::Expected<Solution> solveCbc(const Problem &problem,
+                                  const CbcOptions &options = {});
+
 /// Minimises the objective by looking at every choice: all features (several
 /// budgets, ties of both kinds, pins), no cleverness, meant as the oracle of
 /// tests and for a handful of items. O(product of the numbers of options), an
@@ -71,13 +108,29 @@ llvm::Expected<Solution> solveKnapsack(const Problem &problem,
 /// the order of the resources), then the lexicographically first wins.
 ///
 /// Errors: check(), size, InfeasibleError where one budget alone cannot be met,
-/// a plain error where only all together cannot.
+/// InfeasibleTogetherError where only all together cannot.
 llvm::Expected<Solution> solveBruteForce(const Problem &problem,
                                          uint64_t maxChoices = 1u << 22);
 
+enum class Method { Knapsack, Cbc, BruteForce };
+
+/// `knapsack`, `cbc` or `brute-force`, as Solution::solver has it.
+llvm::StringRef stringifyMethod(Method method);
+std::optional<Method> parseMethod(llvm::StringRef name);
+
+/// The method for a problem: the knapsack where it is exact (at most one
+/// budget, no more than 2^20 combinations of options that optional ties join),
+/// else CBC; and why, in words.
+std::pair<Method, std::string> chooseMethod(const Problem &problem);
+
+/// Solves by that method. `options` are for CBC alone.
+llvm::Expected<Solution> solve(const Problem &problem, Method method,
+                               const CbcOptions &options = {});
+
 /// Least total of `resource` over all choices that respect ties and pins
-/// (budgets ignored). Same complexity and limits as the preparation of
-/// solveKnapsack.
+/// (budgets ignored). As the preparation of solveKnapsack; where optional ties
+/// make too many combinations for that, by CBC, an error where that does not
+/// come to an end.
 llvm::Expected<int64_t> leastTotal(const Problem &problem, unsigned resource);
 
 //===----------------------------------------------------------------------===//
@@ -145,6 +198,7 @@ lagrangianCurve(const Problem &problem, unsigned n, unsigned resource = 0);
 struct Step {
   unsigned option = 0;
   int64_t cost = 0; ///< change of the total of the resource
+  Costs costs;      ///< change of the totals of all resources
   double loss = 0;  ///< change of the objective
   /// -loss / cost: loss removed per unit spent (better) or added per unit
   /// saved (worse). Infinite for a better option that costs nothing more.

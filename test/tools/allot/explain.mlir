@@ -54,6 +54,15 @@
 // JSON-NEXT: "predicted_loss": 0.125,
 // JSON-NEXT: "origin": "by hand"
 // JSON-NEXT: }
+// JSON-NEXT: ],
+// JSON-NEXT: "solver": "hand",
+// JSON-NEXT: "resources": [
+// JSON-NEXT: {
+// JSON-NEXT: "name": "bytes",
+// JSON-NEXT: "budget": 130,
+// JSON-NEXT: "taken": 120,
+// JSON-NEXT: "fixed": 10
+// JSON-NEXT: }
 // JSON-NEXT: ]
 // JSON-NEXT: }
 plan.problem @p resources ["bytes"] fixed [10] weights 90 model "" {

@@ -38,6 +38,14 @@ ItemOp ProblemOp::findItem(StringRef name) {
   return {};
 }
 
+std::optional<unsigned> ProblemOp::findResource(StringRef name) {
+  for (auto [r, resource] :
+       llvm::enumerate(getResources().getAsValueRange<StringAttr>()))
+    if (resource == name)
+      return static_cast<unsigned>(r);
+  return std::nullopt;
+}
+
 OptionOp ItemOp::findOption(StringRef name) {
   for (auto option : getBody().getOps<OptionOp>())
     if (option.getName() == name)

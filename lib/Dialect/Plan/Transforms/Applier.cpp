@@ -24,6 +24,7 @@ LogicalResult Applier::prepare() {
   if (failed(found))
     return failure();
   sites = std::move(*found);
+  bytesIndex = problem.findResource("bytes");
   auto data = plan::toAllocation(problem);
   if (failed(data))
     return failure();
@@ -118,7 +119,8 @@ LogicalResult Applier::addPieces(const analysis::Site &site,
              << "', which can have neither compensation nor adapters";
     if (failed(checkFormats(site, rows, option)))
       return failure();
-    costs.back() += static_cast<uint64_t>(option.getCosts().front());
+    if (bytesIndex)
+      costs.back() += static_cast<uint64_t>(option.getCosts()[*bytesIndex]);
   }
   llvm::sort(found, [](const Piece &a, const Piece &b) {
     return a.rows.first < b.rows.first;
@@ -155,6 +157,10 @@ LogicalResult Applier::addPieces(const analysis::Site &site,
 }
 
 LogicalResult Applier::checkCosts() {
+  if (!bytesIndex)
+    return problem.emitError("has no resource 'bytes': whether the archive "
+                             "takes what the plan says cannot be checked; "
+                             "--force applies it all the same");
   llvm::StringMap<uint64_t> bytes;
   for (const Output &output : outputs)
     bytes[output.name] = format::getStoredBytes(output.type);
@@ -177,7 +183,7 @@ LogicalResult Applier::checkCosts() {
   uint64_t all = 0;
   for (const Output &output : outputs)
     all += format::getStoredBytes(output.type);
-  if (auto stated = static_cast<uint64_t>(solution.getCosts().front());
+  if (auto stated = static_cast<uint64_t>(solution.getCosts()[*bytesIndex]);
       all != stated)
     return solution.emitError("costs ")
            << stated << " bytes in the plan, but all weights take " << all

@@ -119,7 +119,9 @@ private:
   /// Per site that is planned in ranges, the rows in the order in which they
   /// are stored; empty where that is their own.
   llvm::StringMap<std::vector<int64_t>> orders;
-  /// What the plan says a site costs.
+  /// The resource that is checked: `bytes`.
+  std::optional<unsigned> bytesIndex;
+  /// What the plan says a site costs of it.
   std::vector<uint64_t> costs;
   std::vector<Output> outputs;
 };

@@ -18,6 +18,10 @@ static llvm::Error bad(llvm::StringRef text, const llvm::Twine &why) {
       ("budget " + support::quoted(text) + ": " + why).str().c_str());
 }
 
+bool plan::isInBytes(llvm::StringRef resource) {
+  return resource == "bytes" || resource.starts_with("bytes_");
+}
+
 llvm::Expected<int64_t> plan::parseBudget(llvm::StringRef text,
                                           llvm::StringRef resource,
                                           int64_t weights) {
@@ -45,19 +49,28 @@ llvm::Expected<int64_t> plan::parseBudget(llvm::StringRef text,
   if (rest.size() == text.size() ||
       text.take_front(text.size() - rest.size()) == ".")
     return bad(text, form);
-  if (!rest.empty() && resource != "bytes")
-    return bad(text, "units are for bytes, the first resource is " +
-                         support::quoted(resource));
-  int64_t factor = llvm::StringSwitch<int64_t>(rest)
-                       .Cases({"", "B"}, 1)
-                       .Case("kB", 1000)
-                       .Case("MB", 1000 * 1000)
-                       .Case("GB", 1000 * 1000 * 1000)
-                       .Case("KiB", int64_t(1) << 10)
-                       .Case("MiB", int64_t(1) << 20)
-                       .Case("GiB", int64_t(1) << 30)
-                       .Case("bpw", 0)
-                       .Default(-1);
+  bool inBytes = isInBytes(resource);
+  int64_t factor = !inBytes ? llvm::StringSwitch<int64_t>(rest)
+                                  .Case("", 1)
+                                  .Case("k", 1000)
+                                  .Case("M", 1000 * 1000)
+                                  .Case("G", 1000 * 1000 * 1000)
+                                  .Case("T", int64_t(1000) * 1000 * 1000 * 1000)
+                                  .Default(-1)
+                            : llvm::StringSwitch<int64_t>(rest)
+                                  .Cases({"", "B"}, 1)
+                                  .Case("kB", 1000)
+                                  .Case("MB", 1000 * 1000)
+                                  .Case("GB", 1000 * 1000 * 1000)
+                                  .Case("KiB", int64_t(1) << 10)
+                                  .Case("MiB", int64_t(1) << 20)
+                                  .Case("GiB", int64_t(1) << 30)
+                                  .Case("bpw", 0)
+                                  .Default(-1);
+  if (factor < 0 && !inBytes)
+    return bad(text, support::quoted(resource) +
+                         " is not counted in bytes: expected a number with k, "
+                         "M, G, T or no unit");
   if (factor < 0)
     return bad(text, form);
   if (factor == 0) {

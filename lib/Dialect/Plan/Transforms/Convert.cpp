@@ -6,6 +6,7 @@
 
 #include "allot/Dialect/Plan/Transforms/Convert.h"
 #include "allot/Allocation/Solvers.h"
+#include "allot/Dialect/Plan/Transforms/Budget.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
@@ -20,6 +21,10 @@ using namespace allot::plan;
 
 static std::string resourceName(ProblemOp op, unsigned index) {
   return cast<StringAttr>(op.getResources()[index]).str();
+}
+
+unsigned plan::mainResource(ProblemOp op) {
+  return op.findResource("bytes").value_or(0);
 }
 
 std::optional<int64_t> plan::budgetOf(ProblemOp op, unsigned index) {
@@ -129,11 +134,13 @@ SolutionOp plan::createSolution(OpBuilder &builder, StringRef name,
   return op;
 }
 
-/// `int5g64: +1234 bytes, -1.2e-05 nats (1.0e-02 per MiB)`.
+/// `int5g64: +1234 bytes, -1.2e-05 nats (1.0e-02 per MiB)`. The price is by the
+/// first of `resources`.
 static std::string describe(const allocation::Item &item,
-                            const allocation::Resource &resource,
+                            const allocation::Problem &problem,
+                            ArrayRef<unsigned> resources,
                             const allocation::Step &step) {
-  bool inBytes = resource.name == "bytes";
+  bool inBytes = plan::isInBytes(problem.resources[resources.front()].name);
   std::string price =
       std::isinf(step.price)
           ? "for nothing"
@@ -141,17 +148,25 @@ static std::string describe(const allocation::Item &item,
                           step.price * (inBytes ? 1048576.0 : 1.0),
                           inBytes ? "MiB" : "unit")
                 .str();
-  return llvm::formatv("{0}: {1}{2} {3}, {4}{5:e2} nats ({6})",
-                       item.options[step.option].name,
-                       step.cost >= 0 ? "+" : "", step.cost, resource.name,
-                       step.loss >= 0 ? "+" : "", step.loss, price)
-      .str();
+  std::string text = item.options[step.option].name + ":";
+  for (unsigned r : resources)
+    text += llvm::formatv(" {0}{1} {2},", step.costs[r] >= 0 ? "+" : "",
+                          step.costs[r], problem.resources[r].name);
+  return text + llvm::formatv(" {0}{1:e2} nats ({2})",
+                              step.loss >= 0 ? "+" : "", step.loss, price)
+                    .str();
 }
 
 llvm::Expected<std::vector<std::string>>
 plan::explainChoices(const allocation::Problem &problem,
-                     const allocation::Solution &solution) {
-  auto prices = allocation::marginalPrices(problem, solution);
+                     const allocation::Solution &solution, unsigned main) {
+  SmallVector<unsigned, 2> budgeted;
+  for (auto [r, resource] : llvm::enumerate(problem.resources))
+    if (resource.budget)
+      budgeted.push_back(r);
+  if (budgeted.empty())
+    budgeted.push_back(main);
+  auto prices = allocation::marginalPrices(problem, solution, budgeted.front());
   if (!prices)
     return prices.takeError();
   std::vector<std::string> reasons(problem.items.size());
@@ -172,17 +187,18 @@ plan::explainChoices(const allocation::Problem &problem,
       append(i, "tied to " + others);
     }
   }
-  const allocation::Resource &resource = problem.resources.front();
   for (auto [i, item] : llvm::enumerate(problem.items)) {
     if (item.options.size() == 1) {
       append(i, "only option");
       continue;
     }
     const allocation::MarginalPrice &price = (*prices)[i];
-    append(i, price.better ? "better " + describe(item, resource, *price.better)
-                           : std::string("nothing better"));
-    append(i, price.worse ? "cheaper " + describe(item, resource, *price.worse)
-                          : std::string("nothing cheaper"));
+    append(i, price.better
+                  ? "better " + describe(item, problem, budgeted, *price.better)
+                  : std::string("nothing better"));
+    append(i, price.worse
+                  ? "cheaper " + describe(item, problem, budgeted, *price.worse)
+                  : std::string("nothing cheaper"));
   }
   return reasons;
 }

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Restrict.h"
 #include "allot/Allocation/Solvers.h"
 #include "allot/Dialect/Plan/Transforms/Budget.h"
 #include "allot/Dialect/Plan/Transforms/Convert.h"
@@ -80,10 +81,6 @@ struct PlanSolve : plan::impl::PlanSolveBase<PlanSolve> {
 
 private:
   LogicalResult solve(plan::ProblemOp op);
-  LogicalResult addBudget(plan::ProblemOp op);
-  LogicalResult addPins(plan::ProblemOp op);
-  LogicalResult addPin(OpBuilder &builder, plan::ProblemOp op,
-                       plan::ItemOp item, StringRef option);
   FailureOr<allocation::Solution> optimum(plan::ProblemOp op,
                                           const allocation::Problem &problem);
   FailureOr<allocation::Solution>
@@ -92,71 +89,13 @@ private:
                            const allocation::Problem &problem);
   LogicalResult infeasible(plan::ProblemOp op, StringRef resource,
                            int64_t least);
+  LogicalResult infeasible(plan::ProblemOp op,
+                           const allocation::InfeasibleTogetherError &error);
 };
-
-/// Writes the budget of the option into the problem, in place of the one there.
-LogicalResult PlanSolve::addBudget(plan::ProblemOp op) {
-  if (budget.empty())
-    return success();
-  StringAttr resource = cast<StringAttr>(op.getResources()[0]);
-  auto limit = plan::parseBudget(budget, resource.getValue(), op.getWeights());
-  if (!limit)
-    return emitError(op.getLoc()) << llvm::toString(limit.takeError());
-  for (auto old : llvm::to_vector(op.getBody().getOps<plan::BudgetOp>()))
-    if (old.getResourceAttr() == resource)
-      old.erase();
-  auto builder = OpBuilder::atBlockBegin(&op.getBody().front());
-  plan::BudgetOp::create(builder, op.getLoc(), resource,
-                         builder.getI64IntegerAttr(*limit));
-  return success();
-}
-
-LogicalResult PlanSolve::addPins(plan::ProblemOp op) {
-  auto builder = OpBuilder::atBlockEnd(&op.getBody().front());
-  for (StringRef text : pins) {
-    auto [site, option] = text.split('=');
-    if (site.empty() || option.empty())
-      return emitError(op.getLoc())
-             << "bad pin '" << text << "': expected SITE=OPTION";
-    // All ranges of rows of a matrix, or one of them.
-    SmallVector<plan::ItemOp> items;
-    for (auto item : op.getBody().getOps<plan::ItemOp>())
-      if (item.getName() == site || item.getSite() == site)
-        items.push_back(item);
-    if (items.empty())
-      return emitError(op.getLoc())
-             << "cannot pin '" << site << "': there is no such item";
-    for (plan::ItemOp item : items)
-      if (failed(addPin(builder, op, item, option)))
-        return failure();
-  }
-  return success();
-}
-
-LogicalResult PlanSolve::addPin(OpBuilder &builder, plan::ProblemOp op,
-                                plan::ItemOp item, StringRef option) {
-  StringRef site = item.getName();
-  if (!item.findOption(option)) {
-    InFlightDiagnostic diagnostic =
-        item.emitError() << "cannot pin '" << site << "' to '" << option
-                         << "': it has no such option, but ";
-    llvm::interleaveComma(item.getBody().getOps<plan::OptionOp>(), diagnostic,
-                          [&](plan::OptionOp o) { diagnostic << o.getName(); });
-    return diagnostic;
-  }
-  for (auto old : llvm::to_vector(op.getBody().getOps<plan::PinOp>()))
-    if (old.getItem() == site)
-      old.erase();
-  plan::PinOp::create(builder, op.getLoc(), builder.getStringAttr(site),
-                      builder.getStringAttr(option));
-  return success();
-}
 
 LogicalResult PlanSolve::infeasible(plan::ProblemOp op, StringRef resource,
                                     int64_t least) {
-  unsigned index = 0;
-  while (cast<StringAttr>(op.getResources()[index]).getValue() != resource)
-    ++index;
+  unsigned index = *op.findResource(resource);
   auto describe = [&](int64_t amount) {
     return plan::describeAmount(amount, resource, op.getWeights());
   };
@@ -184,33 +123,75 @@ LogicalResult PlanSolve::checkFixed(plan::ProblemOp op,
   return success();
 }
 
+LogicalResult
+PlanSolve::infeasible(plan::ProblemOp op,
+                      const allocation::InfeasibleTogetherError &error) {
+  InFlightDiagnostic diagnostic =
+      emitError(op.getLoc())
+      << "the budgets cannot be met together, though each of them can alone";
+  for (auto [i, part] : llvm::enumerate(error.getParts())) {
+    unsigned index = *op.findResource(part.resource);
+    auto describe = [&](int64_t amount) {
+      return plan::describeAmount(amount + op.getFixed()[index], part.resource,
+                                  op.getWeights());
+    };
+    diagnostic << (i ? "; of " : ": of ") << describe(part.budget)
+               << ", the least possible is " << describe(part.least);
+    if (part.leastWithin)
+      diagnostic << ", and " << describe(*part.leastWithin)
+                 << " within the other budgets";
+  }
+  return diagnostic;
+}
+
 FailureOr<allocation::Solution>
 PlanSolve::optimum(plan::ProblemOp op, const allocation::Problem &problem) {
-  unsigned budgets =
-      llvm::count_if(problem.resources, [](const allocation::Resource &r) {
-        return r.budget.has_value();
-      });
-  auto solution = budgets <= 1 ? allocation::solveKnapsack(problem)
-                               : allocation::solveBruteForce(problem);
-  if (solution)
+  std::optional<allocation::Method> asked = allocation::parseMethod(solver);
+  if (!asked && solver != "auto")
+    return emitError(op.getLoc())
+           << "unknown solver '" << solver
+           << "': expected auto, knapsack, cbc or brute-force";
+  if (maxNodes == 0 || !(gap >= 0 && gap <= 1))
+    return emitError(op.getLoc())
+           << "max-nodes must be positive and gap between 0 and 1";
+  auto [method, why] = allocation::chooseMethod(problem);
+  if (asked) {
+    method = *asked;
+    why = "as asked";
+  }
+  auto solution = allocation::solve(problem, method, {maxNodes, gap});
+  if (solution) {
+    if (remarks)
+      emitRemark(op.getLoc())
+          << "solved by " << allocation::stringifyMethod(method) << " (" << why
+          << "): " << allocation::stringifyStatus(solution->status) << " after "
+          << solution->nodes << " nodes";
     return std::move(*solution);
-  std::optional<std::pair<std::string, int64_t>> least;
+  }
   llvm::Error rest = llvm::handleErrors(
-      solution.takeError(), [&](const allocation::InfeasibleError &error) {
-        least = {error.getResource().str(), error.getLeast()};
+      solution.takeError(),
+      [&](const allocation::InfeasibleError &error) {
+        unsigned index = *op.findResource(error.getResource());
+        (void)infeasible(op, error.getResource(),
+                         error.getLeast() + op.getFixed()[index]);
+      },
+      [&](const allocation::InfeasibleTogetherError &error) {
+        (void)infeasible(op, error);
       });
-  if (!least)
-    return emitError(op.getLoc()) << llvm::toString(std::move(rest));
-  llvm::cantFail(std::move(rest));
-  unsigned index = *problem.findResource(least->first);
-  return infeasible(op, least->first, least->second + op.getFixed()[index]);
+  if (rest)
+    emitError(op.getLoc()) << llvm::toString(std::move(rest));
+  return failure();
 }
 
 FailureOr<allocation::Solution>
 PlanSolve::uniformChoice(plan::ProblemOp op,
                          const allocation::Problem &problem) {
+  if (solver != "auto")
+    return emitError(op.getLoc())
+           << "a uniform choice is not solved: it takes no solver";
   bool within = uniform == "within", above = uniform == "above";
   allocation::UniformOptions options;
+  options.resource = plan::mainResource(op);
   if (!within && !above) {
     options.names = {uniform};
     options.fallbacks = {kStored.str()};
@@ -246,8 +227,10 @@ PlanSolve::uniformChoice(plan::ProblemOp op,
     solution.costs = evaluation.costs;
     solution.solver = "uniform " + found->name;
     auto key = [&](const allocation::Solution &s) {
-      return above ? std::make_pair(double(s.costs[0]), s.objective)
-                   : std::make_pair(s.objective, double(s.costs[0]));
+      return above ? std::make_pair(double(s.costs[options.resource]),
+                                    s.objective)
+                   : std::make_pair(s.objective,
+                                    double(s.costs[options.resource]));
     };
     if (!best || key(solution) < key(*best))
       best = std::move(solution);
@@ -264,7 +247,8 @@ PlanSolve::uniformChoice(plan::ProblemOp op,
 }
 
 LogicalResult PlanSolve::solve(plan::ProblemOp op) {
-  if (failed(addBudget(op)) || failed(addPins(op)))
+  if (failed(plan::addBudgets(op, budgets)) ||
+      failed(plan::addPins(op, pins)) || failed(plan::addTies(op, ties)))
     return failure();
   auto problem = plan::toAllocation(op);
   if (failed(problem))
@@ -277,7 +261,8 @@ LogicalResult PlanSolve::solve(plan::ProblemOp op) {
       uniform.empty() ? optimum(op, *problem) : uniformChoice(op, *problem);
   if (failed(solution))
     return failure();
-  auto reasons = plan::explainChoices(*problem, *solution);
+  auto reasons =
+      plan::explainChoices(*problem, *solution, plan::mainResource(op));
   if (!reasons)
     return emitError(op.getLoc()) << llvm::toString(reasons.takeError());
   std::string name = (op.getSymName() + ".solution").str();

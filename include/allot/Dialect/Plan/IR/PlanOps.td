@@ -52,6 +52,8 @@ def Plan_ProblemOp : Plan_Op<"problem", [Symbol, NoTerminator, NoRegionArguments
   let extraClassDeclaration = [{
     /// The item of this name, or null.
     ItemOp findItem(::llvm::StringRef name);
+    /// The index of the resource of this name.
+    ::std::optional<unsigned> findResource(::llvm::StringRef name);
   }];
 }
 

@@ -14,12 +14,16 @@
 
 namespace allot::plan {
 
+/// Whether amounts of a resource are bytes: `bytes`, and names that begin with
+/// `bytes_`.
+bool isInBytes(llvm::StringRef resource);
+
 /// The limit that `text` stands for: a number with a unit, rounded down.
-/// `3.5bpw` is bits per weight of a model of `weights` weights, floor(3.5 *
-/// weights / 8) bytes; `B`, `kB`, `MB`, `GB`, `KiB`, `MiB`, `GiB` are bytes,
-/// and so is no unit. Units are for the resource `bytes` alone. The arithmetic
-/// is exact. An error where the text is none of that, negative, or exceeds
-/// 2^61.
+/// Of resources in bytes, `3.5bpw` is bits per weight of a model of `weights`
+/// weights, floor(3.5 * weights / 8) bytes; `B`, `kB`, `MB`, `GB`, `KiB`,
+/// `MiB`, `GiB` are bytes, and so is no unit. Of others, `k`, `M`, `G`, `T` are
+/// powers of 1000. The arithmetic is exact. An error where the text is none of
+/// that, negative, or exceeds 2^61.
 llvm::Expected<int64_t> parseBudget(llvm::StringRef text,
                                     llvm::StringRef resource, int64_t weights);
 

@@ -25,6 +25,10 @@ namespace allot::plan {
 /// where Problem::check does (contradicting pins, sums that overflow).
 mlir::FailureOr<allocation::Problem> toAllocation(ProblemOp op);
 
+/// The resource that is meant where none is named: `bytes` if there is one,
+/// else the first.
+unsigned mainResource(ProblemOp op);
+
 /// The budget of resource `index` as it stands in the text, if there is one.
 std::optional<int64_t> budgetOf(ProblemOp op, unsigned index);
 
@@ -45,11 +49,12 @@ SolutionOp createSolution(mlir::OpBuilder &builder, llvm::StringRef name,
 
 /// Why each item takes what it takes: pinned, tied, its only option, or what
 /// the next better option would cost and gain and the next worse one save and
-/// lose, with the price of both in nats per MiB of the first resource (per unit
-/// where that is not `bytes`).
+/// lose: of all resources with a budget, with the price of both in nats per MiB
+/// of the first of them (per unit where that is not in bytes). Without budgets
+/// that is resource `main`.
 llvm::Expected<std::vector<std::string>>
 explainChoices(const allocation::Problem &problem,
-               const allocation::Solution &solution);
+               const allocation::Solution &solution, unsigned main);
 
 } // namespace allot::plan
 

@@ -48,19 +48,28 @@ def PlanExtract : Pass<"plan-extract", "::mlir::ModuleOp"> {
 def PlanSolve : Pass<"plan-solve", "::mlir::ModuleOp"> {
   let summary = "Solves the allocation problems of a module";
   let description = [{
-    Adds a `plan.solution @"NAME.solution"` after every `plan.problem @NAME`, replacing an older one. Exact for one budget (see Allocation/Solvers.h), by enumeration for a
-    handful of items under several; a budget that cannot be met is an error that states the least possible total. `budget` sets the budget of the first resource: `3.5bpw` (bits
-    per weight of the base model, rounded down to bytes), `60MiB`, `1000000B`. `pins` adds pins: `SITE=OPTION`. Both are written into the problem.
+    Adds a `plan.solution @"NAME.solution"` after every `plan.problem @NAME`, replacing an older one. `solver` is `knapsack` (exact, at most one budget), `cbc` (branch and
+    cut, everything that a problem can have; ends at `max-nodes` nodes or a relative gap of `gap`), `brute-force` (every choice, for a handful of items), or `auto`: the knapsack
+    where it serves, else CBC (see Allocation/Solvers.h). With `remarks` a remark tells which it was, and why. Budgets that cannot be met are an error that states the least possible totals.
+
+    `budget` sets budgets: `3.5bpw` (bits per weight of the base model, rounded down to bytes), `60MiB`, `1000000B` of the resource `bytes` (the first one where none is called that), or
+    `RESOURCE=AMOUNT`. `pins` adds pins: `SITE=OPTION`. `ties` adds ties: the items that match a regular expression, and agree in all that its groups capture, take options
+    of one name. All of them are written into the problem.
 
     `uniform` chooses one option for all items instead: `within` is the best one within the budget, `above` the smallest one above it, both among the options that all items
     offer which have a choice at all; a name is that option, whatever the budget, and items that lack it take `stored`. Options are compared without what they say
     about adapters (`+adapter...`, `+merged`), which is then one treatment for all adapters too. Pins and required ties hold.
 
-    Example: `plan-solve{budget=3.5bpw}`.
+    Example: `plan-solve{budget=3.5bpw,flops=300M ties=.*layers\.(\d+)\.self_attn\.[qkv]_proj.*}`.
   }];
   let options = [
-    Option<"budget", "budget", "std::string", "\"\"", "budget of the first resource: 3.5bpw, 60MiB, 1000000B">,
+    ListOption<"budgets", "budget", "std::string", "budgets: 3.5bpw, 60MiB, 1000000B of `bytes`, or RESOURCE=AMOUNT">,
     ListOption<"pins", "pins", "std::string", "SITE=OPTION">,
+    ListOption<"ties", "ties", "std::string", "regular expressions: items that match one and agree in what its groups capture take options of one name">,
+    Option<"solver", "solver", "std::string", "\"auto\"", "auto, knapsack, cbc or brute-force">,
+    Option<"maxNodes", "max-nodes", "uint64_t", "10000", "cbc: nodes of the search tree, at most">,
+    Option<"gap", "gap", "double", "0.0", "cbc: relative gap at which the search may stop">,
+    Option<"remarks", "remarks", "bool", "false", "tell which solver was taken, and why">,
     Option<"uniform", "uniform", "std::string", "\"\"", "option name, `within` or `above`">
   ];
   let dependentDialects = ["::allot::plan::PlanDialect"];
