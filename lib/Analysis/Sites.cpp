@@ -91,6 +91,7 @@ static LogicalResult addUse(Operation *use, Value map, SymbolTable &symbols,
   if (auto alias = use->getAttrOfType<StringAttr>("site");
       alias && !llvm::is_contained(site.aliases, alias.getValue()))
     site.aliases.push_back(alias.getValue().str());
+  site.uses.push_back(use);
   site.maps.push_back(map);
   site.bases.push_back(base);
   return success();

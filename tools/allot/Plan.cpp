@@ -61,6 +61,11 @@ private:
     // it.
     extract.splitRows = splitRows && uniform.empty();
     extract.force = force;
+    extract.resources.assign(resources.begin(), resources.end());
+    // What has a budget is counted.
+    for (llvm::StringRef text : budgets)
+      if (size_t at = text.find('='); at != llvm::StringRef::npos)
+        extract.resources.push_back(text.take_front(at).str());
     pm.addPass(plan::createPlanExtract(extract, progress));
     plan::PlanSolveOptions solve;
     solve.budgets.assign(budgets.begin(), budgets.end());
@@ -96,6 +101,14 @@ private:
           "the model), 60MiB, 1000000B; of another resource, with its "
           "name: flops=300M, bytes_read=50MiB. May be given once for each"),
       cl::sub(command), cl::cat(category)};
+  cl::list<std::string> resources{
+      "resources",
+      cl::CommaSeparated,
+      cl::value_desc("names"),
+      cl::desc("What to count beside bytes, per token: flops, bytes_read; "
+               "those with a budget are counted anyway"),
+      cl::sub(command),
+      cl::cat(category)};
   cl::list<std::string> ties{
       "tie", cl::value_desc("REGEX"),
       cl::desc("Matrices that match and agree in what the groups of REGEX "

@@ -21,6 +21,8 @@ struct Site {
   /// What its uses call it (`site`), each once: the name, but for weights that
   /// several modules share.
   llvm::SmallVector<std::string> aliases;
+  /// The ops that apply it or look rows up in it.
+  llvm::SmallVector<mlir::Operation *> uses;
   /// One map value per use (the same expression, built again per function).
   llvm::SmallVector<mlir::Value> maps;
   /// The op whose storage format can be chosen, per use.

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Extractor.h"
+#include "Resources.h"
 #include "allot/Dialect/Plan/Transforms/Passes.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 
@@ -20,7 +21,8 @@ using namespace allot::plan;
 /// What is chosen from by default. Bits per weight of a matrix of 576 columns,
 /// scales and zero points included: 2.28, 2.53, 3.15, 3.28, 3.53, 4.15, 4.28,
 /// 4.53, 5.28, 5.53, 6.28, 8.15; blocks of 128 columns are cheaper, 2.14, 3.14
-/// and 4.14, where they divide the row. What lies between comes from mixing them.
+/// and 4.14, where they divide the row. What lies between comes from mixing
+/// them.
 static constexpr StringRef kDefaultFormats[] = {
     "int2g128zs8", "int2g64zs8", "int2g32zs8",  "int3g128zs8", "int3g64s8",
     "int3g64zs8",  "int3g32zs8", "int4g128zs8", "int4g64s8",   "int4g64zs8",
@@ -46,11 +48,15 @@ struct PlanExtract : plan::impl::PlanExtractBase<PlanExtract> {
 private:
   LogicalResult run(ModuleOp module);
   LogicalResult parseChoices(Choices &result);
+  LogicalResult parseResources();
   plan::ProblemOp createProblem(ModuleOp module,
                                 ArrayRef<analysis::Site> sites);
   void createItem(OpBuilder &builder, const analysis::Site &site,
                   const Extractor::Result &result, const Choices &choices);
+  void addPositions(plan::ProblemOp problem, const analysis::Site &site);
 
+  /// The resources after `bytes`.
+  SmallVector<const TokenResource *, 2> others;
   support::Progress *progress = nullptr;
 };
 
@@ -114,6 +120,20 @@ LogicalResult PlanExtract::parseChoices(Choices &result) {
   return success();
 }
 
+LogicalResult PlanExtract::parseResources() {
+  others.clear();
+  for (StringRef name : resources) {
+    const TokenResource *found = findTokenResource(name);
+    if (!found && name != "bytes")
+      return emitError(getOperation().getLoc())
+             << "unknown resource '" << name << "': expected "
+             << tokenResourceNames();
+    if (found && !llvm::is_contained(others, found))
+      others.push_back(found);
+  }
+  return success();
+}
+
 /// The problem without its items.
 plan::ProblemOp PlanExtract::createProblem(ModuleOp module,
                                            ArrayRef<analysis::Site> sites) {
@@ -134,9 +154,15 @@ plan::ProblemOp PlanExtract::createProblem(ModuleOp module,
       fixed += format::getStoredBytes(type);
   auto builder = OpBuilder::atBlockEnd(module.getBody());
   auto digest = module->getAttrOfType<StringAttr>("allot.model_digest");
+  SmallVector<StringRef> names = {"bytes"};
+  SmallVector<int64_t> fixedCosts = {fixed};
+  for (const TokenResource *resource : others) {
+    names.push_back(resource->name);
+    fixedCosts.push_back(resource->fixed(fixed));
+  }
   auto problem = plan::ProblemOp::create(
       builder, module.getLoc(), builder.getStringAttr("allocation"),
-      builder.getStrArrayAttr({"bytes"}), builder.getDenseI64ArrayAttr({fixed}),
+      builder.getStrArrayAttr(names), builder.getDenseI64ArrayAttr(fixedCosts),
       builder.getI64IntegerAttr(total),
       digest ? digest : builder.getStringAttr(""),
       stats.empty()
@@ -163,15 +189,32 @@ void PlanExtract::createItem(OpBuilder &builder, const analysis::Site &site,
       builder.getStringAttr(result.origin));
   OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&item.getBody());
-  for (const Candidate &c : result.options)
+  SiteUse use = useOf(site);
+  for (const Candidate &c : result.options) {
+    SmallVector<int64_t> costs = {static_cast<int64_t>(c.bytes)};
+    for (const TokenResource *resource : others)
+      costs.push_back(resource->cost(site, use, rows, c));
     plan::OptionOp::create(
         builder, loc, builder.getStringAttr(c.name),
-        builder.getDenseI64ArrayAttr({static_cast<int64_t>(c.bytes)}),
-        builder.getF64FloatAttr(c.loss), Attribute(c.format),
+        builder.getDenseI64ArrayAttr(costs), builder.getF64FloatAttr(c.loss),
+        Attribute(c.format),
         c.rank ? builder.getI64IntegerAttr(c.rank) : IntegerAttr(),
         c.rank ? Attribute(choices.factorFormat) : Attribute(),
         c.adapter.merged ? builder.getUnitAttr() : UnitAttr(),
         Attribute(c.adapter.format));
+  }
+}
+
+/// Where each row lies is kept too.
+void PlanExtract::addPositions(plan::ProblemOp problem,
+                               const analysis::Site &site) {
+  auto bytes = static_cast<int64_t>(
+      format::getStoredBytes(plan::positionsType(&getContext(), site.rows)));
+  SmallVector<int64_t> fixed(problem.getFixed());
+  fixed[0] += bytes;
+  for (auto [r, resource] : llvm::enumerate(others))
+    fixed[r + 1] += resource->positions(useOf(site), bytes);
+  problem.setFixed(fixed);
 }
 
 LogicalResult PlanExtract::run(ModuleOp module) {
@@ -181,7 +224,7 @@ LogicalResult PlanExtract::run(ModuleOp module) {
   if (!kind)
     return error() << "unknown encoder '" << encoder
                    << "': expected feedback or nearest";
-  if (failed(parseChoices(choices)))
+  if (failed(parseChoices(choices)) || failed(parseResources()))
     return failure();
   if (estimateRows < 0)
     return error() << "estimate-rows is negative: " << int64_t(estimateRows);
@@ -225,13 +268,8 @@ LogicalResult PlanExtract::run(ModuleOp module) {
     if (parts->size() > 1 &&
         !statistics
              ->rowImportance(plan::statisticsName(*statistics, site), site.rows)
-             ->empty()) {
-      // Where each row lies is kept too.
-      SmallVector<int64_t> fixed(problem.getFixed());
-      fixed[0] +=
-          format::getStoredBytes(plan::positionsType(&getContext(), site.rows));
-      problem.setFixed(fixed);
-    }
+             ->empty())
+      addPositions(problem, site);
     step.advance(1, site.name);
   }
   return success();

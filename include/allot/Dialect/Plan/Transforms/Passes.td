@@ -20,6 +20,9 @@ def PlanExtract : Pass<"plan-extract", "::mlir::ModuleOp"> {
     A table that is looked up by token and whose ranges of rows were measured apart (`SITE[a:b].sensitivity` in the statistics) becomes one item per range, unless
     `split-rows` is off: frequent tokens get more bits than rare ones.
 
+    `resources` adds others to `bytes`, which follow from shapes alone: `flops`, floating-point operations per token (factors evaluated as factors), and `bytes_read`, what
+    applying all maps to one token reads (rows that are looked up are not counted).
+
     A site with no other option than `stored` needs no statistics. Statistics of another model are an error unless `force` is set.
 
     An option is named by its storage (`stored` or the format's short name, `+rN` for compensation of rank N), and for a site with adapters what happens to them:
@@ -39,6 +42,7 @@ def PlanExtract : Pass<"plan-extract", "::mlir::ModuleOp"> {
     Option<"encoder", "encoder", "std::string", "\"feedback\"", "`feedback`, or `nearest` (plain rounding)">,
     Option<"estimateRows", "estimate-rows", "int64_t", "256", "rows of each matrix on which the encoder is tried; 0 for all">,
     Option<"tileRows", "tile-rows", "int64_t", "8", "row tile of the packed layout">,
+    ListOption<"resources", "resources", "std::string", "resources beside bytes: flops, bytes_read (per token)">,
     Option<"splitRows", "split-rows", "bool", "true", "plan ranges of rows apart where they were measured apart">,
     Option<"force", "force", "bool", "false", "take statistics of another model">
   ];
