@@ -149,6 +149,21 @@ const Parameter *Entry::output(StringRef name) const {
 Program::Program() = default;
 Program::~Program() = default;
 
+static ProgramOrigin readOrigin(ModuleOp module) {
+  ProgramOrigin origin;
+  if (auto model = module->getAttrOfType<StringAttr>("allot.model_digest"))
+    origin.model = model.str();
+  auto plan = module->getAttrOfType<DictionaryAttr>("allot.plan");
+  if (!plan)
+    return origin;
+  auto digest = plan.getAs<StringAttr>("digest"),
+       solver = plan.getAs<StringAttr>("solver");
+  auto loss = plan.getAs<FloatAttr>("predicted_loss");
+  if (digest && solver && loss)
+    origin.plan = {digest.str(), solver.str(), loss.getValueAsDouble()};
+  return origin;
+}
+
 llvm::Expected<std::unique_ptr<Program>>
 Program::load(StringRef path, const DialectRegistry &registry,
               const ProgramOptions &options) {
@@ -188,6 +203,7 @@ Program::load(StringRef path, const DialectRegistry &registry,
         program->integers[attribute.getName().strref()] =
             integer.getValue().getSExtValue();
   stats.numWeights = program->integer("allot.weights").value_or(0);
+  program->provenance = readOrigin(module);
   log("parsed in", stats.parseSeconds = watch.lap());
 
   WeightSources sources = collectWeightSources(module);

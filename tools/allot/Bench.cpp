@@ -177,7 +177,8 @@ private:
       cl::desc("Print JSON: a list of name, format, activations, block, m, k, "
                "n, rank, experts, threads, target, bytes, flops, seconds, "
                "of_read, of_peak, read_gbs, peak_gflops, spread, samples, "
-               "dropped; of programs also phase, tokens_per_second; of kernels "
+               "dropped; of programs also phase, tokens_per_second, model, plan, "
+               "predicted_loss, solver; of kernels "
                "with a low-rank term also over_plain"),
       cl::sub(command), cl::cat(category)};
   ProgramFlags flags{*this};

@@ -31,6 +31,8 @@ struct BenchRow {
     bool disturbed;
   };
   std::vector<Sample> samples;
+  /// Of programs: which model and plan.
+  std::optional<runtime::ProgramOrigin> origin;
   /// Samples that were left out because they were disturbed.
   unsigned dropped = 0;
   /// Of a kernel with a low-rank term: its time by that of the same kernel

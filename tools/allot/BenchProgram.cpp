@@ -189,6 +189,7 @@ tool::benchProgram(llvm::StringRef path, const ProgramBenchOptions &options,
   auto rowFor = [&](const char *phase, int64_t n) {
     BenchRow row;
     row.name = (llvm::sys::path::stem(path) + "_" + phase).str();
+    row.origin = program.origin();
     row.phase = phase;
     row.format = work.format;
     row.activations = activationsName(flags);

@@ -124,6 +124,8 @@ void tool::printJson(llvm::ArrayRef<BenchRow> rows) {
         os.attribute("dropped", int64_t(row.dropped));
         if (!row.phase.empty())
           os.attribute("tokens_per_second", row.perSecond(double(row.n)));
+        if (row.origin)
+          printOrigin(os, *row.origin);
         if (row.overPlain)
           os.attribute("over_plain", *row.overPlain);
       });

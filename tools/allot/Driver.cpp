@@ -135,6 +135,20 @@ const mlir::DialectRegistry &tool::registry() {
   return *all;
 }
 
+void tool::printOrigin(llvm::json::OStream &os,
+                       const runtime::ProgramOrigin &origin) {
+  auto known = [](bool is, auto value) {
+    return is ? llvm::json::Value(std::move(value))
+              : llvm::json::Value(nullptr);
+  };
+  auto plan = origin.plan.value_or(runtime::ProgramOrigin::Plan());
+  os.attribute("model", known(!origin.model.empty(), origin.model));
+  os.attribute("plan", known(origin.plan.has_value(), plan.digest));
+  os.attribute("predicted_loss",
+               known(origin.plan.has_value(), plan.predictedLoss));
+  os.attribute("solver", known(origin.plan.has_value(), plan.solver));
+}
+
 llvm::Expected<Tensor> tool::readTokens(const archive::SafetensorsFile &file) {
   llvm::StringRef name =
       file.find("tokens") || !file.find("input_ids") ? "tokens" : "input_ids";

@@ -13,6 +13,7 @@
 #include "mlir/IR/DialectRegistry.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Error.h"
+#include "llvm/Support/JSON.h"
 #include <memory>
 
 namespace allot::tool {
@@ -91,6 +92,10 @@ private:
 
 /// Everything registered: dialects and extensions.
 const mlir::DialectRegistry &registry();
+
+/// The attributes model, plan, predicted_loss and solver of a JSON object:
+/// strings and a number, or null where the program does not say.
+void printOrigin(llvm::json::OStream &os, const runtime::ProgramOrigin &origin);
 
 /// The tensor `tokens` or `input_ids` of a file, [rows, T] (a single row may
 /// come without its dimension), as i32.

@@ -152,7 +152,7 @@ private:
       if (llvm::Error error = runtime::writeTensors(logprobs, {*logp, *top1}))
         return error;
     if (json)
-      printJson(summary, measured.stats());
+      printJson(summary, measured, base);
     else
       printText(summary, measured.stats());
     return llvm::Error::success();
@@ -166,7 +166,8 @@ private:
   }
 
   static void printJson(const runtime::Summary &summary,
-                        const runtime::ProgramStats &stats) {
+                        const Program &measured, const Program *base) {
+    const runtime::ProgramStats &stats = measured.stats();
     llvm::json::OStream os(llvm::outs(), 1);
     auto number = [&](llvm::StringRef key, std::optional<double> value) {
       os.attribute(key, value ? llvm::json::Value(*value)
@@ -192,6 +193,16 @@ private:
       });
       os.attribute("bytes", int64_t(stats.weightBytes));
       number("bpw", bitsPerWeight(stats));
+      printOrigin(os, measured.origin());
+      if (base) {
+        auto text = base->origin().model;
+        os.attribute("against_model", text.empty() ? llvm::json::Value(nullptr)
+                                                   : llvm::json::Value(text));
+        os.attribute("against_plan",
+                     base->origin().plan
+                         ? llvm::json::Value(base->origin().plan->digest)
+                         : llvm::json::Value(nullptr));
+      }
     });
     llvm::outs() << "\n";
   }
@@ -250,7 +261,9 @@ private:
   cl::opt<bool> json{
       "json",
       cl::desc("Print JSON: nll, perplexity, tokens, kl, kl_p99, "
-               "top1_agreement, stderr{...} (over rows), bytes, bpw"),
+               "top1_agreement, stderr{...} (over rows), bytes, bpw, and what was "
+               "measured: model, plan (digests), predicted_loss, solver, "
+               "against_model, against_plan"),
       cl::sub(command), cl::cat(category)};
   ProgramFlags flags{*this};
 };

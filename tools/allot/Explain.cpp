@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ExplainPage.h"
 #include "Modules.h"
 #include "allot/Allocation/Solvers.h"
 #include "allot/Dialect/Plan/Transforms/Convert.h"
@@ -179,13 +180,7 @@ void printPrices(const Report &report) {
   bool inBytes = report.resource == "bytes";
   double unit = inBytes ? 1048576.0 : 1.0;
   llvm::StringRef per = inBytes ? "MiB" : "unit";
-  std::optional<double> better, worse;
-  for (const allocation::MarginalPrice &price : report.prices) {
-    if (price.better && (!better || price.better->price > *better))
-      better = price.better->price;
-    if (price.worse && (!worse || price.worse->price < *worse))
-      worse = price.worse->price;
-  }
+  auto [better, worse] = edgePrices(report.prices);
   if (better)
     llvm::outs() << llvm::formatv(
         "one more {0} would lower the loss by at most {1:e3} nats\n", per,
@@ -257,6 +252,15 @@ public:
                               "it again") {}
 
   llvm::Error run() override {
+    // Options that would be ignored are a mistake.
+    if (html.getNumOccurrences() == 0)
+      for (const cl::Option *option :
+           {static_cast<const cl::Option *>(std::addressof(measured)),
+            static_cast<const cl::Option *>(std::addressof(times)),
+            static_cast<const cl::Option *>(std::addressof(force))})
+        if (option->getNumOccurrences())
+          return llvm::createStringError("--%s is for the page of --html",
+                                         option->ArgStr.str().c_str());
     auto module = LoadedModule::read(input);
     if (!module)
       return module.takeError();
@@ -268,9 +272,18 @@ public:
     auto report = makeReport(input, solutions.front());
     if (!report)
       return report.takeError();
+    if (!html.empty()) {
+      PageOptions page;
+      page.output = html;
+      page.measured.assign(measured.begin(), measured.end());
+      page.times.assign(times.begin(), times.end());
+      page.force = force;
+      if (llvm::Error error = writePlanPage(input, solutions.front(), page))
+        return error;
+    }
     if (json)
       printJson(*report);
-    else
+    else if (html.empty())
       printText(*report);
     return llvm::Error::success();
   }
@@ -281,6 +294,25 @@ private:
                              cl::sub(command), cl::cat(category)};
   cl::opt<bool> json{"json", cl::desc("Print JSON"), cl::sub(command),
                      cl::cat(category)};
+  cl::opt<std::string> html{
+      "html",
+      cl::desc("Write a page to read instead of printing a table: what was "
+               "decided and why in words and pictures, what other budgets "
+               "would give, and measurements beside predictions. It needs no "
+               "other file"),
+      cl::value_desc("file"), cl::sub(command), cl::cat(category)};
+  cl::list<std::string> measured{
+      "measured",
+      cl::desc("For the page: what `allot eval PROGRAM --against MODEL --json` "
+               "wrote, of this or any other plan for the model. Repeatable"),
+      cl::value_desc("file"), cl::sub(command), cl::cat(category)};
+  cl::list<std::string> times{
+      "bench",
+      cl::desc("For the page: what `allot bench program PROGRAM --json` wrote. "
+               "Repeatable"),
+      cl::value_desc("file"), cl::sub(command), cl::cat(category)};
+  cl::opt<bool> force{"force", cl::desc("Take measurements of another model"),
+                      cl::sub(command), cl::cat(category)};
 };
 
 } // namespace

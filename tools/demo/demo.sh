@@ -76,6 +76,9 @@ for row in json.load(open(os.path.join(sys.argv[1], "bench.json"))):
         line += f", {row['flops'] / row['seconds'] / 1e9:.0f} GFLOP/s, {100 * row['of_peak']:.0f} % of the f32 peak ({row['peak_gflops']:.0f})"
     print(line)
 PY
+step "report"
+"$allot" explain "$work/plan.mlir" --html "$work/report.html" --measured "$work/allocated.json" --measured "$work/uniform.json" --bench "$work/bench.json"
+echo "what was decided and why, with pictures: $work/report.html"
 step "a continuation"
 "$python" tools/demo/tokens.py encode "$work/model.gguf" 'Package: allot\nSection: devel\nDescription:' "$work/prompt.safetensors"
 "$allot" generate "$work/allocated.mlir" --activations i8 --tokens "$work/prompt.safetensors" --steps "$steps" --outputs "$work/continuation.safetensors"

@@ -83,6 +83,20 @@ struct ProgramStats {
   int64_t numWeights = 0;
 };
 
+/// What the module says about where it comes from.
+struct ProgramOrigin {
+  /// Digest of the imported model (`allot.model_digest`); empty if unknown.
+  std::string model;
+  /// Of the plan that was applied (`allot.plan`): digest of its choices, the
+  /// sum of losses that it predicts in nats per token, and how it was found.
+  struct Plan {
+    std::string digest, solver;
+    double predictedLoss = 0;
+  };
+  /// Absent where no plan was applied.
+  std::optional<Plan> plan;
+};
+
 /// A model loaded from a module file: compiled for this processor, or ready for
 /// the reference evaluation. Running is not thread-safe; kernels use all
 /// threads. Errors of the module carry its file, line and column.
@@ -112,6 +126,8 @@ public:
   const ProgramStats &stats() const { return statistics; }
   /// An integer attribute of the module, such as `allot.vocab`.
   std::optional<int64_t> integer(llvm::StringRef attribute) const;
+  /// Which model and plan the module says it is of.
+  const ProgramOrigin &origin() const { return provenance; }
   llvm::StringRef path() const { return file; }
 
 private:
@@ -128,6 +144,7 @@ private:
   std::unique_ptr<mlir::MLIRContext> context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   llvm::StringMap<int64_t> integers;
+  ProgramOrigin provenance;
   std::vector<Entry> signatures;
   std::unique_ptr<WeightStore> store;
   std::unique_ptr<CompiledModule> code;

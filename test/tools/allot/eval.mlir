@@ -9,7 +9,21 @@
 // JSON: "top1_agreement": null
 // JSON: "nll": 0.{{7499|75}}
 // JSON: "bytes": 0
-// JSON: "bpw": 0
+// JSON: "bpw": 0,
+// JSON-NEXT: "model": null,
+// JSON-NEXT: "plan": null,
+// JSON-NEXT: "predicted_loss": null,
+// JSON-NEXT: "solver": null
+// JSON-NEXT: }
+// A program with a plan, against one without.
+// RUN: sed 's/^module attributes {/module attributes {allot.model_digest = "cafe", allot.plan = {digest = "f00d", predicted_loss = 0.5 : f64, solver = "knapsack"}, /' %s > %t.planned.mlir
+// RUN: allot eval %t.planned.mlir --tokens %t.tokens --against %s --json | FileCheck %s --check-prefix=PLANNED
+// PLANNED: "model": "cafe",
+// PLANNED-NEXT: "plan": "f00d",
+// PLANNED-NEXT: "predicted_loss": 0.5,
+// PLANNED-NEXT: "solver": "knapsack",
+// PLANNED-NEXT: "against_model": null,
+// PLANNED-NEXT: "against_plan": null
 // RUN: %{tensors} print %t.lp | FileCheck %s --check-prefix=LOGP
 // LOGP: logp F32 2x2 -0.139206 -0.139206 -0.139206 -3.13921
 // LOGP: top1 I32 2x2 0 0 1 1

@@ -127,6 +127,16 @@ LogicalResult PlanApply::run(ModuleOp module) {
     return error() << llvm::toString(written.takeError());
   applier.rewrite(archiveName.empty() ? archive : archiveName, *written,
                   applier.entries);
+  // What measurements of the result are of.
+  Builder builder(&getContext());
+  module->setAttr(
+      "allot.plan",
+      builder.getDictionaryAttr(
+          {builder.getNamedAttr(
+               "digest",
+               builder.getStringAttr(plan::solutionDigest(*solution, problem))),
+           builder.getNamedAttr("predicted_loss", solution->getObjectiveAttr()),
+           builder.getNamedAttr("solver", solution->getSolverAttr())}));
   return success();
 }
 

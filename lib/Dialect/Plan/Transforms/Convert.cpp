@@ -7,6 +7,7 @@
 #include "allot/Dialect/Plan/Transforms/Convert.h"
 #include "allot/Allocation/Solvers.h"
 #include "allot/Dialect/Plan/Transforms/Budget.h"
+#include "allot/Support/Digest.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
@@ -201,4 +202,20 @@ plan::explainChoices(const allocation::Problem &problem,
                   : std::string("nothing cheaper"));
   }
   return reasons;
+}
+
+std::string plan::solutionDigest(SolutionOp op, ProblemOp problemOp) {
+  llvm::StringMap<StringRef> taken;
+  for (auto choice : op.getBody().getOps<ChoiceOp>())
+    taken[choice.getItem()] = choice.getOption();
+  support::Digest digest;
+  auto add = [&](StringRef text) {
+    digest.update(uint64_t(text.size())).update(text);
+  };
+  add(problemOp.getModel());
+  for (auto item : problemOp.getBody().getOps<ItemOp>()) {
+    add(item.getName());
+    add(taken.lookup(item.getName()));
+  }
+  return digest.hex();
 }

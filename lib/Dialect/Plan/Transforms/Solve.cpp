@@ -9,7 +9,7 @@
 #include "allot/Dialect/Plan/Transforms/Budget.h"
 #include "allot/Dialect/Plan/Transforms/Convert.h"
 #include "allot/Dialect/Plan/Transforms/Passes.h"
-#include "llvm/ADT/MapVector.h"
+#include "allot/Dialect/Plan/Transforms/Uniform.h"
 
 namespace allot::plan {
 #define GEN_PASS_DEF_PLANSOLVE
@@ -23,47 +23,6 @@ namespace {
 
 /// What an item takes in a uniform choice that its own options do not offer.
 constexpr llvm::StringLiteral kStored = "stored";
-
-/// An option's name without what it says about adapters, and that part: see the
-/// names that plan-extract makes.
-std::pair<StringRef, StringRef> splitTreatment(StringRef name) {
-  size_t at = std::min(name.find("+adapter"), name.find("+merged"));
-  return {name.take_front(at), name.drop_front(std::min(at, name.size()))};
-}
-
-/// `problem` with the options that treat adapters as `treatment` says, or that
-/// say nothing about them, under names without treatment. `origins` maps the
-/// option numbers back.
-allocation::Problem withTreatment(const allocation::Problem &problem,
-                                  StringRef treatment,
-                                  std::vector<std::vector<unsigned>> &origins) {
-  allocation::Problem result = problem;
-  origins.assign(problem.items.size(), {});
-  for (auto [i, item] : llvm::enumerate(result.items)) {
-    item.options.clear();
-    for (auto [o, option] : llvm::enumerate(problem.items[i].options)) {
-      auto [storage, suffix] = splitTreatment(option.name);
-      if (!suffix.empty() && suffix != treatment)
-        continue;
-      if (item.findOption(storage))
-        continue;
-      item.options.push_back(option);
-      item.options.back().name = storage.str();
-      origins[i].push_back(o);
-    }
-    // Merging leaves no stored form; such an item keeps what it has.
-    if (item.options.empty())
-      for (auto [o, option] : llvm::enumerate(problem.items[i].options)) {
-        item.options.push_back(option);
-        origins[i].push_back(o);
-      }
-  }
-  for (allocation::Pin &pin : result.pins)
-    pin.option = splitTreatment(pin.option).first.str();
-  for (allocation::Tie &tie : result.ties)
-    tie.sharings.clear();
-  return result;
-}
 
 struct PlanSolve : plan::impl::PlanSolveBase<PlanSolve> {
   using PlanSolveBase::PlanSolveBase;
@@ -196,47 +155,32 @@ PlanSolve::uniformChoice(plan::ProblemOp op,
     options.names = {uniform};
     options.fallbacks = {kStored.str()};
   }
-  llvm::SmallSetVector<StringRef, 4> treatments;
-  treatments.insert("");
-  for (const allocation::Item &item : problem.items)
-    for (const allocation::Option &option : item.options)
-      treatments.insert(splitTreatment(option.name).second);
-
-  std::optional<allocation::Solution> best;
-  for (StringRef treatment : treatments) {
-    std::vector<std::vector<unsigned>> origins;
-    allocation::Problem reduced = withTreatment(problem, treatment, origins);
-    auto result = allocation::bestUniform(reduced, options);
-    if (!result)
-      return emitError(op.getLoc()) << llvm::toString(result.takeError());
-    std::optional<allocation::UniformChoice> &found =
-        above ? result->above : result->within;
-    if (!within && !above && !found)
-      found = result->above;
-    if (!found)
+  auto choices = plan::uniformChoices(problem, options);
+  if (!choices)
+    return emitError(op.getLoc()) << llvm::toString(choices.takeError());
+  auto key = [&](const allocation::UniformChoice &c) {
+    return above ? std::make_pair(double(c.costs[options.resource]), c.objective)
+                 : std::make_pair(c.objective, double(c.costs[options.resource]));
+  };
+  const allocation::UniformChoice *best = nullptr;
+  for (const allocation::UniformChoice &choice : *choices) {
+    bool fits = true;
+    for (auto [resource, cost] :
+         llvm::zip_equal(problem.resources, choice.costs))
+      fits &= !resource.budget || cost <= *resource.budget;
+    if ((within && !fits) || (above && fits))
       continue;
-    allocation::Solution solution;
-    for (auto [origin, option] : llvm::zip(origins, found->choice))
-      solution.choice.push_back(origin[option]);
-    if (llvm::Error error = problem.checkChoice(solution.choice)) {
-      llvm::consumeError(std::move(error));
-      continue;
-    }
-    allocation::Evaluation evaluation = problem.evaluate(solution.choice);
-    solution.objective = evaluation.objective;
-    solution.costs = evaluation.costs;
-    solution.solver = "uniform " + found->name;
-    auto key = [&](const allocation::Solution &s) {
-      return above ? std::make_pair(double(s.costs[options.resource]),
-                                    s.objective)
-                   : std::make_pair(s.objective,
-                                    double(s.costs[options.resource]));
-    };
-    if (!best || key(solution) < key(*best))
-      best = std::move(solution);
+    if (!best || key(choice) < key(*best))
+      best = &choice;
   }
-  if (best)
-    return std::move(*best);
+  if (best) {
+    allocation::Solution solution;
+    solution.choice = best->choice;
+    solution.objective = best->objective;
+    solution.costs = best->costs;
+    solution.solver = "uniform " + best->name;
+    return solution;
+  }
   if (within)
     return emitError(op.getLoc())
            << "no uniform choice keeps within the budget";

@@ -39,6 +39,10 @@ mlir::FailureOr<allocation::Solution>
 toAllocation(SolutionOp op, ProblemOp problemOp,
              const allocation::Problem &problem);
 
+/// Tells a verified solution from any other: a digest of what every item of the
+/// problem takes, and of the model. Programs that plan-apply makes carry it.
+std::string solutionDigest(SolutionOp op, ProblemOp problemOp);
+
 /// Writes a solution behind the insertion point of `builder`. `reasons` is
 /// empty or has one text per item.
 SolutionOp createSolution(mlir::OpBuilder &builder, llvm::StringRef name,

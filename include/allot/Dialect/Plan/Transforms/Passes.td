@@ -91,7 +91,8 @@ def PlanApply : Pass<"plan-apply", "::mlir::ModuleOp"> {
   let description = [{
     Reads the one `plan.solution` of `plan`, writes all weights of the model into `archive` (safetensors; chosen formats in the packed layout, others as they are stored, packed too), one tensor at a time,
     and rewrites the module: globals get their new encodings and values in the archive, compensation becomes a `lowrank` summand, merged adapters disappear. The encoder is that of the
-    problem, with the statistics that it names unless others are given. The archive is as long as the plan's costs and its own header. Nothing is
+    problem, with the statistics that it names unless others are given. The archive is as long as the plan's costs and its own header. The module attribute
+    `allot.plan` gets a digest of the solution, its predicted loss and its solver, so that measurements of the result tell what they are of. Nothing is
     written where anything is wrong.
 
     Example: `plan-apply{plan=plan.mlir stats=stats.safetensors archive=weights.safetensors}`.
