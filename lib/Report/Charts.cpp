@@ -6,6 +6,7 @@
 
 #include "ChartParts.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/Twine.h"
 #include <algorithm>
 
 using namespace allot::report;

@@ -8,6 +8,7 @@
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/STLExtras.h"
 #include <cmath>
+#include <map>
 #include <set>
 
 using namespace allot::report;
