@@ -4,7 +4,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "allot/Runtime/CompiledModule.h"
 #include "allot/Runtime/Program.h"
 #include "allot/Support/Error.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -134,7 +133,7 @@ llvm::Expected<std::vector<Tensor>> Program::run(const Entry &entry,
       return inputError(entry, tensor.name(), "there is no such input");
   if (llvm::Error error = check(entry, inputs))
     return std::move(error);
-  return code ? runCompiled(entry, inputs) : runReference(entry, inputs);
+  return interpreter ? runReference(entry, inputs) : runCompiled(entry, inputs);
 }
 
 /// Appends the words of a memref descriptor: allocated and aligned pointer,
@@ -154,9 +153,9 @@ static void appendDescriptor(std::vector<int64_t> &words, const void *data,
 llvm::Expected<std::vector<Tensor>>
 Program::runCompiled(const Entry &entry,
                      llvm::ArrayRef<const Tensor *> inputs) {
-  auto function = code->entry(entry.name);
-  if (!function)
-    return function.takeError();
+  auto function = functions.find(entry.name);
+  if (function == functions.end())
+    return support::fileError(file, "no entry " + quoted(entry.name));
   // Descriptors of inputs, room for descriptors of results.
   std::vector<int64_t> words, results;
   std::vector<size_t> begins;
@@ -180,7 +179,7 @@ Program::runCompiled(const Entry &entry,
 
   if (omp_get_max_threads() != int(threads))
     omp_set_num_threads(int(threads));
-  (*function)(arguments.data());
+  function->second(arguments.data());
 
   std::vector<Tensor> outputs;
   size_t next = 0;

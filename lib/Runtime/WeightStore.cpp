@@ -56,66 +56,99 @@ static std::shared_ptr<void> allocate(uint64_t bytes) {
   return std::shared_ptr<void>(data, std::free);
 }
 
+/// One entry of the table, checked: where its bytes come from.
+struct WeightStore::Wanted {
+  std::string global;
+  RankedTensorType type;
+  WeightSource from;
+  ArrayRef<uint8_t> source;
+
+  uint64_t bytes() const { return format::getStoredBytes(type); }
+  /// Its file holds the bytes as they are wanted.
+  bool isAsStored() const {
+    return from.type == type && from.stored.getRowInterleave() == 0;
+  }
+  llvm::Error fill(MutableArrayRef<uint8_t> target) const {
+    if (isAsStored()) {
+      std::memcpy(target.data(), source.data(), target.size());
+      return llvm::Error::success();
+    }
+    if (llvm::Error error = codec::convert(
+            format::getFormat(from.type), source, format::getFormat(type),
+            type.getShape(), from.stored.getRowInterleave(), target))
+      return support::tensorError(from.stored.getFile().getValue(),
+                                  from.stored.getTensor().getValue(),
+                                  llvm::toString(std::move(error)));
+    return llvm::Error::success();
+  }
+};
+
+llvm::Expected<WeightStore::Wanted>
+WeightStore::resolve(Attribute attribute, unsigned index,
+                     const WeightSources &sources,
+                     archive::StoredWeights &files) {
+  auto entry = dyn_cast<DictionaryAttr>(attribute);
+  auto symbol =
+      entry ? entry.getAs<FlatSymbolRefAttr>("global") : FlatSymbolRefAttr();
+  auto typeAttr = entry ? entry.getAs<TypeAttr>("type") : TypeAttr();
+  auto type = typeAttr ? dyn_cast<RankedTensorType>(typeAttr.getValue())
+                       : RankedTensorType();
+  if (!symbol || !type)
+    return llvm::createStringError(
+        "format.table: entry %u does not name a global and a tensor type",
+        index);
+  StringRef name = symbol.getValue();
+  auto found = sources.find(name);
+  if (found == sources.end())
+    return globalError(name,
+                       "there is no such global with a #format.stored value");
+  const WeightSource &source = found->second;
+  if (!format::getFormat(source.type) || !format::getFormat(type))
+    return globalError(name, "is no encoded tensor");
+  if (source.type.getShape() != type.getShape())
+    return globalError(
+        name, "has shape " + support::shapeString(source.type.getShape()) +
+                  ", the table wants " + support::shapeString(type.getShape()));
+  auto bytes = files.bytes(source.stored);
+  if (!bytes)
+    return bytes.takeError();
+  if (bytes->size() != format::getStoredBytes(source.type))
+    return support::tensorError(source.stored.getFile().getValue(),
+                                source.stored.getTensor().getValue(),
+                                "holds " + Twine(bytes->size()) +
+                                    " bytes, its format takes " +
+                                    Twine(format::getStoredBytes(source.type)));
+  return Wanted{name.str(), type, source, *bytes};
+}
+
 llvm::Expected<std::unique_ptr<WeightStore>>
 WeightStore::load(ArrayAttr wanted, const WeightSources &sources,
                   StringRef folder, support::Progress *progress) {
   std::unique_ptr<WeightStore> store(new WeightStore(folder));
   struct Conversion {
     unsigned index;
-    ArrayRef<uint8_t> source;
-    WeightSource from;
-    uint64_t offset, bytes;
+    Wanted weight;
+    uint64_t offset;
   };
   // First everything is checked and measured, then memory is taken once, then
   // it is filled.
   std::vector<Conversion> conversions;
   uint64_t arena = 0;
   for (auto [index, attribute] : llvm::enumerate(wanted)) {
-    auto entry = dyn_cast<DictionaryAttr>(attribute);
-    auto symbol =
-        entry ? entry.getAs<FlatSymbolRefAttr>("global") : FlatSymbolRefAttr();
-    auto typeAttr = entry ? entry.getAs<TypeAttr>("type") : TypeAttr();
-    auto type = typeAttr ? dyn_cast<RankedTensorType>(typeAttr.getValue())
-                         : RankedTensorType();
-    if (!symbol || !type)
-      return llvm::createStringError(
-          "format.table: entry %u does not name a global and a tensor type",
-          unsigned(index));
-    StringRef name = symbol.getValue();
-    auto found = sources.find(name);
-    if (found == sources.end())
-      return globalError(name,
-                         "there is no such global with a #format.stored value");
-    const WeightSource &source = found->second;
-    auto from = format::getFormat(source.type), to = format::getFormat(type);
-    if (!from || !to)
-      return globalError(name, "is no encoded tensor");
-    if (source.type.getShape() != type.getShape())
-      return globalError(
-          name, "has shape " + support::shapeString(source.type.getShape()) +
-                    ", the table wants " +
-                    support::shapeString(type.getShape()));
-    auto bytes = store->files.bytes(source.stored);
-    if (!bytes)
-      return bytes.takeError();
-    if (bytes->size() != format::getStoredBytes(source.type))
-      return support::tensorError(
-          source.stored.getFile().getValue(),
-          source.stored.getTensor().getValue(),
-          "holds " + Twine(bytes->size()) + " bytes, its format takes " +
-              Twine(format::getStoredBytes(source.type)));
-    store->entries.push_back({name.str(), type, bytes->size(), false});
+    auto weight = resolve(attribute, unsigned(index), sources, store->files);
+    if (!weight)
+      return weight.takeError();
+    store->entries.push_back(
+        {weight->global, weight->type, weight->source.size(), false});
     ByteMemRef memref;
-    memref.size = int64_t(format::getStoredBytes(type));
-    bool asStored =
-        source.type == type && source.stored.getRowInterleave() == 0;
-    if (asStored &&
-        reinterpret_cast<uintptr_t>(bytes->data()) % kAlignment == 0) {
+    memref.size = int64_t(weight->bytes());
+    const uint8_t *data = weight->source.data();
+    if (weight->isAsStored() &&
+        reinterpret_cast<uintptr_t>(data) % kAlignment == 0) {
       store->entries.back().mapped = true;
-      memref.allocated = memref.aligned = const_cast<uint8_t *>(bytes->data());
+      memref.allocated = memref.aligned = const_cast<uint8_t *>(data);
     } else {
-      conversions.push_back(
-          {unsigned(index), *bytes, source, arena, uint64_t(memref.size)});
+      conversions.push_back({unsigned(index), std::move(*weight), arena});
       arena = llvm::alignTo(arena + memref.size, kAlignment);
     }
     store->table.push_back(memref);
@@ -129,17 +162,67 @@ WeightStore::load(ArrayAttr wanted, const WeightSources &sources,
   support::ProgressStep step(progress, "loading weights", conversions.size());
   for (const Conversion &c : conversions) {
     uint8_t *target = static_cast<uint8_t *>(memory.get()) + c.offset;
-    const Weight &weight = store->entries[c.index];
-    if (llvm::Error error = codec::convert(
-            format::getFormat(c.from.type), c.source,
-            format::getFormat(weight.type), weight.type.getShape(),
-            c.from.stored.getRowInterleave(), {target, size_t(c.bytes)}))
-      return support::tensorError(c.from.stored.getFile().getValue(),
-                                  c.from.stored.getTensor().getValue(),
-                                  llvm::toString(std::move(error)));
-    store->table[c.index].allocated = store->table[c.index].aligned = target;
+    ByteMemRef &memref = store->table[c.index];
+    if (llvm::Error error = c.weight.fill({target, size_t(memref.size)}))
+      return std::move(error);
+    memref.allocated = memref.aligned = target;
+    step.advance(1, c.weight.global);
+  }
+  return store;
+}
+
+llvm::Error WeightStore::pack(
+    ArrayAttr wanted, const WeightSources &sources, StringRef folder,
+    llvm::function_ref<llvm::Error(const Weight &, ArrayRef<uint8_t>)> write,
+    support::Progress *progress) {
+  archive::StoredWeights files(folder);
+  std::vector<Wanted> all;
+  for (auto [index, attribute] : llvm::enumerate(wanted)) {
+    auto weight = resolve(attribute, unsigned(index), sources, files);
+    if (!weight)
+      return weight.takeError();
+    all.push_back(std::move(*weight));
+  }
+  support::ProgressStep step(progress, "packing weights", all.size());
+  std::vector<uint8_t> packed;
+  for (const Wanted &weight : all) {
+    ArrayRef<uint8_t> bytes = weight.source;
+    if (!weight.isAsStored()) {
+      packed.resize(weight.bytes());
+      if (llvm::Error error = weight.fill(packed))
+        return error;
+      bytes = packed;
+    }
+    if (llvm::Error error = write(
+            {weight.global, weight.type, weight.source.size(), false}, bytes))
+      return error;
+    files.dropPages();
     step.advance(1, weight.global);
   }
+  return llvm::Error::success();
+}
+
+std::unique_ptr<WeightStore>
+WeightStore::map(std::shared_ptr<const support::MappedFile> file,
+                 ArrayRef<Weight> weights, ArrayRef<uint64_t> offsets) {
+  std::unique_ptr<WeightStore> store(new WeightStore(""));
+  const uint8_t *begin = file->bytes().data();
+  if (reinterpret_cast<uintptr_t>(begin) % kAlignment) {
+    // A small file is read, not mapped.
+    auto memory = allocate(file->size());
+    std::memcpy(memory.get(), begin, file->size());
+    begin = static_cast<const uint8_t *>(memory.get());
+    store->owned.push_back(std::move(memory));
+  }
+  for (auto [weight, offset] : llvm::zip_equal(weights, offsets)) {
+    store->entries.push_back(weight);
+    store->entries.back().mapped = true;
+    ByteMemRef memref;
+    memref.size = int64_t(format::getStoredBytes(weight.type));
+    memref.allocated = memref.aligned = const_cast<uint8_t *>(begin) + offset;
+    store->table.push_back(memref);
+  }
+  store->mapping = std::move(file);
   return store;
 }
 

@@ -19,6 +19,10 @@
 #if LLVM_ON_UNIX
 #include <unistd.h>
 #endif
+#ifdef __linux__
+#include <fcntl.h>
+#include <stdio.h>
+#endif
 
 namespace allot::support {
 
@@ -286,7 +290,8 @@ AtomicFolder::create(llvm::StringRef target, llvm::StringRef marker) {
   for (int attempt = 0;; ++attempt) {
     llvm::SmallString<128> name =
         temporaryName(path::parent_path(folder->target));
-    std::error_code code = fs::create_directory(name, /*IgnoreExisting=*/false);
+    std::error_code code =
+        fs::create_directory(name, /*IgnoreExisting=*/false, fs::all_all);
     if (!code) {
       folder->temporary = std::string(name);
       return folder;
@@ -307,13 +312,29 @@ std::string AtomicFolder::file(llvm::StringRef name) const {
   return std::string(result);
 }
 
+/// Exchanges what two names mean, in one step; false where the system cannot.
+static bool exchangeNames(const std::string &a, const std::string &b) {
+#if defined(__linux__) && defined(RENAME_EXCHANGE)
+  return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(),
+                     RENAME_EXCHANGE) == 0;
+#else
+  return false;
+#endif
+}
+
 llvm::Error AtomicFolder::commit() {
   if (temporary.empty())
     return fileError(target, "was committed already");
   if (llvm::Error error = mayReplace(target, marker))
     return error;
-  // rename(2) does not replace a folder that has files, so the old one steps
-  // aside first.
+  // rename(2) does not replace a folder that has files. Best is an exchange, so
+  // that at any time there is a whole folder; else the old one steps aside
+  // first.
+  if (fs::exists(target) && exchangeNames(temporary, target)) {
+    fs::remove_directories(temporary);
+    temporary.clear();
+    return llvm::Error::success();
+  }
   llvm::SmallString<128> old;
   if (fs::exists(target)) {
     old = temporaryName(path::parent_path(target));

@@ -13,18 +13,6 @@
 using namespace allot;
 using namespace allot::tool;
 
-std::string tool::activationsName(const ProgramFlags &flags) {
-  switch (flags.activations) {
-  case Activations::F32:
-    return "f32";
-  case Activations::I16:
-    return "i16";
-  case Activations::I8:
-    return "i8";
-  }
-  llvm_unreachable("all types of activations have a name");
-}
-
 std::string tool::targetName(const ProgramFlags &flags) {
   return flags.reference ? "reference" : runtime::hostKernelTarget();
 }
@@ -47,13 +35,17 @@ public:
       return llvm::createStringError(
           kernels ? "bench kernels takes no program: wanted is "
                     "`bench program PROG`?"
-                  : "bench program: the program is missing (.mlir or .mlirbc)");
+                  : "bench program: the program is missing (.mlir, .mlirbc or a compiled "
+                    "folder)");
     if (llvm::Error error = checkOptions(kernels))
       return error;
     ProgramFlags::Wanted wanted;
     if (!kernels)
       wanted.entries = {"prefill", "decode"};
-    if (flags.printed(wanted))
+    auto printed = flags.printed(program, wanted);
+    if (!printed)
+      return printed.takeError();
+    if (*printed)
       return llvm::Error::success();
     unsigned threads = flags.threads
                            ? unsigned(flags.threads)

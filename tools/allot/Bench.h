@@ -92,7 +92,6 @@ benchProgram(llvm::StringRef path, const ProgramBenchOptions &options,
              const ProgramFlags &flags);
 
 /// The names of `--activations` and of the processor class, as rows give them.
-std::string activationsName(const ProgramFlags &flags);
 std::string targetName(const ProgramFlags &flags);
 
 } // namespace allot::tool

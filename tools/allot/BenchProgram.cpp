@@ -7,6 +7,7 @@
 #include "Bench.h"
 #include "allot/Dialect/Format/IR/Format.h"
 #include "allot/Runtime/Generation.h"
+#include "allot/Runtime/Manifest.h"
 #include "allot/Support/Error.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -192,8 +193,9 @@ tool::benchProgram(llvm::StringRef path, const ProgramBenchOptions &options,
     row.origin = program.origin();
     row.phase = phase;
     row.format = work.format;
-    row.activations = activationsName(flags);
-    row.target = targetName(flags);
+    const runtime::Manifest *manifest = program.manifest();
+    row.activations = manifest ? manifest->activations : activationsName(flags);
+    row.target = manifest ? manifest->kernels : targetName(flags);
     row.n = n;
     row.threads = options.threads;
     row.bytes = work.bytes;

@@ -8,8 +8,10 @@
 #include "allot/InitAllDialects.h"
 #include "allot/InitAllExtensions.h"
 #include "allot/Runtime/CompiledModule.h"
+#include "allot/Runtime/Manifest.h"
 #include "allot/Support/AtomicFile.h"
 #include "allot/Support/Error.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace allot;
@@ -54,19 +56,43 @@ ProgramFlags::ProgramFlags(Subcommand &owner)
       verbose("verbose", cl::desc("Print times and sizes on stderr"),
               cl::sub(owner.command), cl::cat(owner.category)) {}
 
+static constexpr const char *kActivationNames[] = {"f32", "i16", "i8"},
+                            *kEvaluateNames[] = {"auto", "factored", "merged"};
+
 void ProgramFlags::configure(pipelines::LoweringOptions &options,
                              const Wanted &wanted) const {
-  static constexpr const char *activationNames[] = {"f32", "i16", "i8"},
-                              *evaluateNames[] = {"auto", "factored", "merged"};
-  options.activations = activationNames[unsigned(
+  options.activations = kActivationNames[unsigned(
       wanted.exactActivations ? Activations::F32 : Activations(activations))];
-  options.evaluate = evaluateNames[unsigned(Evaluate(evaluate))];
+  options.evaluate = kEvaluateNames[unsigned(Evaluate(evaluate))];
   options.entries = wanted.entries;
   options.taps = wanted.taps;
   options.instrument = wanted.instrument;
   options.splitAt = wanted.splitAt;
   options.weightsAs = wanted.weightsAs;
-  options.target = runtime::hostKernelTarget();
+  options.target =
+      wanted.target.empty() ? runtime::hostKernelTarget() : wanted.target;
+}
+
+std::string tool::activationsName(const ProgramFlags &flags) {
+  return kActivationNames[unsigned(Activations(flags.activations))];
+}
+
+std::string tool::evaluateName(const ProgramFlags &flags) {
+  return kEvaluateNames[unsigned(Evaluate(flags.evaluate))];
+}
+
+std::vector<std::string> tool::tapsOf(llvm::ArrayRef<std::string> prefixes) {
+  std::vector<std::string> taps;
+  for (const std::string &prefix : prefixes) {
+    taps.push_back(prefix);
+    // The stream of a model goes under more than one name: encoder and decoder
+    // have their own, and its end after the last norm is not numbered.
+    if (prefix == kHiddenStates)
+      taps.insert(taps.end(),
+                  {"last_hidden_state", "enc_hidden_states",
+                   "dec_hidden_states", "encoder_last_hidden_state"});
+  }
+  return taps;
 }
 
 static void addPasses(mlir::OpPassManager &pm,
@@ -78,20 +104,32 @@ static void addPasses(mlir::OpPassManager &pm,
     pipelines::buildLowerToLLVMPipeline(pm, options);
 }
 
-bool ProgramFlags::printed(const Wanted &wanted) const {
-  if (!printPipeline)
-    return false;
+std::string ProgramFlags::pipelineText(const Wanted &wanted) const {
   pipelines::LoweringOptions lowering;
   configure(lowering, wanted);
-  llvm::outs() << pipelines::pipelineText([&](mlir::OpPassManager &pm) {
-    addPasses(pm, lowering, reference);
-  }) << "\n";
+  return pipelines::pipelineText(
+      [&](mlir::OpPassManager &pm) { addPasses(pm, lowering, reference); });
+}
+
+llvm::Expected<bool> ProgramFlags::printed(llvm::StringRef path,
+                                           const Wanted &wanted) const {
+  if (!printPipeline)
+    return false;
+  if (llvm::sys::fs::is_directory(path)) {
+    auto manifest = runtime::Manifest::read(path);
+    if (!manifest)
+      return manifest.takeError();
+    llvm::outs() << manifest->pipeline << "\n";
+  } else {
+    llvm::outs() << pipelineText(wanted) << "\n";
+  }
   return true;
 }
 
-llvm::Expected<std::unique_ptr<runtime::Program>>
-ProgramFlags::load(llvm::StringRef path, const Wanted &wanted,
-                   support::Progress *progress) const {
+llvm::Error ProgramFlags::with(
+    const Wanted &wanted, support::Progress *progress,
+    llvm::function_ref<llvm::Error(const runtime::ProgramOptions &)> use)
+    const {
   if (threads > 1024)
     return llvm::createStringError("--threads: %u are too many",
                                    unsigned(threads));
@@ -108,6 +146,11 @@ ProgramFlags::load(llvm::StringRef path, const Wanted &wanted,
   options.threads = threads;
   options.log = verbose ? &llvm::errs() : nullptr;
   options.progress = progress;
+  if (activations.getNumOccurrences() > 0 || wanted.exactActivations)
+    options.activations = std::string(lowering.activations);
+  if (evaluate.getNumOccurrences() > 0)
+    options.evaluate = std::string(lowering.evaluate);
+  options.taps = wanted.taps;
   llvm::Error written = llvm::Error::success();
   if (!emitLowered.empty())
     options.lowered = [&](mlir::ModuleOp module) {
@@ -118,10 +161,30 @@ ProgramFlags::load(llvm::StringRef path, const Wanted &wanted,
       written = llvm::joinErrors(
           std::move(written), support::writeFileAtomically(emitLowered, text));
     };
-  auto program = runtime::Program::load(path, registry(), options);
-  if (written)
-    return program ? std::move(written)
-                   : llvm::joinErrors(program.takeError(), std::move(written));
+  llvm::Error used = use(options);
+  return llvm::joinErrors(std::move(used), std::move(written));
+}
+
+llvm::Expected<std::unique_ptr<runtime::Program>>
+ProgramFlags::load(llvm::StringRef path, const Wanted &wanted,
+                   support::Progress *progress) const {
+  std::unique_ptr<runtime::Program> program;
+  llvm::Error failed = with(
+      wanted, progress,
+      [&](const runtime::ProgramOptions &options) -> llvm::Error {
+        if ((wanted.instrument || !wanted.splitAt.empty() ||
+             !wanted.weightsAs.empty()) &&
+            llvm::sys::fs::is_directory(path))
+          return support::fileError(path, "is compiled, wanted a module (.mlir "
+                                          "or .mlirbc)");
+        auto loaded = runtime::Program::load(path, registry(), options);
+        if (!loaded)
+          return loaded.takeError();
+        program = std::move(*loaded);
+        return llvm::Error::success();
+      });
+  if (failed)
+    return std::move(failed);
   return program;
 }
 

@@ -44,6 +44,7 @@ std::unique_ptr<Subcommand> makeProfileCommand();
 std::unique_ptr<Subcommand> makePlanCommand();
 std::unique_ptr<Subcommand> makeApplyCommand();
 std::unique_ptr<Subcommand> makeExplainCommand();
+std::unique_ptr<Subcommand> makeCompileCommand();
 std::unique_ptr<Subcommand> makeRunCommand();
 std::unique_ptr<Subcommand> makeGenerateCommand();
 std::unique_ptr<Subcommand> makeEvalCommand();
@@ -76,10 +77,20 @@ struct ProgramFlags {
     bool exactActivations = false;
     /// Keep packed weights in this float format; empty: in their own.
     std::string weightsAs;
+    /// Class of the kernels; empty: the one for this processor.
+    std::string target;
   };
   /// Writes the pass pipeline to stdout where the user asked for it alone; true
-  /// if so.
-  bool printed(const Wanted &wanted) const;
+  /// if so. That of a compiled folder is the one that it was compiled with.
+  llvm::Expected<bool> printed(llvm::StringRef path,
+                               const Wanted &wanted) const;
+  std::string pipelineText(const Wanted &wanted) const;
+  /// Calls `use` with what the flags say about a program: what a module is
+  /// lowered with, and what a folder must have been compiled with.
+  llvm::Error
+  with(const Wanted &wanted, support::Progress *progress,
+       llvm::function_ref<llvm::Error(const runtime::ProgramOptions &)> use)
+      const;
   /// Loads a program with these options. `progress` may be null.
   llvm::Expected<std::unique_ptr<runtime::Program>>
   load(llvm::StringRef path, const Wanted &wanted,
@@ -89,6 +100,15 @@ private:
   void configure(pipelines::LoweringOptions &options,
                  const Wanted &wanted) const;
 };
+
+/// The values of --activations and --evaluate as text.
+std::string activationsName(const ProgramFlags &flags);
+std::string evaluateName(const ProgramFlags &flags);
+
+/// The prefixes of taps that --outputs-also stands for.
+std::vector<std::string> tapsOf(llvm::ArrayRef<std::string> prefixes);
+inline constexpr llvm::StringLiteral kHiddenStates = "hidden_states",
+                                     kRouter = "router";
 
 /// Everything registered: dialects and extensions.
 const mlir::DialectRegistry &registry();

@@ -30,7 +30,10 @@ public:
   llvm::Error run() override {
     ProgramFlags::Wanted wanted;
     wanted.entries = {"logits"};
-    if (flags.printed(wanted))
+    auto printed = flags.printed(program, wanted);
+    if (!printed)
+      return printed.takeError();
+    if (*printed)
       return llvm::Error::success();
     auto file = archive::SafetensorsFile::open(tokens);
     if (!file)
@@ -231,7 +234,8 @@ private:
   }
 
   cl::opt<std::string> program{cl::Positional, cl::Required,
-                               cl::desc("PROGRAM (.mlir or .mlirbc)"),
+                               cl::desc("PROGRAM (.mlir, .mlirbc or a "
+                                        "compiled folder)"),
                                cl::sub(command), cl::cat(category)};
   cl::opt<std::string> tokens{
       "tokens",

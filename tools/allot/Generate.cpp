@@ -25,7 +25,10 @@ public:
   llvm::Error run() override {
     ProgramFlags::Wanted wanted;
     wanted.entries = {"prefill", "decode"};
-    if (flags.printed(wanted))
+    auto printed = flags.printed(program, wanted);
+    if (!printed)
+      return printed.takeError();
+    if (*printed)
       return llvm::Error::success();
     if (outputs.empty())
       return llvm::createStringError("--outputs is missing: the file to write");
@@ -77,7 +80,8 @@ public:
 
 private:
   cl::opt<std::string> program{cl::Positional, cl::Required,
-                               cl::desc("PROGRAM (.mlir or .mlirbc)"),
+                               cl::desc("PROGRAM (.mlir, .mlirbc or a "
+                                        "compiled folder)"),
                                cl::sub(command), cl::cat(category)};
   cl::opt<std::string> tokens{
       "tokens",

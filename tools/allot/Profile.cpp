@@ -51,7 +51,10 @@ public:
   llvm::Error run() override {
     ProgramFlags::Wanted wanted;
     wanted.entries = {"logits"};
-    if (flags.printed(wanted))
+    auto printed = flags.printed(path, wanted);
+    if (!printed)
+      return printed.takeError();
+    if (*printed)
       return llvm::Error::success();
     if (output.empty())
       return llvm::createStringError("-o is missing: the file to write");

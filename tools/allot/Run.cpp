@@ -54,23 +54,17 @@ public:
     if (!file)
       return file.takeError();
     ProgramFlags::Wanted wanted;
-    for (const std::string &prefix : outputsAlso) {
-      if (prefix.empty())
-        return llvm::createStringError("--outputs-also: a name is empty");
-      wanted.taps.push_back(prefix);
-      // The stream of a model goes under more than one name: encoder and
-      // decoder have their own, and its end after the last norm is not
-      // numbered.
-      if (prefix == kHiddenStates)
-        wanted.taps.insert(wanted.taps.end(),
-                           {"last_hidden_state", "enc_hidden_states",
-                            "dec_hidden_states", "encoder_last_hidden_state"});
-    }
+    if (llvm::is_contained(outputsAlso, ""))
+      return llvm::createStringError("--outputs-also: a name is empty");
+    wanted.taps = tapsOf(outputsAlso);
     if (!entry.empty())
       wanted.entries.push_back(entry);
     else if (llvm::Error error = functionsOf(**file, wanted.entries))
       return error;
-    if (flags.printed(wanted))
+    auto printed = flags.printed(program, wanted);
+    if (!printed)
+      return printed.takeError();
+    if (*printed)
       return llvm::Error::success();
     if (outputs.empty())
       return llvm::createStringError("--outputs is missing: the file to write");
@@ -91,9 +85,6 @@ public:
   }
 
 private:
-  static constexpr llvm::StringLiteral kHiddenStates = "hidden_states",
-                                       kRouter = "router";
-
   /// Models without layers of a kind have no such values, which is no error for
   /// the two kinds that every model may be asked for; any other name is a
   /// mistake where nothing begins so.
@@ -185,7 +176,8 @@ private:
   }
 
   cl::opt<std::string> program{cl::Positional, cl::Required,
-                               cl::desc("PROGRAM (.mlir or .mlirbc)"),
+                               cl::desc("PROGRAM (.mlir, .mlirbc or a "
+                                        "compiled folder)"),
                                cl::sub(command), cl::cat(category)};
   cl::opt<std::string> entry{
       "entry",

@@ -26,6 +26,7 @@ static std::unique_ptr<Subcommand> (*const table[])() = {
     makePlanCommand,
     makeApplyCommand,
     makeExplainCommand,
+    makeCompileCommand,
     makeRunCommand,
     makeGenerateCommand,
     makeEvalCommand,

@@ -27,23 +27,23 @@ struct CompileOptions {
 /// of `allot-lower-to-llvm` takes it. Detected, never assumed.
 std::string hostKernelTarget();
 
+/// OpenMP's runtime must be in the process: usually it is linked, else the
+/// loader is asked for it.
+llvm::Error requireOpenMP();
+
 /// A module of the LLVM dialect as machine code for the processor that this
 /// process runs on, with the features detected there.
 class CompiledModule {
 public:
-  /// LLVM -O3 without loop unrolling, which makes the rolled loops of kernels
-  /// slower and the compiler three times slower. Every function with the unit
-  /// attribute `llvm.emit_c_interface` gets a second symbol, see `entry`.
-  /// OpenMP's functions are those of the process.
+  /// Code as `generateObjects` makes it. OpenMP's functions are those of the
+  /// process.
   static llvm::Expected<std::unique_ptr<CompiledModule>>
   compile(mlir::ModuleOp module, const CompileOptions &options = {});
   ~CompiledModule();
   CompiledModule(const CompiledModule &) = delete;
   CompiledModule &operator=(const CompiledModule &) = delete;
 
-  /// The function with the C interface called `name`: takes an array of
-  /// pointers, first to the memory for the results where there are results,
-  /// then to each argument (a memref descriptor or a scalar).
+  /// The function of the entry called `name`, see `entrySymbol`.
   llvm::Expected<void (*)(void **)> entry(llvm::StringRef name) const;
 
   /// Bytes of object code.

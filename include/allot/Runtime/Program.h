@@ -25,6 +25,8 @@ class Interpreter;
 namespace allot::runtime {
 
 class CompiledModule;
+class ProgramLibrary;
+struct Manifest;
 
 /// An input or output of an entry. Dimensions of any size are
 /// ShapedType::kDynamic.
@@ -66,6 +68,11 @@ struct ProgramOptions {
   /// Called with the module after the passes, before code is generated; null
   /// for not at all.
   std::function<void(mlir::ModuleOp)> lowered;
+  /// What a compiled folder must have been compiled with, where the caller
+  /// minds: how activations are rounded, how map expressions are evaluated,
+  /// which inner values come out. The passes decide it for a module.
+  std::optional<std::string> activations, evaluate;
+  std::vector<std::string> taps;
 };
 
 /// Times in seconds, sizes in bytes.
@@ -97,11 +104,18 @@ struct ProgramOrigin {
   std::optional<Plan> plan;
 };
 
-/// A model loaded from a module file: compiled for this processor, or ready for
-/// the reference evaluation. Running is not thread-safe; kernels use all
-/// threads. Errors of the module carry its file, line and column.
+/// A model loaded from a module file (compiled for this processor, or ready for
+/// the reference evaluation) or from a folder that `compileToFolder` wrote
+/// (checked whole: every byte of its files is what the compiler wrote, and this
+/// processor has all features that its code needs). Errors of a module carry
+/// its file, line and column, those of a folder the file and field.
+///
+/// Compiled code may be run by several threads at once if the tensors that
+/// entries update in place are their own; each run uses all threads of the
+/// program. The reference evaluation is not thread-safe.
 class Program {
 public:
+  /// `path` is a module or a compiled folder. `options.passes` is for modules.
   static llvm::Expected<std::unique_ptr<Program>>
   load(llvm::StringRef path, const mlir::DialectRegistry &registry,
        const ProgramOptions &options);
@@ -129,9 +143,15 @@ public:
   /// Which model and plan the module says it is of.
   const ProgramOrigin &origin() const { return provenance; }
   llvm::StringRef path() const { return file; }
+  /// What the folder says about itself; null for a module.
+  const Manifest *manifest() const { return folderManifest.get(); }
 
 private:
   Program();
+  llvm::Error loadModule(const mlir::DialectRegistry &registry,
+                         const ProgramOptions &options);
+  llvm::Error loadFolder(const mlir::DialectRegistry &registry,
+                         const ProgramOptions &options);
   llvm::Error check(const Entry &entry,
                     llvm::ArrayRef<const Tensor *> inputs) const;
   llvm::Expected<std::vector<Tensor>>
@@ -147,7 +167,10 @@ private:
   ProgramOrigin provenance;
   std::vector<Entry> signatures;
   std::unique_ptr<WeightStore> store;
+  std::unique_ptr<Manifest> folderManifest;
   std::unique_ptr<CompiledModule> code;
+  std::unique_ptr<ProgramLibrary> library;
+  llvm::StringMap<void (*)(void **)> functions;
   std::unique_ptr<reference::Interpreter> interpreter;
   ProgramStats statistics;
 };

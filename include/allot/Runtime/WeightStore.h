@@ -59,6 +59,20 @@ public:
     uint64_t storedBytes = 0;
     bool mapped = false;
   };
+  /// The same bytes one entry after the other, in the order of the table, for a
+  /// file: `write` gets each once. Memory holds one entry at a time.
+  static llvm::Error
+  pack(mlir::ArrayAttr table, const WeightSources &sources,
+       llvm::StringRef folder,
+       llvm::function_ref<llvm::Error(const Weight &, llvm::ArrayRef<uint8_t>)>
+           write,
+       support::Progress *progress = nullptr);
+  /// A store whose entries lie packed in a mapped file, at these offsets, which
+  /// the caller has checked.
+  static std::unique_ptr<WeightStore>
+  map(std::shared_ptr<const support::MappedFile> file,
+      llvm::ArrayRef<Weight> weights, llvm::ArrayRef<uint64_t> offsets);
+
   /// In the order of the table.
   llvm::ArrayRef<Weight> weights() const { return entries; }
   llvm::ArrayRef<uint8_t> bytes(unsigned index) const {
@@ -78,8 +92,14 @@ public:
   uint64_t storedBytes() const;
 
 private:
+  struct Wanted;
+  static llvm::Expected<Wanted> resolve(mlir::Attribute attribute,
+                                        unsigned index,
+                                        const WeightSources &sources,
+                                        archive::StoredWeights &files);
   explicit WeightStore(llvm::StringRef folder) : files(folder) {}
   archive::StoredWeights files;
+  std::shared_ptr<const support::MappedFile> mapping;
   std::vector<Weight> entries;
   std::vector<ByteMemRef> table;
   std::vector<std::shared_ptr<void>> owned;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Safetensors files without packages, for tests.
 
-    tensors.py write FILE NAME=DTYPE:SHAPE:VALUES ...     DTYPE F32, F64, I32 or I64; SHAPE 2x3; VALUES 1,2,3 or a range such as 0..5
+    tensors.py write FILE NAME=DTYPE:SHAPE:VALUES ...     DTYPE F32, F64, I32 or I64; SHAPE 2x3; VALUES 1,2,3, a range such as 0..5, or 0*12 for twelve zeros
     tensors.py print FILE                                 one line NAME DTYPE SHAPE VALUES per tensor, by name
 """
 
@@ -21,6 +21,9 @@ def write(path, specs):
         if ".." in values:
             first, last = values.split("..")
             values = list(range(int(first), int(last) + 1))
+        elif "*" in values:
+            value, count = values.split("*")
+            values = [float(value) if dtype[0] == "F" else int(value)] * int(count)
         else:
             values = [float(v) if dtype[0] == "F" else int(v) for v in values.split(",") if v]
         raw = struct.pack(f"<{len(values)}{CODES[dtype]}", *values)
