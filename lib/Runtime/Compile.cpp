@@ -45,6 +45,30 @@ static llvm::Error mayReplace(llvm::StringRef folder) {
                                llvm::toString(manifest.takeError()) + ")");
 }
 
+/// Errors where the module or weights of it lie in `folder`, which replacing it
+/// would destroy.
+static llvm::Error checkInputsLieElsewhere(const LoweredModule &lowered,
+                                           llvm::StringRef folder) {
+  auto check = [&](llvm::StringRef file) -> llvm::Error {
+    llvm::SmallString<256> inner, outer;
+    if (llvm::sys::fs::real_path(file, inner) ||
+        llvm::sys::fs::real_path(folder, outer))
+      return llvm::Error::success();
+    outer += llvm::sys::path::get_separator();
+    if (!inner.str().starts_with(outer))
+      return llvm::Error::success();
+    return fileError(folder, "is not replaced: " + support::quoted(file) +
+                                 " lies in it");
+  };
+  if (llvm::Error error = check(lowered.file))
+    return error;
+  for (const auto &source : lowered.sources)
+    if (llvm::Error error = check(archive::resolveStoredPath(
+            lowered.folder(), source.second.stored.getFile().getValue())))
+      return error;
+  return llvm::Error::success();
+}
+
 /// Packs the weights into a file; fills the manifest's table and `checksums`.
 static llvm::Error packWeights(LoweredModule &lowered, llvm::StringRef path,
                                Manifest &manifest,
@@ -130,23 +154,13 @@ static llvm::Expected<std::string> chooseName(llvm::StringRef wanted,
   return wanted.str();
 }
 
-llvm::Error runtime::compileToFolder(llvm::StringRef module,
-                                     llvm::StringRef output,
-                                     const mlir::DialectRegistry &registry,
-                                     const CompileFolderOptions &options) {
+/// Fills a folder; the manifest is written last.
+static llvm::Error fillFolder(llvm::StringRef module,
+                              const support::AtomicFolder &folder,
+                              const mlir::DialectRegistry &registry,
+                              const CompileFolderOptions &options,
+                              llvm::StringRef name, const Linker &linker) {
   const ProgramOptions &program = options.program;
-  auto name = chooseName(options.name, output);
-  if (!name)
-    return name.takeError();
-  auto linker = Linker::find(options.linker);
-  if (!linker)
-    return linker.takeError();
-  if (llvm::Error error = mayReplace(output))
-    return error;
-  auto folder = support::AtomicFolder::create(output, Manifest::kFileName);
-  if (!folder)
-    return folder.takeError();
-
   StepLog log(program.log, module);
   auto loaded = LoweredModule::load(module, registry, program, log);
   if (!loaded)
@@ -156,11 +170,13 @@ llvm::Error runtime::compileToFolder(llvm::StringRef module,
     return error;
   if (lowered.entries.empty())
     return fileError(module, "has no function that could be run");
+  if (llvm::Error error = checkInputsLieElsewhere(lowered, folder.path()))
+    return error;
 
   Manifest manifest;
-  manifest.name = *name;
-  manifest.library.name = "lib" + *name + ".so";
-  manifest.header.name = *name + ".h";
+  manifest.name = name.str();
+  manifest.library.name = ("lib" + name + ".so").str();
+  manifest.header.name = (name + ".h").str();
   manifest.weightFile.name = "weights.bin";
   manifest.allotVersion = ALLOT_VERSION;
   manifest.llvmVersion = LLVM_VERSION_STRING;
@@ -176,8 +192,8 @@ llvm::Error runtime::compileToFolder(llvm::StringRef module,
 
   std::vector<uint64_t> checksums;
   if (llvm::Error error =
-          packWeights(lowered, (*folder)->file(manifest.weightFile.name),
-                      manifest, checksums, program.progress))
+          packWeights(lowered, folder.file(manifest.weightFile.name), manifest,
+                      checksums, program.progress))
     return error;
   log.step("weights packed in");
 
@@ -187,7 +203,7 @@ llvm::Error runtime::compileToFolder(llvm::StringRef module,
   manifest.header.digest = support::digestHex(llvm::ArrayRef<uint8_t>(
       reinterpret_cast<const uint8_t *>(header.data()), header.size()));
   if (llvm::Error error = support::writeFileAtomically(
-          (*folder)->file(manifest.header.name), header))
+          folder.file(manifest.header.name), header))
     return error;
 
   CodeOptions code;
@@ -200,15 +216,44 @@ llvm::Error runtime::compileToFolder(llvm::StringRef module,
   if (!objects)
     return fileError(module, llvm::toString(objects.takeError()));
   log.step("compiled in");
-  if (llvm::Error error = buildLibrary(*objects, **folder, *linker, manifest))
+  if (llvm::Error error = buildLibrary(*objects, folder, linker, manifest))
     return error;
   log.step("linked in");
   if (llvm::Error error = support::writeFileAtomically(
-          (*folder)->file(Manifest::kFileName), manifest.text()))
+          folder.file(Manifest::kFileName), manifest.text()))
     return error;
   if (program.log)
-    *program.log << output << ": " << manifest.weightBytes()
+    *program.log << folder.path() << ": " << manifest.weightBytes()
                  << " bytes of weights, " << manifest.library.bytes
                  << " bytes of library\n";
+  return llvm::Error::success();
+}
+
+llvm::Error runtime::compileToFolder(llvm::StringRef module,
+                                     llvm::StringRef output,
+                                     const mlir::DialectRegistry &registry,
+                                     const CompileFolderOptions &options) {
+  auto name = chooseName(options.name, output);
+  if (!name)
+    return name.takeError();
+  auto linker = Linker::find(options.linker);
+  if (!linker)
+    return linker.takeError();
+  if (llvm::Error error = mayReplace(output))
+    return error;
+  auto folder = support::AtomicFolder::create(output, Manifest::kFileName);
+  if (!folder)
+    return folder.takeError();
+
+  if (llvm::Error error =
+          fillFolder(module, **folder, registry, options, *name, *linker)) {
+    // Messages are about the folder as the user knows it.
+    std::string text = llvm::toString(std::move(error));
+    llvm::StringRef temporary = (*folder)->temporaryPath();
+    for (size_t at = text.find(temporary); at != std::string::npos;
+         at = text.find(temporary, at + output.size()))
+      text.replace(at, temporary.size(), output.str());
+    return llvm::createStringError(llvm::inconvertibleErrorCode(), text);
+  }
   return (*folder)->commit();
 }

@@ -28,10 +28,9 @@ static bool isBareLinker(llvm::StringRef path) {
 llvm::Expected<Linker> Linker::find(llvm::StringRef name) {
   if (!name.empty()) {
     auto path = llvm::sys::findProgramByName(name);
-    if (!path)
-      return llvm::createStringError("linker %s: %s",
-                                     support::quoted(name).c_str(),
-                                     path.getError().message().c_str());
+    if (!path || !llvm::sys::fs::can_execute(*path))
+      return llvm::createStringError("there is no program %s that links",
+                                     support::quoted(name).c_str());
     return Linker{*path, !isBareLinker(*path)};
   }
   for (const char *candidate : {"clang", "cc", "gcc", "ld.lld", "ld"})
