@@ -7,6 +7,7 @@
 #include "allot/InitAllExtensions.h"
 #include "allot/Codec/Codec.h"
 #include "allot/Conversion/DpsBufferization.h"
+#include "allot/Gradient/Reverse.h"
 #include "allot/Kernel/PackedTile.h"
 #include "allot/Reference/Interpreter.h"
 #include "mlir/InitAllExtensions.h"
@@ -17,6 +18,7 @@ void allot::registerAllExtensions(mlir::DialectRegistry &registry) {
   mlir::registerAllToLLVMIRTranslations(registry);
   codec::registerCodecExternalModels(registry);
   kernel::registerTileExternalModels(registry);
+  gradient::registerVJPExternalModels(registry);
   conversion::registerBufferizationExternalModels(registry);
   reference::registerReferenceExternalModels(registry);
 }

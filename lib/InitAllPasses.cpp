@@ -11,6 +11,7 @@
 #include "allot/Dialect/Format/Transforms/Passes.h"
 #include "allot/Dialect/NN/Transforms/Passes.h"
 #include "allot/Dialect/Plan/Transforms/Passes.h"
+#include "allot/Gradient/Passes.h"
 #include "allot/Pipelines/Pipelines.h"
 
 void allot::registerAllPasses() {
@@ -20,5 +21,6 @@ void allot::registerAllPasses() {
   plan::registerPlanPasses();
   conversion::registerAdapterToKernelPasses();
   conversion::registerNNToKernelPasses();
+  gradient::registerGradientPasses();
   pipelines::registerPipelines();
 }

@@ -7,7 +7,9 @@
 #include "allot/Interfaces/FormatInterfaces.h"
 #include "allot/Interfaces/LinearMapInterfaces.h"
 #include "allot/Interfaces/ReferenceInterfaces.h"
+#include "allot/Interfaces/VJPInterfaces.h"
 
 #include "allot/Interfaces/FormatAttrInterfaces.cpp.inc"
 #include "allot/Interfaces/LinearMapInterfaces.cpp.inc"
 #include "allot/Interfaces/ReferenceInterfaces.cpp.inc"
+#include "allot/Interfaces/VJPInterfaces.cpp.inc"

@@ -250,4 +250,5 @@ void reference::registerReferenceExternalModels(DialectRegistry &registry) {
   registerAdapterModels(registry);
   registerFormatModels(registry);
   registerNNModels(registry);
+  registerAttentionModels(registry);
 }

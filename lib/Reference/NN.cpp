@@ -130,86 +130,33 @@ LogicalResult rope(RopeOp op, Values values, Results &results) {
 }
 
 //===----------------------------------------------------------------------===//
-// Attention
+// Loss
 //===----------------------------------------------------------------------===//
 
-struct AttentionShape {
-  int64_t batch, queries, keys, heads, keyHeads, size, valueSize;
-};
-
-/// One query of one head: the softmax over the keys `[first, last)`, which may be empty.
-void attend(const AttentionShape &s, const float *q, const float *k, const float *v, int64_t first, int64_t last, double scale, double softcap,
-            std::vector<double> &scores, float *out) {
-  scores.clear();
-  double largest = -INFINITY, total = 0;
-  for (int64_t j = first; j < last; ++j) {
-    double score = 0;
-    for (int64_t d = 0; d < s.size; ++d)
-      score += double(q[d]) * k[j * s.keyHeads * s.size + d];
-    score *= scale;
-    if (softcap > 0)
-      score = softcap * std::tanh(score / softcap);
-    largest = std::max(largest, score);
-    scores.push_back(score);
-  }
-  for (double &score : scores)
-    total += score = std::exp(score - largest);
-  for (int64_t d = 0; d < s.valueSize; ++d) {
-    double sum = 0;
-    for (int64_t j = first; j < last; ++j)
-      sum += scores[j - first] * v[j * s.keyHeads * s.valueSize + d];
-    out[d] = scores.empty() ? 0.0f : float(sum / total);
-  }
-}
-
-LogicalResult attention(AttentionOp op, Values values, Results &results) {
+LogicalResult crossEntropy(CrossEntropyOp op, Values values, Results &results) {
   Operands operands(op, values);
-  ArrayRef<float> q, k, v;
-  ArrayRef<int64_t> past, total;
-  if (failed(checkForm(op)) || failed(operands.read(op.getQ(), "q", q)) || failed(operands.read(op.getK(), "k", k)) ||
-      failed(operands.read(op.getV(), "v", v)) || failed(operands.read(op.getPast(), "past", past)) || failed(operands.expectRank(op.getQ(), "q", 4)) ||
-      failed(operands.expectRank(op.getK(), "k", 4)) || failed(operands.expectRank(op.getV(), "v", 4)))
+  ArrayRef<float> logits;
+  ArrayRef<int64_t> labels;
+  if (failed(checkForm(op)) || failed(operands.read(op.getLogits(), "the logits", logits)) || failed(operands.read(op.getLabels(), "the labels", labels)))
     return failure();
-  ArrayRef<int64_t> qs = operands.shape(op.getQ()), ks = operands.shape(op.getK()), vs = operands.shape(op.getV());
-  AttentionShape s{qs[0], qs[1], ks[1], qs[2], ks[2], qs[3], vs[3]};
-  if (failed(operands.expectShape(op.getK(), "k", {s.batch, s.keys, s.keyHeads, s.size})) ||
-      failed(operands.expectShape(op.getV(), "v", {s.batch, s.keys, s.keyHeads, s.valueSize})) ||
-      failed(operands.expectShape(op.getPast(), "past", {s.batch})) ||
-      failed(operands.expectShape(op.getInit(), "the destination", {s.batch, s.queries, s.heads, s.valueSize})))
+  ArrayRef<int64_t> shape = operands.shape(op.getLogits());
+  if (shape.empty())
+    return op.emitOpError() << "reads logits without dimensions";
+  ArrayRef<int64_t> rows = shape.drop_back();
+  if (failed(operands.expectShape(op.getLabels(), "the labels", rows)) || failed(operands.expectShape(op.getInit(), "the destination", rows)))
     return failure();
-  if (s.keyHeads == 0 || s.heads % s.keyHeads != 0)
-    return op.emitOpError() << s.keyHeads << " key heads do not divide " << s.heads << " query heads";
-  if (op.getTotal()) {
-    if (failed(operands.read(op.getTotal(), "total", total)) || failed(operands.expectShape(op.getTotal(), "total", {s.batch})))
-      return failure();
-    for (auto [row, count] : llvm::enumerate(total))
-      if (count < 0 || count > s.keys)
-        return op.emitOpError() << "row " << row << " has " << count << " keys in all, but k holds " << s.keys;
+  int64_t vocabulary = shape.back();
+  std::vector<float> losses(labels.size());
+  for (size_t row = 0; row < losses.size(); ++row) {
+    if (labels[row] < 0 || labels[row] >= vocabulary)
+      continue;
+    ArrayRef<float> scores = logits.slice(row * vocabulary, vocabulary);
+    double largest = *llvm::max_element(scores), total = 0;
+    for (float score : scores)
+      total += std::exp(score - largest);
+    losses[row] = float(std::log(total) + largest - scores[labels[row]]);
   }
-  double scale = op.getScale().convertToDouble(), softcap = op.getSoftcap() ? op.getSoftcap()->convertToDouble() : 0.0;
-  int64_t window = op.getWindow().value_or(0);
-  bool causal = op.getCausal();
-  std::vector<float> out(s.batch * s.queries * s.heads * s.valueSize);
-#pragma omp parallel
-  {
-    std::vector<double> scores;
-#pragma omp for schedule(dynamic)
-    for (int64_t row = 0; row < s.batch * s.queries; ++row) {
-      int64_t b = row / s.queries, position = past[b] + row % s.queries;
-      int64_t first = 0, last = total.empty() ? s.keys : total[b];
-      if (causal)
-        last = std::min(last, position + 1);
-      if (window > 0)
-        first = std::max<int64_t>(0, position - window + 1);
-      last = std::max(first, last);
-      for (int64_t h = 0; h < s.heads; ++h) {
-        int64_t keyHead = b * s.keys * s.keyHeads + h * s.keyHeads / s.heads;
-        attend(s, &q[(row * s.heads + h) * s.size], k.data() + keyHead * s.size, v.data() + keyHead * s.valueSize, first, last, scale, softcap, scores,
-               &out[(row * s.heads + h) * s.valueSize]);
-      }
-    }
-  }
-  results.push_back(makeTensor({s.batch, s.queries, s.heads, s.valueSize}, std::move(out)));
+  results.push_back(makeTensor(rows, std::move(losses)));
   return success();
 }
 
@@ -254,7 +201,7 @@ void reference::registerNNModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, NNDialect *) {
     NormOp::attachInterface<Model<NormOp, norm>>(*context);
     RopeOp::attachInterface<Model<RopeOp, rope>>(*context);
-    AttentionOp::attachInterface<Model<AttentionOp, attention>>(*context);
+    CrossEntropyOp::attachInterface<Model<CrossEntropyOp, crossEntropy>>(*context);
     CacheUpdateOp::attachInterface<Model<CacheUpdateOp, cacheUpdate>>(*context);
     ActivationOp::attachInterface<Model<ActivationOp, activation>>(*context);
     TapOp::attachInterface<Model<TapOp, tap>>(*context);

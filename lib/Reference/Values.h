@@ -21,6 +21,7 @@ using Results = llvm::SmallVectorImpl<RefValue>;
 void registerAdapterModels(mlir::DialectRegistry &registry);
 void registerFormatModels(mlir::DialectRegistry &registry);
 void registerNNModels(mlir::DialectRegistry &registry);
+void registerAttentionModels(mlir::DialectRegistry &registry);
 
 /// Turns a function into a model of ReferenceOpInterface.
 template <typename Op, llvm::LogicalResult (*evaluate)(Op, Values, Results &)>

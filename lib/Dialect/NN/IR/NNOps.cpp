@@ -37,6 +37,8 @@ static StringRef shapeLabel(Operation *op) {
       .Case<RopeOp>([](auto) { return " (N4)"; })
       .Case<AttentionOp>([](auto) { return " (N5)"; })
       .Case<CacheUpdateOp>([](auto) { return " (N7)"; })
+      .Case<AttentionGradOp>([](auto) { return " (N10)"; })
+      .Case<CrossEntropyOp>([](auto) { return " (N11)"; })
       .Case<ActivationOp>([](auto) { return " (N8)"; })
       .Default([](Operation *) { return ""; });
 }
@@ -202,50 +204,123 @@ void AttentionOp::getEffects(
                              /*readsInits=*/false, effects);
 }
 
-LogicalResult AttentionOp::verify() {
-  // (N5)
-  Type q = getQ().getType(), k = getK().getType(), v = getV().getType(),
-       init = getInit().getType();
-  if (failed(checkOneWorld(*this)) || failed(checkElements(*this, "q", q, 4)) ||
-      failed(checkElements(*this, "k", k, 4)) ||
-      failed(checkElements(*this, "v", v, 4)) ||
-      failed(checkElements(*this, "the init", init, 4)))
+/// What the two ops of attention share: `out` is the result, or its gradient.
+template <typename OpT>
+static LogicalResult verifyAttention(OpT op, Value out, StringRef outName,
+                                     StringRef label) {
+  Type q = op.getQ().getType(), k = op.getK().getType(),
+       v = op.getV().getType(), init = out.getType();
+  if (failed(checkOneWorld(op)) || failed(checkElements(op, "q", q, 4)) ||
+      failed(checkElements(op, "k", k, 4)) ||
+      failed(checkElements(op, "v", v, 4)) ||
+      failed(checkElements(op, outName, init, 4)))
     return failure();
   ArrayRef<int64_t> qs = cast<ShapedType>(q).getShape(),
                     ks = cast<ShapedType>(k).getShape(),
                     vs = cast<ShapedType>(v).getShape();
-  if (failed(checkDimension(*this, "k", k, 0, qs[0], "q")) ||
-      failed(checkDimension(*this, "k", k, 3, qs[3], "q")) ||
-      failed(checkDimension(*this, "v", v, 0, qs[0], "q")) ||
-      failed(checkDimension(*this, "v", v, 1, ks[1], "k")) ||
-      failed(checkDimension(*this, "v", v, 2, ks[2], "k")) ||
-      failed(checkDimension(*this, "the init", init, 0, qs[0], "q")) ||
-      failed(checkDimension(*this, "the init", init, 1, qs[1], "q")) ||
-      failed(checkDimension(*this, "the init", init, 2, qs[2], "q")) ||
-      failed(checkDimension(*this, "the init", init, 3, vs[3], "v")))
+  if (failed(checkDimension(op, "k", k, 0, qs[0], "q")) ||
+      failed(checkDimension(op, "k", k, 3, qs[3], "q")) ||
+      failed(checkDimension(op, "v", v, 0, qs[0], "q")) ||
+      failed(checkDimension(op, "v", v, 1, ks[1], "k")) ||
+      failed(checkDimension(op, "v", v, 2, ks[2], "k")) ||
+      failed(checkDimension(op, outName, init, 0, qs[0], "q")) ||
+      failed(checkDimension(op, outName, init, 1, qs[1], "q")) ||
+      failed(checkDimension(op, outName, init, 2, qs[2], "q")) ||
+      failed(checkDimension(op, outName, init, 3, vs[3], "v")))
     return failure();
   if (!ShapedType::isDynamic(qs[2]) && !ShapedType::isDynamic(ks[2]) &&
       (ks[2] == 0 || qs[2] % ks[2] != 0))
-    return emitOpError() << "the heads of k (" << ks[2]
-                         << ") divide the heads of q (" << qs[2]
-                         << ") without rest, but do not here (N5)";
-  if (failed(checkPerRow(*this, "past", getPast().getType(), qs[0])))
+    return op.emitOpError()
+           << "the heads of k (" << ks[2] << ") divide the heads of q ("
+           << qs[2] << ") without rest, but do not here" << shapeLabel(op);
+  if (failed(checkPerRow(op, "past", op.getPast().getType(), qs[0])))
     return failure();
-  if (getTotal() &&
-      failed(checkPerRow(*this, "total", getTotal().getType(), qs[0])))
+  if (op.getTotal() &&
+      failed(checkPerRow(op, "total", op.getTotal().getType(), qs[0])))
     return failure();
-  // (N6)
-  if (IntegerAttr window = getWindowAttr(); window && window.getInt() <= 0)
-    return emitOpError() << "the window is positive, but got "
-                         << window.getInt() << " (N6)";
-  if (FloatAttr softcap = getSoftcapAttr();
+  if (IntegerAttr window = op.getWindowAttr(); window && window.getInt() <= 0)
+    return op.emitOpError() << "the window is positive, but got "
+                            << window.getInt() << label;
+  if (FloatAttr softcap = op.getSoftcapAttr();
       softcap && !(softcap.getValueAsDouble() > 0 &&
                    std::isfinite(softcap.getValueAsDouble())))
-    return emitOpError() << "the softcap is positive and finite, but got "
-                         << softcap << " (N6)";
-  if (!getScale().isFinite())
-    return emitOpError() << "the scale is finite, but got " << getScaleAttr()
-                         << " (N6)";
+    return op.emitOpError() << "the softcap is positive and finite, but got "
+                            << softcap << label;
+  if (!op.getScale().isFinite())
+    return op.emitOpError() << "the scale is finite, but got "
+                            << op.getScaleAttr() << label;
+  return success();
+}
+
+// (N5), (N6)
+LogicalResult AttentionOp::verify() {
+  return verifyAttention(*this, getInit(), "the init", " (N6)");
+}
+
+//===----------------------------------------------------------------------===//
+// AttentionGradOp
+//===----------------------------------------------------------------------===//
+
+void AttentionGradOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  getDestinationStyleEffects(cast<DestinationStyleOpInterface>(getOperation()),
+                             /*readsInits=*/false, effects);
+}
+
+// (N10)
+LogicalResult AttentionGradOp::verify() {
+  if (failed(verifyAttention(*this, getGrad(), "the gradient", " (N10)")))
+    return failure();
+  bool tensors = isa<TensorType>(getQ().getType());
+  if (getResults().size() != (tensors ? 3u : 0u))
+    return emitOpError() << "gives three tensors, or writes three memrefs, but "
+                            "has "
+                         << getResults().size() << " results (N10)";
+  for (auto [name, x, init] :
+       {std::tuple<StringRef, Value, Value>("q", getQ(), getQInit()),
+        {"k", getK(), getKInit()},
+        {"v", getV(), getVInit()}})
+    if (failed(checkElements(*this, ("the init of " + name).str(),
+                             init.getType(), 4)) ||
+        failed(checkSameShape(*this, x.getType(), init.getType())))
+      return failure();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// CrossEntropyOp
+//===----------------------------------------------------------------------===//
+
+void CrossEntropyOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  getDestinationStyleEffects(cast<DestinationStyleOpInterface>(getOperation()),
+                             /*readsInits=*/false, effects);
+}
+
+// (N11)
+LogicalResult CrossEntropyOp::verify() {
+  Type logits = getLogits().getType(), labels = getLabels().getType(),
+       init = getInit().getType();
+  if (failed(checkOneWorld(*this)) ||
+      failed(checkElements(*this, "the logits", logits, -1)))
+    return failure();
+  int64_t rank = cast<ShapedType>(logits).getRank();
+  if (rank < 1)
+    return emitOpError() << "the logits have at least one dimension, but got "
+                         << logits << " (N11)";
+  if (failed(checkElements(*this, "the labels", labels, rank - 1,
+                           /*integers=*/true)) ||
+      failed(checkElements(*this, "the init", init, rank - 1)))
+    return failure();
+  for (int64_t d = 0; d + 1 < rank; ++d) {
+    int64_t size = cast<ShapedType>(logits).getDimSize(d);
+    if (failed(checkDimension(*this, "the labels", labels, d, size,
+                              "the logits")) ||
+        failed(checkDimension(*this, "the init", init, d, size, "the logits")))
+      return failure();
+  }
   return success();
 }
 

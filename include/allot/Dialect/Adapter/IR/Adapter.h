@@ -8,6 +8,7 @@
 #define ALLOT_DIALECT_ADAPTER_IR_ADAPTER_H
 
 #include "allot/Interfaces/LinearMapInterfaces.h"
+#include "allot/Interfaces/VJPInterfaces.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"

@@ -8,6 +8,7 @@
 #define ALLOT_DIALECT_ADAPTER_IR_ADAPTEROPS_TD
 
 include "allot/Interfaces/LinearMapInterfaces.td"
+include "allot/Interfaces/VJPInterfaces.td"
 include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
@@ -62,6 +63,7 @@ def Adapter_Evaluation : I32EnumAttr<"Evaluation", "how a map expression is eval
   let genSpecializedAttr = 0;
 }
 
+defvar VJP = DeclareOpInterfaceMethods<VJPOpInterface>;
 class Adapter_Op<string mnem, list<Trait> traits = []> : Op<Adapter_Dialect, mnem, traits>;
 /// An op that makes a map: pure, implements the interface.
 class Adapter_MapOp<string mnem, list<string> optionalMethods = [], list<Trait> traits = []>
@@ -73,7 +75,7 @@ class Adapter_MapOp<string mnem, list<string> optionalMethods = [], list<Trait> 
 // Leaves
 //===----------------------------------------------------------------------===//
 
-def Adapter_DenseOp : Adapter_MapOp<"dense", ["buildSlice", "buildTransposed", "collectTerms"], [DeclareOpInterfaceMethods<AllocatableOpInterface>]> {
+def Adapter_DenseOp : Adapter_MapOp<"dense", ["buildSlice", "buildTransposed", "collectTerms"], [DeclareOpInterfaceMethods<AllocatableOpInterface>, VJP]> {
   let summary = "A stored matrix";
   let description = [{
     ```mlir
@@ -87,7 +89,7 @@ def Adapter_DenseOp : Adapter_MapOp<"dense", ["buildSlice", "buildTransposed", "
   let builders = [OpBuilder<(ins "::mlir::Value":$tensor)>];
 }
 
-def Adapter_LowRankOp : Adapter_MapOp<"lowrank", ["buildSlice", "getRankAxes", "buildTransposed", "collectTerms"], [DeclareOpInterfaceMethods<AllocatableOpInterface>]> {
+def Adapter_LowRankOp : Adapter_MapOp<"lowrank", ["buildSlice", "getRankAxes", "buildTransposed", "collectTerms"], [DeclareOpInterfaceMethods<AllocatableOpInterface>, VJP]> {
   let summary = "B diag(gate) A";
   let description = [{
     ```mlir
@@ -104,7 +106,7 @@ def Adapter_LowRankOp : Adapter_MapOp<"lowrank", ["buildSlice", "getRankAxes", "
   let builders = [OpBuilder<(ins "::mlir::Value":$b, "::mlir::Value":$a, CArg<"::mlir::Value", "{}">:$gate)>];
 }
 
-def Adapter_DiagonalOp : Adapter_MapOp<"diagonal", ["buildTransposed"]> {
+def Adapter_DiagonalOp : Adapter_MapOp<"diagonal", ["buildTransposed"], [VJP]> {
   let summary = "diag(v)";
   let description = [{
     ```mlir
@@ -136,7 +138,7 @@ def Adapter_PermutationOp : Adapter_MapOp<"permutation", ["buildTransposed"]> {
 // Combinators
 //===----------------------------------------------------------------------===//
 
-def Adapter_SumOp : Adapter_MapOp<"sum", ["buildSlice", "buildTransposed", "collectTerms"], [SameOperandsAndResultType]> {
+def Adapter_SumOp : Adapter_MapOp<"sum", ["buildSlice", "buildTransposed", "collectTerms"], [SameOperandsAndResultType, VJP]> {
   let summary = "Sum of maps of one shape";
   let description = [{
     ```mlir
@@ -151,7 +153,7 @@ def Adapter_SumOp : Adapter_MapOp<"sum", ["buildSlice", "buildTransposed", "coll
   let hasCanonicalizer = 1;
 }
 
-def Adapter_ComposeOp : Adapter_MapOp<"compose", ["buildTransposed"]> {
+def Adapter_ComposeOp : Adapter_MapOp<"compose", ["buildTransposed"], [VJP]> {
   let summary = "Composition: the last map meets the input first";
   let description = [{
     ```mlir
@@ -168,7 +170,7 @@ def Adapter_ComposeOp : Adapter_MapOp<"compose", ["buildTransposed"]> {
   let builders = [OpBuilder<(ins "::mlir::ValueRange":$maps)>];
 }
 
-def Adapter_ScaleOp : Adapter_MapOp<"scale", ["buildSlice", "buildTransposed", "collectTerms"], [SameOperandsAndResultType]> {
+def Adapter_ScaleOp : Adapter_MapOp<"scale", ["buildSlice", "buildTransposed", "collectTerms"], [SameOperandsAndResultType, VJP]> {
   let summary = "A constant times a map";
   let description = [{
     ```mlir
@@ -183,7 +185,7 @@ def Adapter_ScaleOp : Adapter_MapOp<"scale", ["buildSlice", "buildTransposed", "
   let hasCanonicalizer = 1;
 }
 
-def Adapter_TransposeOp : Adapter_MapOp<"transpose", ["buildTransposed"]> {
+def Adapter_TransposeOp : Adapter_MapOp<"transpose", ["buildTransposed"], [VJP]> {
   let summary = "The transposed map";
   let description = [{
     ```mlir
@@ -199,7 +201,7 @@ def Adapter_TransposeOp : Adapter_MapOp<"transpose", ["buildTransposed"]> {
   let builders = [OpBuilder<(ins "::mlir::Value":$map)>];
 }
 
-def Adapter_ConcatOp : Adapter_MapOp<"concat", ["buildSlice", "buildTransposed"]> {
+def Adapter_ConcatOp : Adapter_MapOp<"concat", ["buildSlice", "buildTransposed"], [VJP]> {
   let summary = "Maps side by side";
   let description = [{
     ```mlir
@@ -218,7 +220,7 @@ def Adapter_ConcatOp : Adapter_MapOp<"concat", ["buildSlice", "buildTransposed"]
   let builders = [OpBuilder<(ins "int64_t":$dim, "::mlir::ValueRange":$maps)>];
 }
 
-def Adapter_ReorderOp : Adapter_MapOp<"reorder", ["buildSlice", "buildTransposed"]> {
+def Adapter_ReorderOp : Adapter_MapOp<"reorder", ["buildSlice", "buildTransposed"], [VJP]> {
   let summary = "Outputs in a stored order";
   let description = [{
     ```mlir
@@ -239,7 +241,7 @@ def Adapter_ReorderOp : Adapter_MapOp<"reorder", ["buildSlice", "buildTransposed
 // Uses
 //===----------------------------------------------------------------------===//
 
-def Adapter_ApplyOp : Adapter_Op<"apply", [Pure]> {
+def Adapter_ApplyOp : Adapter_Op<"apply", [Pure, VJP]> {
   let summary = "y = map(x) + bias";
   let description = [{
     ```mlir
@@ -257,7 +259,7 @@ def Adapter_ApplyOp : Adapter_Op<"apply", [Pure]> {
   let hasCanonicalizer = 1;
 }
 
-def Adapter_GatherOp : Adapter_Op<"gather", [Pure]> {
+def Adapter_GatherOp : Adapter_Op<"gather", [Pure, VJP]> {
   let summary = "Rows of a map, by id";
   let description = [{
     ```mlir
@@ -272,7 +274,7 @@ def Adapter_GatherOp : Adapter_Op<"gather", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Adapter_MaterializeOp : Adapter_Op<"materialize", [Pure]> {
+def Adapter_MaterializeOp : Adapter_Op<"materialize", [Pure, VJP]> {
   let summary = "The dense matrix of a map";
   let description = [{
     ```mlir

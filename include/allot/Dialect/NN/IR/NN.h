@@ -7,6 +7,7 @@
 #ifndef ALLOT_DIALECT_NN_IR_NN_H
 #define ALLOT_DIALECT_NN_IR_NN_H
 
+#include "allot/Interfaces/VJPInterfaces.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"

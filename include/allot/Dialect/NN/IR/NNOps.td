@@ -7,6 +7,7 @@
 #ifndef ALLOT_DIALECT_NN_IR_NNOPS_TD
 #define ALLOT_DIALECT_NN_IR_NNOPS_TD
 
+include "allot/Interfaces/VJPInterfaces.td"
 include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
@@ -19,7 +20,7 @@ def NN_Dialect : Dialect {
   let cppNamespace = "::allot::nn";
   let summary = "What stands around the maps";
   let description = [{
-    Attention, rotary embedding, norms, the key/value cache and taps. All but `tap` and `activation` are destination-style: on tensors they return their result, after
+    Attention, rotary embedding, norms, the loss, the key/value cache and taps. All but `tap` and `activation` are destination-style: on tensors they return their result, after
     bufferization they write memrefs. f32 throughout.
   }];
   let useDefaultAttributePrinterParser = 1;
@@ -46,9 +47,10 @@ class NN_DpsOp<string mnem, list<Trait> traits = []>
   let results = (outs Optional<AnyRankedTensor>:$result);
   let hasVerifier = 1;
 }
+defvar VJP = DeclareOpInterfaceMethods<VJPOpInterface>;
 defvar Inits = [{ ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); } }];
 
-def NN_NormOp : NN_DpsOp<"norm"> {
+def NN_NormOp : NN_DpsOp<"norm", [VJP]> {
   let summary = "RMS or layer norm over the last dimension";
   let description = [{
     rms: `y = x / sqrt(mean(x^2) + epsilon) * weight`; layer: `y = (x - mean) / sqrt(var + epsilon) * weight + bias`.
@@ -64,7 +66,7 @@ def NN_NormOp : NN_DpsOp<"norm"> {
   let extraClassDeclaration = Inits;
 }
 
-def NN_RopeOp : NN_DpsOp<"rope"> {
+def NN_RopeOp : NN_DpsOp<"rope", [VJP]> {
   let summary = "Rotary position embedding";
   let description = [{
     x `[batch, T, heads, D]`; position of token t of row b is `past[b] + t`; frequencies `[R/2]` are angles per position, R <= D the rotary size; the other
@@ -82,7 +84,7 @@ def NN_RopeOp : NN_DpsOp<"rope"> {
   let extraClassDeclaration = Inits;
 }
 
-def NN_AttentionOp : NN_DpsOp<"attention"> {
+def NN_AttentionOp : NN_DpsOp<"attention", [VJP]> {
   let summary = "Scaled dot-product attention with grouped queries";
   let description = [{
     q `[batch, T, Hq, D]`, k `[batch, S, Hkv, D]`, v `[batch, S, Hkv, Dv]` -> `[batch, T, Hq, Dv]`. Query head h reads key head h * Hkv / Hq. Query t of row b has
@@ -100,6 +102,47 @@ def NN_AttentionOp : NN_DpsOp<"attention"> {
                        UnitAttr:$causal, F64Attr:$scale, OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap);
   let assemblyFormat = [{ `ins` `(` $q `,` $k `,` $v `:` type($q) `,` type($k) `,` type($v) `)` `past` `(` $past `:` type($past) `)`
                           (`total` `(` $total^ `:` type($total) `)`)? attr-dict `outs` `(` $init `:` type($init) `)` (`->` type($result)^)? }];
+  let extraClassDeclaration = Inits;
+}
+
+def NN_AttentionGradOp : NN_Op<"attention_grad", [DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "Gradients of attention by its queries, keys and values";
+  let description = [{
+    What `nn.attention` with the same operands and attributes turns into on the way back: `grad` `[batch, T, Hq, Dv]` is the gradient of its result, the results are those of q, k and v.
+    With p the weights of a query, s its scores before the mask and u = grad . v_j: dv_j += p_j grad; ds_j = p_j (u_j - sum_i p_i u_i), times 1 - tanh^2 where there is a softcap; dq += scale ds_j k_j; dk_j +=
+    scale ds_j q. The weights are computed again, so nothing is kept from the way forth. Source of the form: Dao et al. 2022 (FlashAttention), appendix B.
+
+    ```mlir
+    %dq, %dk, %dv = nn.attention_grad ins(%q, %k, %v : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) grad(%g : tensor<?x?x4x16xf32>) past(%past : tensor<?xi32>)
+      {causal, scale = 2.5e-01 : f64} outs(%q, %k, %v : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>)
+      -> tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>
+    ```
+    (N10) as N5 and N6, with `grad` in place of the result; the inits have the shapes of q, k and v.
+  }];
+  let arguments = (ins AnyShaped:$q, AnyShaped:$k, AnyShaped:$v, AnyShaped:$grad, AnyShaped:$past, Optional<AnyShaped>:$total, AnyShaped:$qInit, AnyShaped:$kInit, AnyShaped:$vInit,
+                       UnitAttr:$causal, F64Attr:$scale, OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{ `ins` `(` $q `,` $k `,` $v `:` type($q) `,` type($k) `,` type($v) `)` `grad` `(` $grad `:` type($grad) `)` `past` `(` $past `:` type($past) `)`
+                          (`total` `(` $total^ `:` type($total) `)`)? attr-dict `outs` `(` $qInit `,` $kInit `,` $vInit `:` type($qInit) `,` type($kInit) `,` type($vInit) `)`
+                          (`->` type($results)^)? }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return {getOperation(), getQInitMutable().getOperandNumber(), 3}; }
+  }];
+}
+
+def NN_CrossEntropyOp : NN_DpsOp<"cross_entropy", [VJP]> {
+  let summary = "Negative logarithm of the probability of a label";
+  let description = [{
+    logits `[..., V]`, labels `[...]` (i32) -> `[...]`: `log(sum_v exp(logits[..., v])) - logits[..., label]`, in nats. A label outside [0, V) counts as none and gives zero: positions that nothing follows.
+
+    ```mlir
+    %l = nn.cross_entropy ins(%logits, %labels : tensor<?x?x100xf32>, tensor<?x?xi32>) outs(%init : tensor<?x?xf32>) -> tensor<?x?xf32>
+    ```
+    (N11) labels and result have the shape of the logits without its last dimension; the logits are f32, the labels i32.
+  }];
+  let arguments = (ins AnyShaped:$logits, AnyShaped:$labels, AnyShaped:$init);
+  let assemblyFormat = [{ `ins` `(` $logits `,` $labels `:` type($logits) `,` type($labels) `)` `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($result)^)? }];
   let extraClassDeclaration = Inits;
 }
 
@@ -121,7 +164,7 @@ def NN_CacheUpdateOp : NN_DpsOp<"cache_update"> {
   let extraClassDeclaration = Inits;
 }
 
-def NN_ActivationOp : NN_Op<"activation", [Pure, SameOperandsAndResultType]> {
+def NN_ActivationOp : NN_Op<"activation", [Pure, SameOperandsAndResultType, VJP]> {
   let summary = "An elementwise function";
   let description = [{
     `silu`: x * sigmoid(x); `gelu`: exact, x * Phi(x); `gelu_tanh`: the tanh form; `relu`.
@@ -137,7 +180,7 @@ def NN_ActivationOp : NN_Op<"activation", [Pure, SameOperandsAndResultType]> {
   let hasVerifier = 1;
 }
 
-def NN_TapOp : NN_Op<"tap", [SameOperandsAndResultType]> {
+def NN_TapOp : NN_Op<"tap", [SameOperandsAndResultType, VJP]> {
   let summary = "A named value that a caller may ask for";
   let description = [{
     The identity. `nn-expose-taps` makes the values of chosen names results of their function; `nn-strip-taps` removes them. `sites` lists the matrices whose

@@ -1,0 +1,184 @@
+//===- MapsTest.cpp - gradients of map expressions --------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "GradientTest.h"
+
+using namespace allot;
+using namespace allot::test;
+
+namespace {
+
+/// A random expression whose leaves are arguments of the function.
+class MapGradient : public GradientTest {
+protected:
+  int64_t size() { return 1 + random() % 5; }
+  std::string argument(llvm::ArrayRef<int64_t> shape) {
+    std::string name = "%a" + std::to_string(types.size()), type = "tensor<";
+    for (int64_t d : shape)
+      type += std::to_string(d) + "x";
+    types.push_back(type + "f32>");
+    arguments.push_back(normal(shape));
+    return name;
+  }
+  std::string let(const std::string &op) {
+    std::string name = "%m" + std::to_string(lets++);
+    body += "  " + name + " = " + op + "\n";
+    return name;
+  }
+  static std::string type(int64_t out, int64_t in) {
+    return "!adapter.map<" + std::to_string(out) + "x" + std::to_string(in) +
+           ", f32>";
+  }
+
+  std::string map(int64_t out, int64_t in, unsigned depth) {
+    if (out == in && random() % 4 == 0) {
+      std::string v = argument({out});
+      return let("adapter.diagonal " + v + " : " + types.back());
+    }
+    switch (random() % (depth == 0 ? 2 : 8)) {
+    case 0: {
+      std::string w = argument({out, in});
+      return let("adapter.dense " + w + " : " + types.back());
+    }
+    case 1: {
+      int64_t rank = size();
+      std::string b = argument({out, rank}), bType = types.back();
+      std::string a = argument({rank, in}), aType = types.back();
+      if (random() % 2)
+        return let("adapter.lowrank " + b + ", " + a + " : " + bType + ", " +
+                   aType);
+      std::string gate = argument({rank});
+      return let("adapter.lowrank " + b + ", " + a + " gate " + gate + " : " +
+                 bType + ", " + aType + ", " + types.back());
+    }
+    case 2: {
+      std::string left = map(out, in, depth - 1),
+                  right = map(out, in, depth - 1);
+      return let("adapter.sum " + left + ", " + right + ", " + left + " : " +
+                 type(out, in));
+    }
+    case 3: {
+      int64_t first = size(), second = size();
+      std::string a = map(out, first, depth - 1),
+                  b = map(first, second, depth - 1),
+                  c = map(second, in, depth - 1);
+      return let("adapter.compose " + a + ", " + b + ", " + c + " : " +
+                 type(out, first) + ", " + type(first, second) + ", " +
+                 type(second, in));
+    }
+    case 4: {
+      std::string m = map(out, in, depth - 1);
+      return let("adapter.scale " + m + " by -0.75 : " + type(out, in));
+    }
+    case 5: {
+      int64_t dim = random() % 2, whole = dim == 0 ? out : in;
+      if (whole < 2)
+        return map(out, in, depth - 1);
+      int64_t first = 1 + random() % (whole - 1);
+      int64_t o1 = dim == 0 ? first : out, o2 = dim == 0 ? whole - first : out;
+      int64_t i1 = dim == 1 ? first : in, i2 = dim == 1 ? whole - first : in;
+      std::string a = map(o1, i1, depth - 1), b = map(o2, i2, depth - 1);
+      return let("adapter.concat dim(" + std::to_string(dim) + ") " + a +
+                 ", " + b + " : " + type(o1, i1) + ", " + type(o2, i2));
+    }
+    case 6: {
+      std::string m = map(out, in, depth - 1);
+      std::string places;
+      for (int64_t i = 0; i < out; ++i)
+        places += (i ? ", " : "") + std::to_string((i + 1) % out) + ".0";
+      std::string p = let("arith.constant dense<[" + places + "]> : tensor<" +
+                          std::to_string(out) + "xf32>");
+      return let("adapter.reorder " + m + " by " + p + " : " + type(out, in) +
+                 ", tensor<" + std::to_string(out) + "xf32>");
+    }
+    default: {
+      std::string m = map(in, out, depth - 1);
+      return let("adapter.transpose " + m + " : " + type(in, out));
+    }
+    }
+  }
+
+  std::string function(const std::string &extra, const std::string &results,
+                       const std::string &resultTypes) {
+    std::string text = "func.func @f(";
+    for (size_t i = 0; i < types.size(); ++i)
+      text += (i ? ", %a" : "%a") + std::to_string(i) + ": " + types[i];
+    return text + ") -> (" + resultTypes + ") {\n" + body + extra +
+           "  return " + results + " : " + resultTypes + "\n}";
+  }
+
+  std::vector<std::string> types;
+  std::vector<RefValue> arguments;
+  std::string body;
+  unsigned lets = 0;
+};
+
+TEST_F(MapGradient, RandomExpressions) {
+  for (unsigned seed = 0; seed < 24; ++seed) {
+    random.seed(seed);
+    types.clear(), arguments.clear(), body.clear();
+    int64_t out = size(), in = size();
+    std::string o = std::to_string(out), i = std::to_string(in);
+    std::string m = map(out, in, 2);
+    std::string x = "%x", bias = argument({out}), biasType = types.back();
+    types.push_back("tensor<?x3x" + i + "xf32>");
+    x = "%a" + std::to_string(types.size() - 1);
+    arguments.push_back(normal({2, 3, in}));
+    types.push_back("tensor<?x2xi32>");
+    std::vector<int64_t> ids;
+    for (int k = 0; k < 4; ++k)
+      ids.push_back(random() % out);
+    arguments.push_back(ints({2, 2}, ids));
+    std::string t = type(out, in), rows = "tensor<?x2x" + i + "xf32>",
+                y = "tensor<?x3x" + o + "xf32>",
+                w = "tensor<" + o + "x" + i + "xf32>";
+    std::string uses =
+        "  %y = adapter.apply " + m + ", " + x + " bias " + bias + " : " + t +
+        ", tensor<?x3x" + i + "xf32>, " + biasType + " -> " + y +
+        "\n  %e = adapter.gather " + m + ", %a" +
+        std::to_string(types.size() - 1) + " : " + t + ", tensor<?x2xi32> -> " +
+        rows + "\n  %w = adapter.materialize " + m + " : " + t + " -> " + w +
+        "\n";
+    check(function(uses, "%y, %e, %w", y + ", " + rows + ", " + w), arguments,
+          1e-3);
+  }
+}
+
+TEST_F(MapGradient, PermutedInputs) {
+  check(R"(func.func @f(%w: tensor<2x3xf32>, %x: tensor<?x3xf32>) -> tensor<?x2xf32> {
+    %d = adapter.dense %w : tensor<2x3xf32>
+    %p = adapter.permutation [2, 0, 1] : !adapter.map<3x3, f32>
+    %c = adapter.compose %d, %p : !adapter.map<2x3, f32>, !adapter.map<3x3, f32>
+    %y = adapter.apply %c, %x : !adapter.map<2x3, f32>, tensor<?x3xf32> -> tensor<?x2xf32>
+    return %y : tensor<?x2xf32>
+  })",
+        {normal({2, 3}), normal({4, 3})});
+}
+
+TEST_F(MapGradient, EncodedWeightsPassGradientsOn) {
+  // The weight is encoded and no argument: the gradient by x alone.
+  check(R"(func.func @f(%x: tensor<?x4xf32>) -> tensor<?x2xf32> {
+    %w = arith.constant dense<[[1.0, -2.0, 0.5, 3.0], [0.25, 1.0, -1.0, 2.0]]> : tensor<2x4xf32>
+    %q = format.encode %w : tensor<2x4xf32> -> tensor<2x4xf32, #format.int<8, block = [1, 32], scale = f16>>
+    %m = adapter.dense %q : tensor<2x4xf32, #format.int<8, block = [1, 32], scale = f16>>
+    %y = adapter.apply %m, %x : !adapter.map<2x4, f32>, tensor<?x4xf32> -> tensor<?x2xf32>
+    return %y : tensor<?x2xf32>
+  })",
+        {normal({3, 4})});
+}
+
+TEST_F(MapGradient, RoundingHasNone) {
+  expectNone(R"(func.func @f(%w: tensor<2x4xf32>, %x: tensor<?x4xf32>) -> tensor<?x2xf32> {
+    %q = format.encode %w : tensor<2x4xf32> -> tensor<2x4xf32, #format.float<f16>>
+    %m = adapter.dense %q : tensor<2x4xf32, #format.float<f16>>
+    %y = adapter.apply %m, %x : !adapter.map<2x4, f32>, tensor<?x4xf32> -> tensor<?x2xf32>
+    return %y : tensor<?x2xf32>
+  })",
+             "'adapter.dense' op has no gradient by its tensor, which is "
+             "encoded");
+}
+
+} // namespace
