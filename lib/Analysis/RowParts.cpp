@@ -53,36 +53,45 @@ std::vector<RowPart> analysis::measuredRowParts(const Site &site,
 llvm::Expected<std::vector<RowPart>>
 analysis::storedRowParts(const Statistics &statistics, llvm::StringRef site,
                          int64_t rows) {
-  std::vector<RowPart> parts;
+  // Each range once, with one of the tensors that are about it.
+  std::vector<std::pair<RowPart, llvm::StringRef>> found;
   for (llvm::StringRef name : statistics.tensorNames()) {
     llvm::StringRef range = name, first, end;
     if (!range.consume_front(site) || !range.consume_front("[") ||
-        !range.consume_back("].sensitivity"))
+        !(range.consume_back("].sensitivity") ||
+          range.consume_back("].output_grad_second_moment")))
       continue;
     std::tie(first, end) = range.split(':');
     RowPart part;
     if (first.getAsInteger(10, part.first) || end.getAsInteger(10, part.end))
       return support::tensorError(statistics.path(), name,
                                   "names no range of rows");
-    parts.push_back(part);
+    if (llvm::none_of(found, [&](const auto &other) {
+          return other.first.first == part.first && other.first.end == part.end;
+        }))
+      found.emplace_back(part, name);
   }
-  llvm::sort(parts, [](RowPart a, RowPart b) { return a.first < b.first; });
+  llvm::sort(found, [](const auto &a, const auto &b) {
+    return a.first.first < b.first.first;
+  });
+  std::vector<RowPart> parts;
   int64_t covered = 0;
-  for (RowPart part : parts) {
+  for (auto [part, name] : found) {
     if (part.first % kGranule != 0)
       return support::tensorError(
-          statistics.path(), rowPartName(site, part) + ".sensitivity",
+          statistics.path(), name,
           "does not begin at a multiple of " + llvm::Twine(kGranule) + " rows");
     if (part.first != covered || part.end <= part.first || part.end > rows)
       return support::tensorError(
-          statistics.path(), rowPartName(site, part) + ".sensitivity",
+          statistics.path(), name,
           "does not follow the range before it: the ranges of a matrix of " +
               llvm::Twine(rows) + " rows cover each row once");
     covered = part.end;
+    parts.push_back(part);
   }
   if (!parts.empty() && covered != rows)
     return support::tensorError(
-        statistics.path(), rowPartName(site, parts.back()) + ".sensitivity",
+        statistics.path(), found.back().second,
         "is the last range, but the matrix has " + llvm::Twine(rows) + " rows");
   return parts;
 }

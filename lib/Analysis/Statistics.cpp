@@ -7,7 +7,6 @@
 #include "allot/Analysis/Statistics.h"
 #include "allot/Support/Error.h"
 #include <cmath>
-#include <numeric>
 
 using namespace allot;
 using namespace allot::analysis;
@@ -133,80 +132,4 @@ Statistics::rowImportance(llvm::StringRef site, int64_t rows) const {
   if (!file->find(name))
     return std::vector<float>();
   return readPerRow(*file, name, rows);
-}
-
-llvm::Expected<SiteLoss> SiteLoss::get(const Statistics &statistics,
-                                       llvm::StringRef site, int64_t rows) {
-  auto measured = statistics.perturbations(site);
-  if (!measured)
-    return measured.takeError();
-  SiteLoss result;
-  result.rows = rows;
-  if (measured->empty()) {
-    auto gradient = statistics.outputGradient(site, rows);
-    if (!gradient)
-      return gradient.takeError();
-    double mean = 0.0;
-    for (float v : *gradient)
-      mean += v / static_cast<double>(rows);
-    result.source = "gradient";
-    result.points = {{0.0, std::log(std::max(0.5 * mean, 1e-30))}};
-    if (mean > 0.0) {
-      result.rowWeights = std::move(*gradient);
-      for (float &v : result.rowWeights)
-        v = static_cast<float>(v / mean);
-    }
-    return result;
-  }
-  result.source = "measured";
-  // A divergence below what f32 logits resolve counts as that much.
-  static constexpr double kFloor = 1e-7;
-  llvm::sort(*measured, [](const Perturbation &a, const Perturbation &b) {
-    return a.error < b.error;
-  });
-  for (const Perturbation &p : *measured) {
-    Point point{std::log(p.error), std::log(std::max(p.divergence, kFloor))};
-    // Points that lie together say nothing about a slope; a larger error is not
-    // taken to harm less.
-    if (!result.points.empty()) {
-      if (point.error - result.points.back().error < 0.2)
-        continue;
-      point.loss = std::max(point.loss, result.points.back().loss);
-    }
-    result.points.push_back(point);
-  }
-  return result;
-}
-
-double SiteLoss::total(llvm::ArrayRef<double> errors) const {
-  auto samples = static_cast<int64_t>(errors.size());
-  double sum = 0.0, weights = 0.0;
-  for (int64_t i = 0; i < samples; ++i) {
-    double weight =
-        rowWeights.empty() ? 1.0 : rowWeights[sampledRow(i, samples, rows)];
-    sum += weight * errors[i];
-    weights += weight;
-  }
-  // The mean over the sample, weighted as the whole is: steadier than a plain
-  // sum where few rows carry most of the weight.
-  return weights > 0.0 ? static_cast<double>(rows) * sum / weights : 0.0;
-}
-
-double SiteLoss::predict(double weightedError) const {
-  if (weightedError <= 0.0)
-    return 0.0;
-  double x = std::log(weightedError);
-  // Below the smallest measured error the loss is proportional to the error.
-  if (x <= points.front().error || points.size() == 1)
-    return std::exp(points.front().loss + x - points.front().error);
-  size_t i = 1;
-  while (i + 1 < points.size() && x > points[i].error)
-    ++i;
-  const Point &low = points[i - 1], &high = points[i];
-  double slope = (high.loss - low.loss) / (high.error - low.error);
-  if (x <= high.error)
-    return std::exp(low.loss + slope * (x - low.error));
-  // Beyond what was measured a steep rise, or a flat one, need not go on.
-  return std::exp(high.loss +
-                  std::clamp(slope, 0.7, 1.5) * (x - high.error));
 }

@@ -11,6 +11,7 @@
 #include "allot/Dialect/Adapter/Transforms/Passes.h"
 #include "allot/Dialect/Format/Transforms/Passes.h"
 #include "allot/Dialect/NN/Transforms/Passes.h"
+#include "allot/Gradient/Passes.h"
 #include "allot/Pipelines/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
@@ -111,14 +112,27 @@ void pipelines::buildPreparePipeline(OpPassManager &pm,
     pm.addPass(createSymbolPrivatizePass(keep));
     pm.addPass(createSymbolDCEPass());
   }
+  if (options.gradients)
+    pm.addPass(nn::createNNAppendLoss());
   if (!options.splitAt.empty()) {
     nn::NNSplitAtTapsOptions split;
     split.prefix = options.splitAt;
     pm.addPass(nn::createNNSplitAtTaps(split));
     pm.addPass(createSymbolDCEPass());
   }
-  if (options.instrument)
-    pm.addPass(adapter::createAdapterInstrument());
+  if (options.instrument || options.gradients) {
+    adapter::AdapterInstrumentOptions instrument;
+    instrument.outputs = options.gradients;
+    pm.addPass(adapter::createAdapterInstrument(instrument));
+  }
+  if (options.gradients) {
+    gradient::GradientReverseOptions reverse;
+    reverse.gradients = {".output"};
+    reverse.values = {".input"};
+    pm.addPass(gradient::createGradientReverse(reverse));
+    // The two ways make the same sizes and tables.
+    addCleanup(pm);
+  }
   if (!options.taps.empty()) {
     nn::NNExposeTapsOptions expose;
     expose.names.assign(options.taps.begin(), options.taps.end());

@@ -67,6 +67,7 @@ void ProgramFlags::configure(pipelines::LoweringOptions &options,
   options.entries = wanted.entries;
   options.taps = wanted.taps;
   options.instrument = wanted.instrument;
+  options.gradients = wanted.gradients;
   options.splitAt = wanted.splitAt;
   options.weightsAs = wanted.weightsAs;
   options.target =

@@ -72,6 +72,8 @@ struct ProgramFlags {
     std::string splitAt;
     /// Make the inputs of matrices taps first.
     bool instrument = false;
+    /// Make the loss of `logits`, and gradients of it.
+    bool gradients = false;
     /// f32 activations whatever --activations says: the base that programs are
     /// compared with.
     bool exactActivations = false;

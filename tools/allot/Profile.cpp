@@ -6,6 +6,7 @@
 
 #include "allot/Runtime/Profile.h"
 #include "Driver.h"
+#include "GradientStatistics.h"
 #include "allot/Analysis/ErrorFeedback.h"
 #include "allot/Analysis/RowParts.h"
 #include "allot/Analysis/Sites.h"
@@ -39,10 +40,14 @@ struct Model {
   std::string digest;
   /// Tokens; 0 where the module does not say.
   int64_t vocab = 0;
+  /// What gradients are measured of, in those parts.
+  runtime::GradientOptions gradients;
 };
 
 /// Names of matrices or ranges of their rows, and what perturbing each did.
 using Perturbations = std::vector<std::pair<std::string, std::vector<std::pair<double, double>>>>;
+
+enum class Importance { Perturbation, Gradients, Both };
 
 class ProfileCommand : public Subcommand {
 public:
@@ -86,15 +91,20 @@ public:
     for (auto &moment : moments.mutableMoments())
       runtime::InputMoments::finish(moment, moments.tokens());
     std::vector<float> importance = frequencies.finish();
+    auto gradients = differentiate(*model, moments, importance, *ids, &progress);
+    if (!gradients)
+      return gradients.takeError();
     auto perturbed = measure(*model, moments, importance, *ids, &progress);
     if (!perturbed)
       return perturbed.takeError();
-    return write(*model, moments, importance, *perturbed);
+    return write(*model, moments, importance, *gradients, *perturbed);
   }
 
 private:
   /// The rows of tokens on which sensitivities are measured. A few rather than one: texts differ more than places in a text.
   std::vector<int64_t> sensitivityRows(int64_t rows) const {
+    if (kind == Importance::Gradients)
+      return {};
     int64_t count = std::clamp<int64_t>(sensitivityTokens / 128, 1, std::min<int64_t>(4, rows));
     std::vector<int64_t> chosen;
     for (int64_t i = 0; sensitivityTokens > 0 && i < count; ++i)
@@ -103,8 +113,9 @@ private:
   }
   llvm::Expected<Model> open();
   llvm::Expected<Tensor> calibrationTokens(support::Progress *progress);
+  llvm::Expected<GradientStatistics> differentiate(Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const Tensor &ids, support::Progress *progress);
   llvm::Expected<Perturbations> measure(Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const Tensor &ids, support::Progress *progress);
-  llvm::Error write(const Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const Perturbations &perturbed);
+  llvm::Error write(const Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const GradientStatistics &gradients, const Perturbations &perturbed);
 
   cl::opt<std::string> path{cl::Positional, cl::Required, cl::desc("MODEL (.mlir or .mlirbc)"), cl::sub(command), cl::cat(category)};
   cl::opt<std::string> tokens{"tokens", cl::init("self"),
@@ -115,6 +126,11 @@ private:
   cl::opt<unsigned> selfLength{"self-length", cl::init(256), cl::desc("Tokens per sampled row (default 256)"), cl::value_desc("N"), cl::sub(command), cl::cat(category)};
   cl::opt<unsigned> seed{"seed", cl::init(1), cl::desc("Seed of the sampling (default 1)"), cl::value_desc("N"), cl::sub(command), cl::cat(category)};
   cl::opt<std::string> saveTokens{"save-tokens", cl::desc("Also write the calibration tokens to this file"), cl::value_desc("file"), cl::sub(command), cl::cat(category)};
+  cl::opt<Importance> kind{"importance", cl::init(Importance::Perturbation), cl::desc("How it is measured what each matrix matters"),
+                           cl::values(clEnumValN(Importance::Perturbation, "perturbation", "round each matrix alone and measure how far the answers move (default): half a run over --sensitivity-tokens per matrix"),
+                                      clEnumValN(Importance::Gradients, "gradients", "one pass forth and back over all tokens: a few runs, whatever the number of matrices; knows small errors alone"),
+                                      clEnumValN(Importance::Both, "both", "both: plans use the former, the latter is for comparison")),
+                           cl::sub(command), cl::cat(category)};
   cl::opt<unsigned> sensitivityTokens{"sensitivity-tokens", cl::init(1024),
                                       cl::desc("Tokens on which each matrix is perturbed (default 1024; 0: no sensitivities), in pieces of 128 or more from up to four rows"), cl::value_desc("N"),
                                       cl::sub(command), cl::cat(category)};
@@ -178,6 +194,8 @@ llvm::Expected<Model> ProfileCommand::open() {
     return failed("cannot be cut into parts");
   for (auto [k, part] : llvm::enumerate(*parts))
     part.walk([&, k = k](mlir::ml_program::GlobalLoadConstOp load) { model.firstPart.try_emplace(load.getGlobal().getLeafReference(), k); });
+  model.gradients = gradientOptions(*parts, names);
+  model.gradients.vocab = model.vocab;
   return std::move(model);
 }
 
@@ -222,8 +240,26 @@ llvm::Expected<Tensor> ProfileCommand::calibrationTokens(support::Progress *prog
   return chosen;
 }
 
+llvm::Expected<GradientStatistics> ProfileCommand::differentiate(Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const Tensor &ids,
+                                                                 support::Progress *progress) {
+  if (kind == Importance::Perturbation)
+    return GradientStatistics();
+  ProgramFlags::Wanted asked;
+  asked.entries = {"logits"};
+  asked.splitAt = kCuts.str();
+  asked.gradients = true;
+  auto program = flags.load(path, asked, progress);
+  if (!program)
+    return program.takeError();
+  model.gradients.progress = progress;
+  auto measured = runtime::measureGradients(**program, ids, model.gradients);
+  if (!measured)
+    return measured.takeError();
+  return gradientStatistics(*measured, model.sites, moments, importance, model.vocab);
+}
+
 llvm::Expected<Perturbations> ProfileCommand::measure(Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const Tensor &ids, support::Progress *progress) {
-  if (sensitivityTokens == 0)
+  if (sensitivityTokens == 0 || kind == Importance::Gradients)
     return Perturbations();
   std::vector<FormatAttrInterface> formats;
   std::vector<std::string> names(perturbations.begin(), perturbations.end());
@@ -301,7 +337,7 @@ llvm::Expected<Perturbations> ProfileCommand::measure(Model &model, const runtim
   return result;
 }
 
-llvm::Error ProfileCommand::write(const Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const Perturbations &perturbed) {
+llvm::Error ProfileCommand::write(const Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const GradientStatistics &gradients, const Perturbations &perturbed) {
   std::vector<archive::TensorSpec> specs;
   std::map<std::string, std::string> metadata = {{"producer", "allot profile"}, {"tokens", std::to_string(moments.tokens())}, {"model", model.digest}};
   auto name = [](llvm::StringRef site, llvm::StringRef what) { return (site + "." + what).str(); };
@@ -322,6 +358,8 @@ llvm::Error ProfileCommand::write(const Model &model, const runtime::InputMoment
       specs.push_back({name(site.name, "row_importance"), archive::DType::F32, {site.rows}});
   for (const auto &[site, measured] : perturbed)
     specs.push_back({name(site, "sensitivity"), archive::DType::F32, {static_cast<int64_t>(measured.size()), 2}});
+  for (const auto &[tensor, values] : gradients)
+    specs.push_back({tensor, archive::DType::F32, {static_cast<int64_t>(values.size())}});
   auto writer = archive::SafetensorsWriter::create(output, specs, metadata);
   if (!writer)
     return writer.takeError();
@@ -350,6 +388,9 @@ llvm::Error ProfileCommand::write(const Model &model, const runtime::InputMoment
     if (llvm::Error error = (*writer)->writeFloat(name(site, "sensitivity"), values))
       return error;
   }
+  for (const auto &[tensor, values] : gradients)
+    if (llvm::Error error = (*writer)->writeFloat(tensor, values))
+      return error;
   return (*writer)->commit();
 }
 

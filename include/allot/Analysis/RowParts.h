@@ -36,7 +36,7 @@ std::vector<int64_t> rowsByImportance(llvm::ArrayRef<float> importance);
 /// then up to 1/32, 1/16 .. 1/2, 3/4 and the rest, whole tiles of 64 rows each.
 std::vector<RowPart> measuredRowParts(const Site &site, int64_t vocab);
 
-/// The parts of a site of `rows` rows that `statistics` have sensitivities of,
+/// The parts of a site of `rows` rows that `statistics` have sensitivities or gradients of,
 /// in order; empty where there are none. An error, which names the file, where
 /// they do not cover the rows, each once, or begin within 64 rows.
 llvm::Expected<std::vector<RowPart>>

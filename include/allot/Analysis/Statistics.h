@@ -8,7 +8,12 @@
 //
 //   SITE.input_second_moment         [in]      mean over tokens of x_j^2
 //   SITE.input_moment_matrix         [in, in]  mean over tokens of x_i x_j
-//   SITE.output_grad_second_moment   [out]     mean over tokens of (dL/dy_o)^2
+//   SITE.output_grad_second_moment   [out]     mean over tokens of (dL/dy_o)^2, L
+//                                              the sum over the positions of a row
+//                                              of -log p of the next token
+//   SITE.fisher_rows                 [out]     mean over rows of tokens of
+//   SITE.fisher_cols                 [in]      (dL/dW_oi)^2, L the mean over the
+//                                              positions, summed over i, over o
 //   SITE.sensitivity                 [n, 2]    measured perturbations: weighted
 //                                              error tr(D H D^T) and the KL in
 //                                              nats per token that it caused
@@ -18,6 +23,7 @@
 //   SITE[a:b].sensitivity            [n, 2]    the sensitivity to the rows of rank
 //                                              a to b - 1 alone, by falling
 //                                              importance (see RowParts.h)
+//   SITE[a:b].output_grad_second_moment [b-a]  likewise, in that order
 //
 // A site may lack any of them. Sites that read the same input share one matrix:
 // the metadata entry `input_moment_matrix.SITE = OTHER` names the site that
@@ -74,44 +80,6 @@ private:
   mutable std::string keptName;
   mutable std::shared_ptr<const InputMoment> kept;
 };
-
-/// What is predicted of a site: the rise of the loss in nats per token as a
-/// function of the weighted errors d_o H d_o^T of the rows of its matrix.
-///
-/// With measured perturbations (error e_i, divergence k_i): straight lines
-/// through them in log-log, proportional below the smallest error, as a
-/// second-order expansion of the loss says, and bent where the measurement is;
-/// beyond the largest the last slope goes on, but within 0.7 and 1.5. Without, from gradients: the second-order expansion with
-/// the Kronecker-factored Fisher matrix (Martens and Grosse 2015), of whose
-/// output side the diagonal is known, 1/2 sum_o g_o^2 d_o H d_o^T.
-class SiteLoss {
-public:
-  static llvm::Expected<SiteLoss> get(const Statistics &statistics,
-                                      llvm::StringRef site, int64_t rows);
-  /// The weighted error of the whole matrix out of those of `errors.size()`
-  /// evenly spread rows (`sampledRow`).
-  double total(llvm::ArrayRef<double> errors) const;
-  /// Predicted loss in nats per token at a total.
-  double predict(double total) const;
-  /// `measured`, `gradient`.
-  llvm::StringRef origin() const { return source; }
-
-private:
-  llvm::StringRef source;
-  int64_t rows = 0;
-  /// How much each row counts, 1 in the mean; empty where all count the same.
-  std::vector<float> rowWeights;
-  /// Logarithms of measured errors and losses, both rising; one point or more.
-  struct Point {
-    double error, loss;
-  };
-  llvm::SmallVector<Point, 3> points;
-};
-
-/// The i-th of `samples` evenly spread rows.
-inline int64_t sampledRow(int64_t i, int64_t samples, int64_t rows) {
-  return i * rows / samples;
-}
 
 } // namespace allot::analysis
 

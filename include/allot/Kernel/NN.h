@@ -55,6 +55,17 @@ struct AttentionKernel {
   std::string key() const;
 };
 
+/// Gradients of attention. Arguments: q, k, v, grad, past, total as for
+/// attention (grad like its result), then the gradients of q, k and v, in the
+/// layout of theirs without strides, scale f32, softcap f32 (with `softcap`),
+/// window index. Keys that come after all that a query sees are never read.
+struct AttentionGradKernel {
+  bool causal = false;
+  bool softcap = false;
+  bool total = false;
+  std::string key() const;
+};
+
 /// Writes new keys or values into a cache. Arguments: source
 /// memref<?x?x?x?xf32> [batch, T, heads, D], past and count memref<?xi32>,
 /// cache memref<?x?x?x?x?x?xf32, strided<[?, ?, ?, ?, ?, 1], offset: ?>>, layer
@@ -74,6 +85,8 @@ mlir::func::FuncOp getOrCreateKernel(mlir::ModuleOp module,
                                      const RopeKernel &kernel);
 mlir::func::FuncOp getOrCreateKernel(mlir::ModuleOp module,
                                      const AttentionKernel &kernel);
+mlir::func::FuncOp getOrCreateKernel(mlir::ModuleOp module,
+                                     const AttentionGradKernel &kernel);
 mlir::func::FuncOp getOrCreateKernel(mlir::ModuleOp module,
                                      const CacheUpdateKernel &kernel);
 

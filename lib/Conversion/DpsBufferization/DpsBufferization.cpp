@@ -60,6 +60,8 @@ void conversion::registerBufferizationExternalModels(
         DpsBufferization<nn::RopeOp, /*ReadsInit=*/false>>(*context);
     nn::AttentionOp::attachInterface<
         DpsBufferization<nn::AttentionOp, /*ReadsInit=*/false>>(*context);
+    nn::AttentionGradOp::attachInterface<
+        DpsBufferization<nn::AttentionGradOp, /*ReadsInit=*/false>>(*context);
     nn::CacheUpdateOp::attachInterface<
         DpsBufferization<nn::CacheUpdateOp, /*ReadsInit=*/true>>(*context);
     context->loadDialect<memref::MemRefDialect>();

@@ -194,6 +194,30 @@ LogicalResult convert(ModuleOp module, nn::AttentionOp op) {
   return success();
 }
 
+LogicalResult convert(ModuleOp module, nn::AttentionGradOp op) {
+  kernel::AttentionGradKernel key;
+  key.causal = op.getCausal();
+  key.softcap = op.getSoftcap().has_value();
+  key.total = static_cast<bool>(op.getTotal());
+  CallBuilder call(op);
+  call.addInput(op.getQ());
+  call.addInput(op.getK(), /*strided=*/true);
+  call.addInput(op.getV(), /*strided=*/true);
+  call.addInput(op.getGrad());
+  call.addInput(op.getPast());
+  if (op.getTotal())
+    call.addInput(op.getTotal());
+  for (Value init : {op.getQInit(), op.getKInit(), op.getVInit()})
+    call.addOutput(init);
+  call.addFloat(op.getScale().convertToDouble());
+  if (op.getSoftcap())
+    call.addFloat(op.getSoftcap()->convertToDouble());
+  call.addIndex(std::min<int64_t>(op.getWindow().value_or(kernel::kNoWindow),
+                                  kernel::kNoWindow));
+  call.finish(kernel::getOrCreateKernel(module, key));
+  return success();
+}
+
 LogicalResult convert(ModuleOp module, nn::CacheUpdateOp op) {
   auto cache = cast<MemRefType>(op.getInit().getType());
   if (!hasUnitStride(cache))
@@ -246,7 +270,8 @@ struct ConvertNNToKernel
 LogicalResult conversion::convertNNToKernel(ModuleOp module) {
   SmallVector<Operation *> ops;
   module.walk([&](Operation *op) {
-    if (isa<nn::NormOp, nn::RopeOp, nn::AttentionOp, nn::CacheUpdateOp>(op))
+    if (isa<nn::NormOp, nn::RopeOp, nn::AttentionOp, nn::AttentionGradOp,
+            nn::CacheUpdateOp>(op))
       ops.push_back(op);
   });
   for (Operation *op : ops) {
@@ -254,7 +279,8 @@ LogicalResult conversion::convertNNToKernel(ModuleOp module) {
       return failure();
     LogicalResult result =
         TypeSwitch<Operation *, LogicalResult>(op)
-            .Case<nn::NormOp, nn::RopeOp, nn::AttentionOp, nn::CacheUpdateOp>(
+            .Case<nn::NormOp, nn::RopeOp, nn::AttentionOp, nn::AttentionGradOp,
+                  nn::CacheUpdateOp>(
                 [&](auto typed) { return convert(module, typed); })
             .Default([](Operation *) { return success(); });
     if (failed(result))

@@ -1,4 +1,4 @@
-//===- NNToLinalg.cpp - nn.activation to linalg.generic ---------*- C++ -*-===//
+//===- NNToLinalg.cpp - nn ops to linalg.generic ----------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -6,11 +6,13 @@
 
 #include "allot/Conversion/NNToKernel/NNToKernel.h"
 #include "allot/Dialect/NN/IR/NN.h"
+#include "allot/Interfaces/VJPBuild.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include <limits>
 
 namespace allot::conversion {
 #define GEN_PASS_DEF_CONVERTNNTOLINALG
@@ -84,6 +86,72 @@ struct ActivationToGeneric : OpRewritePattern<nn::ActivationOp> {
   }
 };
 
+/// Maximum, sum of exponentials below it, and the score of the label, row by row.
+struct CrossEntropyToGeneric : OpRewritePattern<nn::CrossEntropyOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(nn::CrossEntropyOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.getResult())
+      return rewriter.notifyMatchFailure(op, "not on tensors");
+    Location loc = op.getLoc();
+    Value logits = op.getLogits();
+    unsigned rank = cast<RankedTensorType>(logits.getType()).getRank();
+    AffineMap element = rewriter.getMultiDimIdentityMap(rank);
+    AffineMap row = AffineMap::get(rank, 0, element.getResults().drop_back(),
+                                   rewriter.getContext());
+    AffineMap each = rewriter.getMultiDimIdentityMap(rank - 1);
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(rewriter, loc, logits);
+    ArrayRef<OpFoldResult> rows = ArrayRef(sizes).drop_back();
+    Type f32 = rewriter.getF32Type();
+    Value largest = vjp::buildStructured(
+        rewriter, loc, {logits}, {element, row},
+        vjp::buildFilled(rewriter, loc, rows, f32,
+                         -std::numeric_limits<float>::infinity()),
+        [](OpBuilder &b, Location l, ValueRange a) -> Value {
+          return arith::MaximumFOp::create(b, l, a[0], a[1]);
+        });
+    Value total = vjp::buildReduction(
+        rewriter, loc, {logits, largest}, {element, row, row}, rows,
+        [](OpBuilder &b, Location l, ValueRange a) -> Value {
+          return math::ExpOp::create(b, l,
+                                     arith::SubFOp::create(b, l, a[0], a[1]));
+        });
+    Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0);
+    Value vocabulary =
+        getValueOrCreateConstantIndexOp(rewriter, loc, sizes.back());
+    rewriter.replaceOp(
+        op,
+        vjp::buildStructured(
+            rewriter, loc, {op.getLabels(), largest, total},
+            {each, each, each, each},
+            vjp::buildEmpty(rewriter, loc, rows, f32),
+            [&](OpBuilder &b, Location l, ValueRange a) -> Value {
+              Value label =
+                  arith::IndexCastOp::create(b, l, b.getIndexType(), a[0]);
+              Value isReal = arith::AndIOp::create(
+                  b, l,
+                  arith::CmpIOp::create(b, l, arith::CmpIPredicate::sge, label,
+                                        zero),
+                  arith::CmpIOp::create(b, l, arith::CmpIPredicate::slt, label,
+                                        vocabulary));
+              SmallVector<Value> place;
+              for (size_t i = 0; i < rows.size(); ++i)
+                place.push_back(linalg::IndexOp::create(b, l, i));
+              place.push_back(
+                  arith::SelectOp::create(b, l, isReal, label, zero));
+              Value picked = tensor::ExtractOp::create(b, l, logits, place);
+              Value loss = arith::AddFOp::create(
+                  b, l, math::LogOp::create(b, l, a[2]),
+                  arith::SubFOp::create(b, l, a[1], picked));
+              Value none = arith::ConstantOp::create(b, l,
+                                                     b.getF32FloatAttr(0.0f));
+              return arith::SelectOp::create(b, l, isReal, loss, none);
+            }));
+    return success();
+  }
+};
+
 struct ConvertNNToLinalg
     : conversion::impl::ConvertNNToLinalgBase<ConvertNNToLinalg> {
   void runOnOperation() override {
@@ -97,5 +165,6 @@ struct ConvertNNToLinalg
 } // namespace
 
 void conversion::populateNNToLinalgPatterns(RewritePatternSet &patterns) {
-  patterns.add<ActivationToGeneric>(patterns.getContext());
+  patterns.add<ActivationToGeneric, CrossEntropyToGeneric>(
+      patterns.getContext());
 }

@@ -61,3 +61,15 @@ func.func @transposed(%q: memref<1x?x2x8xf32>, %k: memref<1x?x2x8xf32, strided<[
     {scale = 1.0} outs(%o : memref<1x?x2x8xf32>)
   return
 }
+
+// -----
+
+// CHECK-LABEL: func.func @gradients(
+// CHECK:         call @kernel_nn_attention_grad_causal_total(
+// CHECK:       func.func private @kernel_nn_attention_grad_causal_total(
+// CHECK:         omp.parallel if(
+func.func @gradients(%q: memref<?x?x9x64xf32>, %k: memref<?x?x3x64xf32>, %past: memref<?xi32>, %dq: memref<?x?x9x64xf32>, %dk: memref<?x?x3x64xf32>, %dv: memref<?x?x3x64xf32>) {
+  nn.attention_grad ins(%q, %k, %k : memref<?x?x9x64xf32>, memref<?x?x3x64xf32>, memref<?x?x3x64xf32>) grad(%q : memref<?x?x9x64xf32>) past(%past : memref<?xi32>) total(%past : memref<?xi32>)
+    {causal, scale = 1.25e-01 : f64} outs(%dq, %dk, %dv : memref<?x?x9x64xf32>, memref<?x?x3x64xf32>, memref<?x?x3x64xf32>)
+  return
+}

@@ -27,3 +27,20 @@ func.func @others(%x: tensor<3xf32>) -> tensor<3xf32> {
   %c = nn.activation relu %b : tensor<3xf32>
   return %c : tensor<3xf32>
 }
+
+// Maximum, sum of exponentials, logarithm less the score of the label; a label outside gives zero.
+// CHECK-LABEL: func.func @loss(
+// CHECK-SAME:    %[[X:.*]]: tensor<?x8xf32>, %[[L:.*]]: tensor<?xi32>
+// CHECK:         %[[MAX:.*]] = linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]} ins(%[[X]] :
+// CHECK:           arith.maximumf
+// CHECK:         %[[SUM:.*]] = linalg.generic {{.*}} ins(%[[X]], %[[MAX]] :
+// CHECK:           math.exp
+// CHECK:         linalg.generic {{.*}} ins(%[[L]], %[[MAX]], %[[SUM]] :
+// CHECK:           tensor.extract %[[X]]
+// CHECK:           math.log
+// CHECK:           arith.select
+// CHECK-NOT:     nn.cross_entropy
+func.func @loss(%x: tensor<?x8xf32>, %labels: tensor<?xi32>, %init: tensor<?xf32>) -> tensor<?xf32> {
+  %l = nn.cross_entropy ins(%x, %labels : tensor<?x8xf32>, tensor<?xi32>) outs(%init : tensor<?xf32>) -> tensor<?xf32>
+  return %l : tensor<?xf32>
+}

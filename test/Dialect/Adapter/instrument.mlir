@@ -1,5 +1,7 @@
 // RUN: allot-opt %s -adapter-instrument | FileCheck %s
 // RUN: allot-opt %s -adapter-instrument -adapter-instrument | FileCheck %s
+// RUN: allot-opt %s -adapter-instrument=outputs | FileCheck %s --check-prefix=OUT
+// RUN: allot-opt %s -adapter-instrument=outputs -adapter-instrument=outputs | FileCheck %s --check-prefix=OUT
 
 // Sites that read one value share a tap; another reader of the value keeps it.
 // CHECK-LABEL: func.func @shared
@@ -20,6 +22,22 @@ func.func @shared(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>) -> (tensor<?x8xf32>,
   return %q, %k, %n, %o : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
 }
 
+// With outputs: what a site gives is tapped, for its own reader too.
+// OUT-LABEL: func.func @shared
+// OUT:         %[[Q:.*]] = adapter.apply {{.*}} {site = "q"}
+// OUT-NEXT:    nn.tap %[[Q]] "q.output" sites ["q"]
+// OUT:         nn.tap %{{.*}} "k.output" sites ["k"]
+// OUT-NOT:     nn.tap
+// OUT-LABEL: func.func @repeated
+// OUT:         %[[Y:.*]] = adapter.apply
+// OUT-NEXT:    %[[O:.*]] = nn.tap %[[Y]] "layer.output" sites ["layer"]
+// OUT-NEXT:    %[[I:.*]] = nn.tap %[[O]] "layer.input.2" sites ["layer"]
+// OUT-NEXT:    %[[Z:.*]] = adapter.apply %{{.*}}, %[[I]]
+// OUT-NEXT:    nn.tap %[[Z]] "layer.output.2" sites ["layer"]
+// OUT-LABEL: func.func @table
+// OUT:         %[[E:.*]] = adapter.gather
+// OUT-NEXT:    nn.tap %[[E]] "embed.output" sites ["embed"]
+
 // A site that reads two values has two taps.
 // CHECK-LABEL: func.func @repeated
 // CHECK-SAME: (%[[X:.*]]: tensor<?x8xf32>, %[[W:.*]]: tensor
@@ -32,6 +50,14 @@ func.func @repeated(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>) -> tensor<?x8xf32>
   %y = adapter.apply %m, %x {site = "layer"} : !adapter.map<8x8, f32>, tensor<?x8xf32> -> tensor<?x8xf32>
   %z = adapter.apply %m, %y {site = "layer"} : !adapter.map<8x8, f32>, tensor<?x8xf32> -> tensor<?x8xf32>
   return %z : tensor<?x8xf32>
+}
+
+// CHECK-LABEL: func.func @table
+// CHECK-NOT:     nn.tap
+func.func @table(%w: tensor<8x8xf32>, %ids: tensor<?xi32>) -> tensor<?x8xf32> {
+  %m = adapter.dense %w : tensor<8x8xf32>
+  %e = adapter.gather %m, %ids {site = "embed"} : !adapter.map<8x8, f32>, tensor<?xi32> -> tensor<?x8xf32>
+  return %e : tensor<?x8xf32>
 }
 
 // A private body is not an entry.

@@ -184,3 +184,46 @@ func.func @n9(%x: tensor<2xf32>) {
   %w = nn.tap %x "a" : tensor<2xf32>
   return
 }
+
+// -----
+
+func.func @n10(%q: tensor<1x1x4x16xf32>, %k: tensor<1x1x3x16xf32>, %past: tensor<1xi32>) {
+  // expected-error@+1 {{the heads of k (3) divide the heads of q (4) without rest, but do not here (N10)}}
+  %d:3 = nn.attention_grad ins(%q, %k, %k : tensor<1x1x4x16xf32>, tensor<1x1x3x16xf32>, tensor<1x1x3x16xf32>) grad(%q : tensor<1x1x4x16xf32>) past(%past : tensor<1xi32>)
+    {scale = 1.0 : f64} outs(%q, %k, %k : tensor<1x1x4x16xf32>, tensor<1x1x3x16xf32>, tensor<1x1x3x16xf32>) -> tensor<1x1x4x16xf32>, tensor<1x1x3x16xf32>, tensor<1x1x3x16xf32>
+  return
+}
+
+// -----
+
+func.func @n10(%q: tensor<1x1x4x16xf32>, %g: tensor<1x1x4x8xf32>, %past: tensor<1xi32>) {
+  // expected-error@+1 {{the gradient has 8 in dimension 3, but v has 16 (N10)}}
+  %d:3 = nn.attention_grad ins(%q, %q, %q : tensor<1x1x4x16xf32>, tensor<1x1x4x16xf32>, tensor<1x1x4x16xf32>) grad(%g : tensor<1x1x4x8xf32>) past(%past : tensor<1xi32>)
+    {scale = 1.0 : f64} outs(%q, %q, %q : tensor<1x1x4x16xf32>, tensor<1x1x4x16xf32>, tensor<1x1x4x16xf32>) -> tensor<1x1x4x16xf32>, tensor<1x1x4x16xf32>, tensor<1x1x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @n10(%q: tensor<1x1x4x16xf32>, %past: tensor<1xi32>) {
+  // expected-error@+1 {{gives three tensors, or writes three memrefs, but has 1 results (N10)}}
+  %d = nn.attention_grad ins(%q, %q, %q : tensor<1x1x4x16xf32>, tensor<1x1x4x16xf32>, tensor<1x1x4x16xf32>) grad(%q : tensor<1x1x4x16xf32>) past(%past : tensor<1xi32>)
+    {scale = 1.0 : f64} outs(%q, %q, %q : tensor<1x1x4x16xf32>, tensor<1x1x4x16xf32>, tensor<1x1x4x16xf32>) -> tensor<1x1x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @n11(%x: tensor<3x8xf32>, %labels: tensor<2xi32>, %init: tensor<3xf32>) {
+  // expected-error@+1 {{the labels has 2 in dimension 0, but the logits has 3 (N11)}}
+  %l = nn.cross_entropy ins(%x, %labels : tensor<3x8xf32>, tensor<2xi32>) outs(%init : tensor<3xf32>) -> tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @n11(%x: tensor<3x8xf32>, %labels: tensor<3xi64>, %init: tensor<3xf32>) {
+  // expected-error@+1 {{the labels holds i32 without encoding and has rank 1, but got 'tensor<3xi64>' (N11)}}
+  %l = nn.cross_entropy ins(%x, %labels : tensor<3x8xf32>, tensor<3xi64>) outs(%init : tensor<3xf32>) -> tensor<3xf32>
+  return
+}

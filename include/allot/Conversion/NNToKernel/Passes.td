@@ -12,7 +12,7 @@ include "mlir/Pass/PassBase.td"
 def ConvertNNToKernel : Pass<"convert-nn-to-kernel", "::mlir::ModuleOp"> {
   let summary = "Turn nn ops on buffers into calls of kernels";
   let description = [{
-    Each `nn.norm`, `nn.rope`, `nn.attention` and `nn.cache_update` on memrefs becomes a `func.call` of a private function that does its work, fused and
+    Each `nn.norm`, `nn.rope`, `nn.attention`, `nn.attention_grad` and `nn.cache_update` on memrefs becomes a `func.call` of a private function that does its work, fused and
     vectorised, over `omp.parallel`. The functions are built into the module, one per key (`kernel_nn_attention_causal_total`): shapes, strides and scalars are
     arguments. Leading dimensions of norms fold into rows. A buffer whose layout a kernel does not take is copied into one that it takes.
 
@@ -28,10 +28,10 @@ def ConvertNNToKernel : Pass<"convert-nn-to-kernel", "::mlir::ModuleOp"> {
 }
 
 def ConvertNNToLinalg : Pass<"convert-nn-to-linalg"> {
-  let summary = "Turn nn.activation on tensors into linalg.generic";
+  let summary = "Turn nn.activation and nn.cross_entropy on tensors into linalg.generic";
   let description = [{
     For activations that no kernel took into its epilogue. `silu` is `x / (1 + exp(-x))`, `gelu` uses `math.erf`, `gelu_tanh` `math.tanh`, `relu`
-    `arith.maximumf`.
+    `arith.maximumf`. A cross-entropy is the logarithm of the sum of exponentials below the maximum of its row, less the score of the label.
 
     ```mlir
     %y = nn.activation relu %x : tensor<?x64xf32>

@@ -1,4 +1,4 @@
-//===- Instrument.cpp - inputs of matrices become taps ----------*- C++ -*-===//
+//===- Instrument.cpp - what matrices read and give become taps -*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -18,12 +18,42 @@ using namespace mlir;
 using namespace allot;
 using namespace allot::adapter;
 
-void adapter::instrument(func::FuncOp function) {
+/// The first of NAME, NAME.2, NAME.3 .. that is not taken.
+static std::string uniqueName(llvm::StringSet<> &names, const std::string &first) {
+  std::string name = first;
+  for (unsigned count = 2; !names.insert(name).second; ++count)
+    name = first + "." + std::to_string(count);
+  return name;
+}
+
+/// Taps the result of a use of a matrix, unless it is tapped already.
+static void tapOutput(Operation *op, llvm::StringSet<> &names) {
+  auto site = op->getAttrOfType<StringAttr>("site");
+  Value y = op->getResult(0);
+  std::string first = site ? (site.getValue() + ".output").str() : "";
+  if (!site || llvm::any_of(y.getUsers(), [&](Operation *user) {
+        auto tap = dyn_cast<nn::TapOp>(user);
+        return tap && tap.getSites() && tap.getName().starts_with(first);
+      }))
+    return;
+  OpBuilder builder(op->getContext());
+  builder.setInsertionPointAfter(op);
+  std::string name = uniqueName(names, first);
+  auto tap = nn::TapOp::create(builder, op->getLoc(), y.getType(), y,
+                               builder.getStringAttr(name),
+                               builder.getArrayAttr({site}));
+  y.replaceAllUsesExcept(tap.getResult(), tap);
+}
+
+void adapter::instrument(func::FuncOp function, bool outputs) {
   llvm::MapVector<Value, SmallVector<ApplyOp>> readers;
+  SmallVector<Operation *> uses;
   llvm::StringSet<> names;
   function.walk([&](Operation *op) {
     if (auto tap = dyn_cast<nn::TapOp>(op))
       names.insert(tap.getName());
+    if (isa<ApplyOp, GatherOp>(op))
+      uses.push_back(op);
     auto apply = dyn_cast<ApplyOp>(op);
     if (!apply || !apply.getSite())
       return;
@@ -38,9 +68,7 @@ void adapter::instrument(func::FuncOp function) {
     for (ApplyOp apply : applies)
       if (!llvm::is_contained(sites, *apply.getSite()))
         sites.push_back(*apply.getSite());
-    std::string first = (sites.front() + ".input").str(), name = first;
-    for (unsigned count = 2; !names.insert(name).second; ++count)
-      name = first + "." + std::to_string(count);
+    std::string name = uniqueName(names, (sites.front() + ".input").str());
     // Right after x, so that it comes before every reader.
     builder.setInsertionPointAfterValue(x);
     auto tap = nn::TapOp::create(builder, applies.front().getLoc(), x.getType(),
@@ -49,15 +77,20 @@ void adapter::instrument(func::FuncOp function) {
     for (ApplyOp apply : applies)
       apply.getXMutable().assign(tap.getResult());
   }
+  if (outputs)
+    for (Operation *use : uses)
+      tapOutput(use, names);
 }
 
 namespace {
 struct AdapterInstrument
     : adapter::impl::AdapterInstrumentBase<AdapterInstrument> {
+  using AdapterInstrumentBase::AdapterInstrumentBase;
+
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (function.isPublic() && !function.isExternal())
-        instrument(function);
+        instrument(function, outputs);
   }
 };
 } // namespace

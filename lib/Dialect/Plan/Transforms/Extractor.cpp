@@ -44,7 +44,7 @@ llvm::Expected<double> Extractor::adapterError(Context &context,
   for (size_t i = 0; i < error.size(); ++i)
     error[i] =
         static_cast<float>(rounded->values[i] - context.adapters.values[i]);
-  return context.loss.total(analysis::weightedRowErrors(
+  return context.loss->total(analysis::weightedRowErrors(
       error, site.rows, site.columns, *context.moment));
 }
 
@@ -68,14 +68,14 @@ llvm::Error Extractor::predictFormat(Context &context,
                                     *context.moment, encoder);
   if (!encoded)
     return encoded.takeError();
-  double error = context.loss.total(encoded->errors);
+  double error = context.loss->total(encoded->errors);
   std::vector<double> remaining(ranks.size(), 1.0);
   if (compensated)
     remaining = plan::compensateMatrix(*encoded, *values, count, site.columns,
                                        *context.moment, ranks)
                     .remaining;
   for (auto [c, part] : llvm::zip(options, remaining))
-    c->loss = context.loss.predict(error * part + adapterError);
+    c->loss = context.loss->predict(error * part + adapterError);
   return llvm::Error::success();
 }
 
@@ -112,7 +112,7 @@ llvm::Error Extractor::predict(Context &context,
     }
     if (!first.format) {
       for (Candidate *c : members)
-        c->loss = context.loss.predict(error);
+        c->loss = context.loss->predict(error);
       continue;
     }
     if (llvm::Error failure = predictFormat(
@@ -165,7 +165,7 @@ Extractor::extract(const analysis::Site &site,
     return moment.takeError();
   std::string measured = plan::statisticsName(*statistics, site);
   analysis::RowPart rows = part.value_or(analysis::RowPart{0, site.rows});
-  auto loss = analysis::SiteLoss::get(
+  auto loss = analysis::createImportanceModel(
       *statistics, part ? analysis::rowPartName(measured, *part) : measured,
       rows.count());
   if (!loss)
@@ -181,7 +181,7 @@ Extractor::extract(const analysis::Site &site,
       site, rows, std::move(order), std::move(*moment), std::move(*loss), {}};
   if (llvm::Error error = predict(context, result.options))
     return std::move(error);
-  result.origin = (context.loss.origin() + " sensitivity, " +
+  result.origin = (context.loss->origin() + " sensitivity, " +
                    plan::stringifyEncoder(encoder) + " encoder")
                       .str();
   weights.dropPages();

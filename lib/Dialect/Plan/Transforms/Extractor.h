@@ -8,6 +8,7 @@
 #define ALLOT_LIB_DIALECT_PLAN_TRANSFORMS_EXTRACTOR_H
 
 #include "Candidates.h"
+#include "allot/Analysis/Importance.h"
 #include "mlir/IR/SymbolTable.h"
 
 namespace allot::plan {
@@ -46,7 +47,7 @@ private:
     analysis::RowPart part;
     std::vector<int64_t> order;
     std::shared_ptr<const analysis::InputMoment> moment;
-    analysis::SiteLoss loss;
+    std::unique_ptr<analysis::ImportanceModel> loss;
     /// Sum of the adapters, where some option needs it; else empty.
     DenseMatrix adapters;
   };

@@ -73,7 +73,8 @@ def AdapterSelectArithmetic : Pass<"adapter-select-arithmetic", "::mlir::ModuleO
 def AdapterInstrument : Pass<"adapter-instrument", "::mlir::ModuleOp"> {
   let summary = "Make the inputs of matrices taps";
   let description = [{
-    Every value that an `adapter.apply` with a `site` reads becomes a tap `SITE.input`, named after the first site that reads it; `sites` lists all of them.
+    Every value that an `adapter.apply` with a `site` reads becomes a tap `SITE.input`, named after the first site that reads it; `sites` lists all of them. With `outputs` the result of each
+    `adapter.apply` and `adapter.gather` with a `site` becomes a tap `SITE.output`, too.
     Public functions alone. Where the name is taken (a site that reads two values) a number is appended. A second run changes nothing.
 
     ```mlir
@@ -83,6 +84,7 @@ def AdapterInstrument : Pass<"adapter-instrument", "::mlir::ModuleOp"> {
     %q = adapter.apply %m, %t {site = "q_proj"} : ...
     ```
   }];
+  let options = [Option<"outputs", "outputs", "bool", "false", "tap the results of matrices too">];
   let dependentDialects = ["::allot::nn::NNDialect"];
 }
 

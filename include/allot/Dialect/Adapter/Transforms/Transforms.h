@@ -58,9 +58,10 @@ void populateExpandPatterns(mlir::RewritePatternSet &patterns,
 /// it is the next step of its epilogue; see `adapter-fuse-epilogue`.
 void populateFuseEpiloguePatterns(mlir::RewritePatternSet &patterns);
 
-/// Makes the inputs of all `apply` with a site in a function taps; see
+/// Makes the inputs of all `apply` with a site in a function taps, and, with
+/// `outputs`, the results of these and of all `gather` with a site; see
 /// `adapter-instrument`.
-void instrument(mlir::func::FuncOp function);
+void instrument(mlir::func::FuncOp function, bool outputs = false);
 
 } // namespace allot::adapter
 

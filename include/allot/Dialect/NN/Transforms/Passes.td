@@ -40,6 +40,22 @@ def NNExposeTaps : Pass<"nn-expose-taps", "::mlir::ModuleOp"> {
   let options = [ListOption<"names", "names", "std::string", "prefixes of names">];
 }
 
+def NNAppendLoss : Pass<"nn-append-loss", "::mlir::ModuleOp"> {
+  let summary = "Make an entry give its loss instead of its logits";
+  let description = [{
+    The one result of `entry`, logits `[..., V]`, becomes the argument of an `nn.cross_entropy`, whose labels are a further argument `labels` and whose values `nll` are the result instead.
+
+    ```mlir
+    func.func @logits(%ids: tensor<?x?xi32> {allot.name = "input_ids"}) -> (tensor<?x?x100xf32> {allot.name = "logits"})
+    // becomes
+    func.func @logits(%ids: tensor<?x?xi32> {allot.name = "input_ids"}, %labels: tensor<?x?xi32> {allot.name = "labels"}) -> (tensor<?x?xf32> {allot.name = "nll"})
+    ```
+    An entry that another function calls, or with other results, is an error.
+  }];
+  let options = [Option<"entry", "entry", "std::string", "\"logits\"", "function whose result is the logits">];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
 def NNSplitAtTaps : Pass<"nn-split-at-taps", "::mlir::ModuleOp"> {
   let summary = "Cut an entry into parts that run one after the other";
   let description = [{

@@ -29,6 +29,11 @@ llvm::LogicalResult exposeTaps(mlir::func::FuncOp function,
 llvm::FailureOr<llvm::SmallVector<mlir::func::FuncOp>>
 splitAtTaps(mlir::func::FuncOp function, llvm::StringRef prefix);
 
+/// Makes a function that gives logits give the cross-entropy of labels instead,
+/// a further argument (see `nn-append-loss`). Emits an error and fails where it
+/// has other results.
+llvm::LogicalResult appendLoss(mlir::func::FuncOp function);
+
 } // namespace allot::nn
 
 #endif // ALLOT_DIALECT_NN_TRANSFORMS_TRANSFORMS_H
