@@ -41,7 +41,8 @@ public:
     double sum = 0.0;
     for (double error : errors)
       sum += error;
-    return errors.empty() ? 0.0 : static_cast<double>(rows) * sum / errors.size();
+    return errors.empty() ? 0.0
+                          : static_cast<double>(rows) * sum / errors.size();
   }
 
   double predict(double weightedError) const override {
@@ -59,8 +60,7 @@ public:
     if (x <= high.error)
       return std::exp(low.loss + slope * (x - low.error));
     // Beyond what was measured a steep rise, or a flat one, need not go on.
-    return std::exp(high.loss +
-                    std::clamp(slope, 0.7, 1.5) * (x - high.error));
+    return std::exp(high.loss + std::clamp(slope, 0.7, 1.5) * (x - high.error));
   }
 
   llvm::StringRef origin() const override { return "measured"; }
@@ -74,7 +74,8 @@ private:
   llvm::SmallVector<Point, 3> points;
 };
 
-/// Half of the errors of the outputs, weighted by the squares of their gradients.
+/// Half of the errors of the outputs, weighted by the squares of their
+/// gradients.
 class GradientImportance : public ImportanceModel {
 public:
   explicit GradientImportance(std::vector<float> squares)

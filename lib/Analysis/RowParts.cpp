@@ -78,9 +78,9 @@ analysis::storedRowParts(const Statistics &statistics, llvm::StringRef site,
   int64_t covered = 0;
   for (auto [part, name] : found) {
     if (part.first % kGranule != 0)
-      return support::tensorError(
-          statistics.path(), name,
-          "does not begin at a multiple of " + llvm::Twine(kGranule) + " rows");
+      return support::tensorError(statistics.path(), name,
+                                  "does not begin at a multiple of " +
+                                      llvm::Twine(kGranule) + " rows");
     if (part.first != covered || part.end <= part.first || part.end > rows)
       return support::tensorError(
           statistics.path(), name,
@@ -90,8 +90,8 @@ analysis::storedRowParts(const Statistics &statistics, llvm::StringRef site,
     parts.push_back(part);
   }
   if (!parts.empty() && covered != rows)
-    return support::tensorError(
-        statistics.path(), found.back().second,
-        "is the last range, but the matrix has " + llvm::Twine(rows) + " rows");
+    return support::tensorError(statistics.path(), found.back().second,
+                                "is the last range, but the matrix has " +
+                                    llvm::Twine(rows) + " rows");
   return parts;
 }

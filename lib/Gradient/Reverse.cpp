@@ -66,10 +66,9 @@ private:
     if (op->getNumRegions() == 0)
       return false;
     WalkResult walked = op->walk([&](Operation *nested) {
-      return nested != op && llvm::any_of(nested->getOperands(),
-                                          [&](Value v) {
-                                            return active.contains(v);
-                                          })
+      return nested != op &&
+                     llvm::any_of(nested->getOperands(),
+                                  [&](Value v) { return active.contains(v); })
                  ? WalkResult::interrupt()
                  : WalkResult::advance();
     });

@@ -42,9 +42,8 @@ public:
   }
   void finish(func::FuncOp function) {
     function.getBody().front().getTerminator()->setOperands(values);
-    function.setType(
-        builder.getFunctionType(function.getArgumentTypes(),
-                                ValueRange(ArrayRef(values)).getTypes()));
+    function.setType(builder.getFunctionType(
+        function.getArgumentTypes(), ValueRange(ArrayRef(values)).getTypes()));
     function.setAllResultAttrs(names);
   }
 
@@ -54,8 +53,8 @@ private:
   SmallVector<DictionaryAttr> names;
 };
 
-/// The taps at the top of a function whose names end as asked for. One inside of
-/// another op is an error.
+/// The taps at the top of a function whose names end as asked for. One inside
+/// of another op is an error.
 FailureOr<SmallVector<nn::TapOp>> tapsOf(func::FuncOp function,
                                          ArrayRef<std::string> suffixes) {
   SmallVector<nn::TapOp> taps;
@@ -80,8 +79,7 @@ FailureOr<SmallVector<nn::TapOp>> tapsOf(func::FuncOp function,
 /// Erases ops of a block whose results nobody uses.
 void eraseDead(Block &block) {
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (isOpTriviallyDead(&op) ||
-        (isa<nn::TapOp>(op) && op.use_empty()))
+    if (isOpTriviallyDead(&op) || (isa<nn::TapOp>(op) && op.use_empty()))
       op.erase();
 }
 
@@ -119,14 +117,13 @@ gradient::buildReverseFunction(func::FuncOp function,
     if (!isFloatTensor(output.getType()))
       continue;
     NamedAttrList attributes;
-    if (auto name = function.getResultAttrOfType<StringAttr>(index,
-                                                             "allot.name"))
+    if (auto name =
+            function.getResultAttrOfType<StringAttr>(index, "allot.name"))
       attributes.append("allot.name",
                         names.getStringAttr(name.getValue() + ".gradient"));
     if (failed(reverse.insertArgument(
             reverse.getNumArguments(), output.getType(),
-            attributes.getDictionary(function.getContext()),
-            output.getLoc())))
+            attributes.getDictionary(function.getContext()), output.getLoc())))
       return discard();
     outputs.push_back(output);
     outputGradients.push_back(body.getArguments().back());
@@ -146,8 +143,7 @@ gradient::buildReverseFunction(func::FuncOp function,
   symbols.insert(reverse, std::next(Block::iterator(function)));
 
   OpBuilder builder(terminator);
-  auto found =
-      buildReverse(builder, body, outputs, outputGradients, inputs);
+  auto found = buildReverse(builder, body, outputs, outputGradients, inputs);
   if (failed(found))
     return discard();
   for (auto [input, gradient] : llvm::zip_equal(inputs, *found))

@@ -83,9 +83,8 @@ LogicalResult mulF(arith::MulFOp op, Pullback p) {
 LogicalResult divF(arith::DivFOp op, Pullback p) {
   Formula f(op, p);
   (void)f.give(0, [&] { return f.div(f.dy(), f.x(1)); });
-  return f.give(1, [&] {
-    return f.negate(f.div(f.mul(f.dy(), f.y()), f.x(1)));
-  });
+  return f.give(1,
+                [&] { return f.negate(f.div(f.mul(f.dy(), f.y()), f.x(1))); });
 }
 LogicalResult negF(arith::NegFOp op, Pullback p) {
   Formula f(op, p);
@@ -160,9 +159,8 @@ Value cosSlope(const Formula &f) {
   return f.negate(f.math<math::SinOp>(f.x()));
 }
 Value absSlope(const Formula &f) {
-  return f.choose(
-      f.compare(arith::CmpFPredicate::OLT, f.x(), f.number(0.0)),
-      f.number(-1.0), f.number(1.0));
+  return f.choose(f.compare(arith::CmpFPredicate::OLT, f.x(), f.number(0.0)),
+                  f.number(-1.0), f.number(1.0));
 }
 
 template <typename OpT, LogicalResult (*build)(OpT, Pullback)>

@@ -4,12 +4,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A structured op computes, at each point of its loops, results from elements of
-// its operands. The gradient by an operand is again a structured op over the same
-// loops, which adds at each point, to the element that was read there, what the
-// reverse pass over the scalars of the body gives. Two kinds of ops have one:
-// elementwise ones (all loops parallel, each point writes an element of its own),
-// and sums (the body adds a term to the element that it writes).
+// A structured op computes, at each point of its loops, results from elements
+// of its operands. The gradient by an operand is again a structured op over the
+// same loops, which adds at each point, to the element that was read there,
+// what the reverse pass over the scalars of the body gives. Two kinds of ops
+// have one: elementwise ones (all loops parallel, each point writes an element
+// of its own), and sums (the body adds a term to the element that it writes).
 //
 //===----------------------------------------------------------------------===//
 
@@ -107,9 +107,8 @@ private:
     for (OpOperand &read : op->getOpOperands()) {
       bool isInit = op.isDpsInit(&read);
       unsigned index = read.getOperandNumber();
-      bool isRead =
-          !isInit || (!yielded[index - op.getNumDpsInputs()].isSum &&
-                      op.payloadUsesValueFromOperand(&read));
+      bool isRead = !isInit || (!yielded[index - op.getNumDpsInputs()].isSum &&
+                                op.payloadUsesValueFromOperand(&read));
       argumentInputs.push_back(isRead ? std::optional<unsigned>(inputs.size())
                                       : std::nullopt);
       if (isRead) {
@@ -140,9 +139,9 @@ private:
     Value gradient = vjp::buildStructured(
         builder, loc, inputs, maps, init,
         [&](OpBuilder &b, Location l, ValueRange arguments) -> Value {
-          FailureOr<Value> term = buildTerm(b, operand.getOperandNumber(),
-                                            arguments, argumentInputs,
-                                            resultInputs);
+          FailureOr<Value> term =
+              buildTerm(b, operand.getOperandNumber(), arguments,
+                        argumentInputs, resultInputs);
           built = term;
           if (failed(term) || !*term)
             return arguments.back();
@@ -151,7 +150,8 @@ private:
     if (failed(built))
       return failure();
     if (!type)
-      gradient = tensor::ExtractOp::create(builder, loc, gradient, ValueRange{});
+      gradient =
+          tensor::ExtractOp::create(builder, loc, gradient, ValueRange{});
     return gradient;
   }
 
@@ -163,11 +163,11 @@ private:
     IRMapping mapping;
     for (auto [argument, input] :
          llvm::zip_equal(op.getBlock()->getArguments(), argumentInputs))
-      mapping.map(argument,
-                  input ? arguments[*input]
-                        : arith::ConstantOp::create(
-                              b, loc, b.getZeroAttr(argument.getType()))
-                              .getResult());
+      mapping.map(argument, input
+                                ? arguments[*input]
+                                : arith::ConstantOp::create(
+                                      b, loc, b.getZeroAttr(argument.getType()))
+                                      .getResult());
     // What is differentiated by must be an argument that is used.
     BlockArgument by = op.getBlock()->getArgument(wanted);
     if (!argumentInputs[wanted])

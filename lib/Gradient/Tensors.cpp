@@ -20,9 +20,8 @@ using namespace allot::gradient;
 namespace {
 
 LogicalResult castTensor(tensor::CastOp op, Pullback p) {
-  p.operands[0] = tensor::CastOp::create(p.builder, op.getLoc(),
-                                         op.getSource().getType(),
-                                         p.results[0]);
+  p.operands[0] = tensor::CastOp::create(
+      p.builder, op.getLoc(), op.getSource().getType(), p.results[0]);
   return success();
 }
 
@@ -102,8 +101,8 @@ LogicalResult insert(tensor::InsertOp op, Pullback p) {
   unsigned scalar = op.getScalarMutable().getOperandNumber(),
            dest = op.getDestMutable().getOperandNumber();
   if (p.wanted.test(scalar))
-    p.operands[scalar] = tensor::ExtractOp::create(
-        p.builder, loc, p.results[0], op.getIndices());
+    p.operands[scalar] = tensor::ExtractOp::create(p.builder, loc, p.results[0],
+                                                   op.getIndices());
   if (p.wanted.test(dest))
     p.operands[dest] = tensor::InsertOp::create(
         p.builder, loc,

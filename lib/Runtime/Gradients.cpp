@@ -82,9 +82,9 @@ llvm::Error Measurement::findParts() {
       // Behind the arguments of the whole comes the value of the part before.
       part.value = part.forth->inputs.back().name;
       if (!part.back)
-        return support::fileError(program.path(), "the program has no entry " +
-                                                      support::quoted(
-                                                          name + ".reverse"));
+        return support::fileError(program.path(),
+                                  "the program has no entry " +
+                                      support::quoted(name + ".reverse"));
     }
     part.gradient = part.forth->outputs.front().name + ".gradient";
     parts.push_back(std::move(part));
@@ -94,8 +94,8 @@ llvm::Error Measurement::findParts() {
                               "the program is not cut into parts");
   for (const MatrixUse &use : options.uses) {
     if (use.part >= parts.size() || !parts[use.part].back)
-      return support::fileError(program.path(), "nothing gives the gradient of " +
-                                                    use.site);
+      return support::fileError(program.path(),
+                                "nothing gives the gradient of " + use.site);
     parts[use.part].uses.push_back(&use);
   }
   return llvm::Error::success();
@@ -129,8 +129,7 @@ llvm::Error Measurement::addUse(const MatrixUse &use,
                                 llvm::ArrayRef<Tensor> results,
                                 int64_t rowLength, bool wholeRows) {
   const Tensor *gradient = named(results, use.gradient);
-  const Tensor *input =
-      use.input.empty() ? nullptr : named(results, use.input);
+  const Tensor *input = use.input.empty() ? nullptr : named(results, use.input);
   if (!gradient || (!use.input.empty() && !input))
     return support::fileError(program.path(),
                               "nothing gives the gradient of " + use.site);
@@ -147,13 +146,14 @@ llvm::Error Measurement::addUse(const MatrixUse &use,
   auto x = input->values<float>();
   site.fisherRows.resize(out);
   site.fisherColumns.resize(in);
-  // The gradients are those of a sum over the positions, the matrix's of a mean.
+  // The gradients are those of a sum over the positions, the matrix's of a
+  // mean.
   double factor = 1.0 / (double(rowLength - 1) * double(rowLength - 1));
   for (size_t first = 0; first < g.size() / out; first += rowLength)
-    analysis::addFisher(llvm::ArrayRef<float>(g).slice(first * out, rowLength * out),
-                        llvm::ArrayRef<float>(x).slice(first * in, rowLength * in),
-                        rowLength, factor, site.fisherRows,
-                        site.fisherColumns);
+    analysis::addFisher(
+        llvm::ArrayRef<float>(g).slice(first * out, rowLength * out),
+        llvm::ArrayRef<float>(x).slice(first * in, rowLength * in), rowLength,
+        factor, site.fisherRows, site.fisherColumns);
   return llvm::Error::success();
 }
 
@@ -179,8 +179,8 @@ llvm::Expected<Tensor> Measurement::runLast(const Tensor &ids,
   if (options.lastIsPositionwise)
     chunk = fit >= length ? fit / length * length : fit;
   bool wholeRows = chunk % length == 0;
-  auto gradient = Tensor::create((value.name() + ".gradient").str(),
-                                 DType::F32, value.shape());
+  auto gradient = Tensor::create((value.name() + ".gradient").str(), DType::F32,
+                                 value.shape());
   if (!gradient)
     return gradient.takeError();
   int64_t width = value.numElements() / all;
@@ -190,8 +190,7 @@ llvm::Expected<Tensor> Measurement::runLast(const Tensor &ids,
     auto part = [&](const Tensor &tensor) {
       return count == all ? tensor : slice(tensor, first, count);
     };
-    auto ones = Tensor::create(last.gradient, DType::F32,
-                               part(labels).shape());
+    auto ones = Tensor::create(last.gradient, DType::F32, part(labels).shape());
     if (!ones)
       return ones.takeError();
     llvm::fill(ones->values<float>(), 1.0f);
@@ -206,9 +205,9 @@ llvm::Expected<Tensor> Measurement::runLast(const Tensor &ids,
       return results.takeError();
     const Tensor *back = named(*results, gradient->name());
     if (!back)
-      return support::fileError(program.path(), "the last part has no output " +
-                                                    support::quoted(
-                                                        gradient->name()));
+      return support::fileError(program.path(),
+                                "the last part has no output " +
+                                    support::quoted(gradient->name()));
     llvm::copy(back->values<float>(),
                gradient->values<float>().begin() + first * width);
     if (llvm::Error error = addUses(last, *results, length, wholeRows))
@@ -254,8 +253,7 @@ llvm::Error Measurement::add(const Tensor &ids) {
     auto results = run(*part.back, given);
     if (!results)
       return results.takeError();
-    if (llvm::Error error =
-            addUses(part, *results, length, /*wholeRows=*/true))
+    if (llvm::Error error = addUses(part, *results, length, /*wholeRows=*/true))
       return error;
     if (k == 0)
       break;
@@ -279,9 +277,9 @@ llvm::Error Measurement::finish(Gradients &result) {
          {&site.second.outputSquares, &site.second.lookupSquares,
           &site.second.fisherRows, &site.second.fisherColumns})
       if (!llvm::all_of(*values, [](double v) { return std::isfinite(v); }))
-        return support::fileError(program.path(),
-                                  "the gradients of " + site.first() +
-                                      " are no finite numbers");
+        return support::fileError(program.path(), "the gradients of " +
+                                                      site.first() +
+                                                      " are no finite numbers");
   result = std::move(sums);
   return llvm::Error::success();
 }

@@ -24,9 +24,8 @@ static bool isPositionwise(mlir::func::FuncOp part) {
     positions.insert(argument);
   for (mlir::Operation &op : part.getBody().front()) {
     if (op.hasTrait<mlir::OpTrait::IsTerminator>() ||
-        llvm::none_of(op.getOperands(), [&](mlir::Value v) {
-          return positions.contains(v);
-        }))
+        llvm::none_of(op.getOperands(),
+                      [&](mlir::Value v) { return positions.contains(v); }))
       continue;
     for (mlir::Value result : op.getResults())
       if (mlir::isa<mlir::TensorType>(result.getType())) {
@@ -44,7 +43,8 @@ runtime::GradientOptions
 tool::gradientOptions(llvm::ArrayRef<mlir::func::FuncOp> parts,
                       const llvm::StringMap<std::string> &sites) {
   runtime::GradientOptions options;
-  for (auto [k, part] : llvm::enumerate(parts)) {
+  for (auto [k, function] : llvm::enumerate(parts)) {
+    mlir::func::FuncOp part = function;
     adapter::instrument(part, /*outputs=*/true);
     part.walk([&, k = k](nn::TapOp tap) {
       mlir::Operation *use = tap.getX().getDefiningOp();
@@ -119,9 +119,9 @@ tool::gradientStatistics(const runtime::Gradients &gradients,
       }
       bool isVocabulary = site.rows == vocab;
       for (int64_t o = 0; o < site.rows; ++o)
-        squares[o] += factor * (isVocabulary
-                                    ? double(importance[o])
-                                    : 1.0 / static_cast<double>(site.rows));
+        squares[o] +=
+            factor * (isVocabulary ? double(importance[o])
+                                   : 1.0 / static_cast<double>(site.rows));
       if (!isApplied)
         result.emplace_back(site.name + ".input_second_moment",
                             scaled(g.lookupSquares, perToken));

@@ -15,23 +15,25 @@
 namespace allot::tool {
 
 /// What is measured of an entry that was cut into `parts`: one use for each
-/// `apply` and `gather` with a site, whose statistics go to the name that `sites`
-/// gives it. The parts are instrumented for it (adapter-instrument).
+/// `apply` and `gather` with a site, whose statistics go to the name that
+/// `sites` gives it. The parts are instrumented for it (adapter-instrument).
 runtime::GradientOptions
 gradientOptions(llvm::ArrayRef<mlir::func::FuncOp> parts,
                 const llvm::StringMap<std::string> &sites);
 
 /// Tensors of the statistics file, by name, in order.
-using GradientStatistics = std::vector<std::pair<std::string, std::vector<float>>>;
+using GradientStatistics =
+    std::vector<std::pair<std::string, std::vector<float>>>;
 
 /// The statistics of all sites; an error where a site has no gradients.
 ///
 /// An embedding is read by lookups, which weigh an error d_o of row o by how
-/// often its token is met, f_o, and by the squares G_j of the gradients of what is
-/// looked up: 1/2 sum_o f_o sum_j G_j d_oj^2. Where nothing else reads it, G takes
-/// the place of the second moment of an input, and f that of the gradients. Where
-/// a head shares the table, its own H and g_o^2 stay, and g_o^2 grows by f_o tr(G)
-/// / tr(H): the same loss for errors without direction.
+/// often its token is met, f_o, and by the squares G_j of the gradients of what
+/// is looked up: 1/2 sum_o f_o sum_j G_j d_oj^2. Where nothing else reads it, G
+/// takes the place of the second moment of an input, and f that of the
+/// gradients. Where a head shares the table, its own H and g_o^2 stay, and
+/// g_o^2 grows by f_o tr(G) / tr(H): the same loss for errors without
+/// direction.
 llvm::Expected<GradientStatistics>
 gradientStatistics(const runtime::Gradients &gradients,
                    llvm::ArrayRef<analysis::Site> sites,

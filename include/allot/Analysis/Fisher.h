@@ -14,8 +14,8 @@ namespace allot::analysis {
 
 /// Of a matrix W [out, in] with y = W x, the gradient G = sum over `tokens` of
 /// g x^T of one loss, from `gradients` g [tokens, out] and `inputs` x [tokens,
-/// in]: adds `factor` * G_oi^2, summed over i, to `rows` [out], and summed over o
-/// to `columns` [in]. A few hundred rows of G are made at a time.
+/// in]: adds `factor` * G_oi^2, summed over i, to `rows` [out], and summed over
+/// o to `columns` [in]. A few hundred rows of G are made at a time.
 void addFisher(llvm::ArrayRef<float> gradients, llvm::ArrayRef<float> inputs,
                int64_t tokens, double factor,
                llvm::MutableArrayRef<double> rows,

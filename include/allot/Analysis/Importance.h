@@ -14,8 +14,8 @@
 namespace allot::analysis {
 
 /// What is predicted of a site: the rise of the loss in nats per token as a
-/// function of the weighted errors d_o H d_o^T of the rows of its matrix (d_o the
-/// error of row o, H the second moment of its input).
+/// function of the weighted errors d_o H d_o^T of the rows of its matrix (d_o
+/// the error of row o, H the second moment of its input).
 class ImportanceModel {
 public:
   virtual ~ImportanceModel() = default;
@@ -33,14 +33,14 @@ public:
 /// gradients; an error, which names the file, where they have neither.
 ///
 /// Measured (error e_i, divergence k_i): straight lines through the points in
-/// log-log, proportional below the smallest error, as a second-order expansion of
-/// the loss says, and bent where the measurement is; beyond the largest the last
-/// slope goes on, but within 0.7 and 1.5.
+/// log-log, proportional below the smallest error, as a second-order expansion
+/// of the loss says, and bent where the measurement is; beyond the largest the
+/// last slope goes on, but within 0.7 and 1.5.
 ///
 /// Gradients: the second-order expansion of the loss with a Kronecker-factored
-/// Fisher matrix (Martens and Grosse 2015), of whose output side the diagonal is
-/// known: 1/2 sum_o g_o^2 d_o H d_o^T. It sees each matrix alone, and only where
-/// the loss is a parabola yet.
+/// Fisher matrix (Martens and Grosse 2015), of whose output side the diagonal
+/// is known: 1/2 sum_o g_o^2 d_o H d_o^T. It sees each matrix alone, and only
+/// where the loss is a parabola yet.
 llvm::Expected<std::unique_ptr<ImportanceModel>>
 createImportanceModel(const Statistics &statistics, llvm::StringRef site,
                       int64_t rows);

@@ -28,16 +28,14 @@ bool isDifferentiable(mlir::Type type);
 
 /// Builds, at the insertion point of `builder` (behind the ops of `block` that
 /// make `outputs`), the gradients by `inputs` of the sum over outputs of
-/// <output, gradient>. `inputs` are arguments of the block or results of its ops;
-/// the gradient of an input takes in all paths from it to the outputs, those
-/// through other inputs too. An output gradient may be null (zero); so is the
-/// gradient of an input on which nothing depends. Emits an error at the op and
-/// fails where an op on the way has no gradient.
-mlir::FailureOr<llvm::SmallVector<mlir::Value>>
-buildReverse(mlir::OpBuilder &builder, mlir::Block &block,
-             mlir::ValueRange outputs,
-             llvm::ArrayRef<mlir::Value> outputGradients,
-             mlir::ValueRange inputs);
+/// <output, gradient>. `inputs` are arguments of the block or results of its
+/// ops; the gradient of an input takes in all paths from it to the outputs,
+/// those through other inputs too. An output gradient may be null (zero); so is
+/// the gradient of an input on which nothing depends. Emits an error at the op
+/// and fails where an op on the way has no gradient.
+mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildReverse(
+    mlir::OpBuilder &builder, mlir::Block &block, mlir::ValueRange outputs,
+    llvm::ArrayRef<mlir::Value> outputGradients, mlir::ValueRange inputs);
 
 /// What a reverse function gives besides the gradients by arguments; see the
 /// pass `gradient-reverse`.
@@ -52,8 +50,8 @@ mlir::FailureOr<mlir::func::FuncOp>
 buildReverseFunction(mlir::func::FuncOp function,
                      const ReverseOptions &options);
 
-/// Attaches VJPOpInterface to the ops of arith and math on floats, of tensor, and
-/// to the structured ops of linalg.
+/// Attaches VJPOpInterface to the ops of arith and math on floats, of tensor,
+/// and to the structured ops of linalg.
 void registerVJPExternalModels(mlir::DialectRegistry &registry);
 
 } // namespace allot::gradient

@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Small builders that the implementations of VJPOpInterface share. Gradients are
-// floats, or plain tensors of floats whose dimensions may be dynamic.
+// Small builders that the implementations of VJPOpInterface share. Gradients
+// are floats, or plain tensors of floats whose dimensions may be dynamic.
 //
 //===----------------------------------------------------------------------===//
 
@@ -40,8 +40,8 @@ mlir::Value buildZeros(mlir::OpBuilder &builder, mlir::Location loc,
 mlir::Value buildSum(mlir::OpBuilder &builder, mlir::Location loc,
                      mlir::Value a, mlir::Value b);
 
-/// `linalg.generic` with one result. `maps` are those of the inputs, then that of
-/// `init`; a loop is parallel where the map of `init` has its dimension as a
+/// `linalg.generic` with one result. `maps` are those of the inputs, then that
+/// of `init`; a loop is parallel where the map of `init` has its dimension as a
 /// result, else a reduction. `body` gets the elements of the inputs and, last,
 /// the element that is written, and gives its new value.
 mlir::Value buildStructured(
@@ -54,16 +54,16 @@ mlir::Value buildStructured(
 /// `buildStructured` into zeros: the sum of `term` (of the elements of the
 /// inputs) over the loops that the last map does not have. `sizes` are those of
 /// the result.
-mlir::Value buildReduction(
-    mlir::OpBuilder &builder, mlir::Location loc, mlir::ValueRange inputs,
-    llvm::ArrayRef<mlir::AffineMap> maps,
-    llvm::ArrayRef<mlir::OpFoldResult> sizes,
-    llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
-                                   mlir::ValueRange)>
-        term);
+mlir::Value
+buildReduction(mlir::OpBuilder &builder, mlir::Location loc,
+               mlir::ValueRange inputs, llvm::ArrayRef<mlir::AffineMap> maps,
+               llvm::ArrayRef<mlir::OpFoldResult> sizes,
+               llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
+                                              mlir::ValueRange)>
+                   term);
 
-/// Fails, with an error at the op, where the gradient of an operand is asked for
-/// that the op has not.
+/// Fails, with an error at the op, where the gradient of an operand is asked
+/// for that the op has not.
 llvm::LogicalResult refuse(mlir::Operation *op,
                            const llvm::SmallBitVector &wanted,
                            mlir::OpOperand &operand, llvm::StringRef name);

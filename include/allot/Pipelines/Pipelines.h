@@ -34,10 +34,11 @@ struct LoweringOptions : public mlir::PassPipelineOptions<LoweringOptions> {
       llvm::cl::init(false)};
   Option<bool> gradients{
       *this, "gradients",
-      llvm::cl::desc("Make `logits` give its loss (nn-append-loss) before it is "
-                     "cut, and add reverse functions (gradient-reverse) that "
-                     "give gradients by the outputs of matrices, and their "
-                     "inputs"),
+      llvm::cl::desc(
+          "Make `logits` give its loss (nn-append-loss) before it is "
+          "cut, and add reverse functions (gradient-reverse) that "
+          "give gradients by the outputs of matrices, and their "
+          "inputs"),
       llvm::cl::init(false)};
   Option<std::string> evaluate{
       *this, "evaluate",

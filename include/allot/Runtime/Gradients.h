@@ -23,8 +23,8 @@ struct MatrixUse {
   unsigned part = 0;
   std::string site;
   /// Results of the part's reverse function: the gradient by what the matrix
-  /// gives, [batch, T, out], and what it reads, [batch, T, in]. A lookup (rows of
-  /// the matrix by id) reads nothing: empty.
+  /// gives, [batch, T, out], and what it reads, [batch, T, in]. A lookup (rows
+  /// of the matrix by id) reads nothing: empty.
   std::string gradient, input;
 };
 
@@ -46,9 +46,9 @@ struct SiteGradients {
   /// Of lookups: sum over tokens of (dL/dy_j)^2, [in]; empty without any.
   std::vector<double> lookupSquares;
   /// Of applications, with the mean in place of the sum over the positions of a
-  /// row: sum over rows of (dL/dW_oi)^2, summed over i, [out], and over o, [in].
-  /// Empty where the rows are so long that only a few positions of the matrix's
-  /// outputs are held at a time.
+  /// row: sum over rows of (dL/dW_oi)^2, summed over i, [out], and over o,
+  /// [in]. Empty where the rows are so long that only a few positions of the
+  /// matrix's outputs are held at a time.
   std::vector<double> fisherRows, fisherColumns;
 };
 
@@ -59,11 +59,11 @@ struct Gradients {
   double loss = 0.0;
 };
 
-/// `program` has the entries `logits.part.<k>` and `logits.part.<k>.reverse` that
-/// the pipeline option `gradients` makes, the last of which gives the loss.
-/// `tokens` are i32 [rows, T], T at least 2; some rows at a time go forth and
-/// back (about 1024 tokens). Memory: the values between the parts for those, the
-/// inside of one part, and 64 MiB of logits.
+/// `program` has the entries `logits.part.<k>` and `logits.part.<k>.reverse`
+/// that the pipeline option `gradients` makes, the last of which gives the
+/// loss. `tokens` are i32 [rows, T], T at least 2; some rows at a time go forth
+/// and back (about 1024 tokens). Memory: the values between the parts for
+/// those, the inside of one part, and 64 MiB of logits.
 llvm::Expected<Gradients> measureGradients(Program &program,
                                            const Tensor &tokens,
                                            const GradientOptions &options);

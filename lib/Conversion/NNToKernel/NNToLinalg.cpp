@@ -86,7 +86,8 @@ struct ActivationToGeneric : OpRewritePattern<nn::ActivationOp> {
   }
 };
 
-/// Maximum, sum of exponentials below it, and the score of the label, row by row.
+/// Maximum, sum of exponentials below it, and the score of the label, row by
+/// row.
 struct CrossEntropyToGeneric : OpRewritePattern<nn::CrossEntropyOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(nn::CrossEntropyOp op,
@@ -124,8 +125,7 @@ struct CrossEntropyToGeneric : OpRewritePattern<nn::CrossEntropyOp> {
         op,
         vjp::buildStructured(
             rewriter, loc, {op.getLabels(), largest, total},
-            {each, each, each, each},
-            vjp::buildEmpty(rewriter, loc, rows, f32),
+            {each, each, each, each}, vjp::buildEmpty(rewriter, loc, rows, f32),
             [&](OpBuilder &b, Location l, ValueRange a) -> Value {
               Value label =
                   arith::IndexCastOp::create(b, l, b.getIndexType(), a[0]);
@@ -144,8 +144,8 @@ struct CrossEntropyToGeneric : OpRewritePattern<nn::CrossEntropyOp> {
               Value loss = arith::AddFOp::create(
                   b, l, math::LogOp::create(b, l, a[2]),
                   arith::SubFOp::create(b, l, a[1], picked));
-              Value none = arith::ConstantOp::create(b, l,
-                                                     b.getF32FloatAttr(0.0f));
+              Value none =
+                  arith::ConstantOp::create(b, l, b.getF32FloatAttr(0.0f));
               return arith::SelectOp::create(b, l, isReal, loss, none);
             }));
     return success();

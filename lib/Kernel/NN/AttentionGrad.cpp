@@ -6,12 +6,12 @@
 //
 // A unit of work is one (batch, key head): it owns its rows of the gradients of
 // keys and values, which are summed where they lie. Keys and values are
-// transposed once per unit, so that keys are lanes. Rows of queries (row t * G +
-// g is query t of the g-th head of the group) go in tiles of four: scores and
-// grad . v for all keys that they see, softmax, the gradients of the scores, and
-// from these, over the same keys once more, the three results. Source of the
-// form: Dao et al. 2022 (FlashAttention), appendix B; whole rows of scores are
-// kept, since prompts for calibration are short.
+// transposed once per unit, so that keys are lanes. Rows of queries (row t * G
+// + g is query t of the g-th head of the group) go in tiles of four: scores and
+// grad . v for all keys that they see, softmax, the gradients of the scores,
+// and from these, over the same keys once more, the three results. Source of
+// the form: Dao et al. 2022 (FlashAttention), appendix B; whole rows of scores
+// are kept, since prompts for calibration are short.
 //
 //===----------------------------------------------------------------------===//
 
@@ -79,9 +79,7 @@ private:
   void forRow(const Tile &tile, int64_t r,
               function_ref<void(Value, Value)> body);
 
-  Value low() {
-    return e.f32(-std::numeric_limits<float>::infinity());
-  }
+  Value low() { return e.f32(-std::numeric_limits<float>::infinity()); }
 
   NNEmitter &e;
   const AttentionGradKernel &kernel;
@@ -118,8 +116,7 @@ void AttentionGradEmitter::clear(const Unit &u, Value result, Value width) {
 }
 
 std::pair<Value, Value> AttentionGradEmitter::seen(const Unit &u, Value row) {
-  Value position =
-      e.add(e.toIndex(e.load(past, {u.b})), e.div(row, group));
+  Value position = e.add(e.toIndex(e.load(past, {u.b})), e.div(row, group));
   Value first = e.smax(e.index(0), e.add(e.sub(position, window), 1));
   Value last = S;
   if (kernel.total)
@@ -163,23 +160,22 @@ void AttentionGradEmitter::loadTile(const Unit &u, const Tile &tile) {
 /// Inner products of four rows with the keys j .. j + 15: two vectors a row.
 Values AttentionGradEmitter::products(Value rowsOf, Value panels, Value width,
                                       Value j) {
-  return e.forLoop(
-      e.index(0), width, 1, Values(2 * kTile, e.vec(0.0)),
-      [&](Value d, ValueRange sums) {
-        Value k0 = e.vload(panels, {d, j}),
-              k1 = e.vload(panels, {d, e.add(j, kLanes)});
-        Values next;
-        for (int64_t r = 0; r < kTile; ++r) {
-          Value x = e.spread(e.load(rowsOf, {e.index(r), d}));
-          next.push_back(e.fma(x, k0, sums[2 * r]));
-          next.push_back(e.fma(x, k1, sums[2 * r + 1]));
-        }
-        return next;
-      });
+  return e.forLoop(e.index(0), width, 1, Values(2 * kTile, e.vec(0.0)),
+                   [&](Value d, ValueRange sums) {
+                     Value k0 = e.vload(panels, {d, j}),
+                           k1 = e.vload(panels, {d, e.add(j, kLanes)});
+                     Values next;
+                     for (int64_t r = 0; r < kTile; ++r) {
+                       Value x = e.spread(e.load(rowsOf, {e.index(r), d}));
+                       next.push_back(e.fma(x, k0, sums[2 * r]));
+                       next.push_back(e.fma(x, k1, sums[2 * r + 1]));
+                     }
+                     return next;
+                   });
 }
 
-/// Masked scores into `weights`, grad . v into `along`, what the soft cap passes
-/// on into `slopes`; the largest score of each row.
+/// Masked scores into `weights`, grad . v into `along`, what the soft cap
+/// passes on into `slopes`; the largest score of each row.
 void AttentionGradEmitter::scores(const Tile &tile) {
   VectorType i32x8 = VectorType::get({kLanes}, e.builder.getI32Type());
   Value iota = e.make<arith::ConstantOp>(
@@ -226,9 +222,9 @@ void AttentionGradEmitter::softmax(const Tile &tile) {
   e.forLoop(e.index(0), e.index(kTile), 1, [&](Value r) {
     Value most = e.load(largest, {r});
     // A row that sees nothing: weights exp(-inf - 0) = 0.
-    most = e.select(
-        e.make<arith::CmpFOp>(arith::CmpFPredicate::OEQ, most, low()),
-        e.f32(0.0), most);
+    most =
+        e.select(e.make<arith::CmpFOp>(arith::CmpFPredicate::OEQ, most, low()),
+                 e.f32(0.0), most);
     Values sums = e.forLoop(
         tile.first, end, kLanes, {e.vec(0.0), e.vec(0.0)},
         [&](Value j, ValueRange sofar) {
@@ -278,16 +274,16 @@ void AttentionGradEmitter::gather(const Unit &u, const Tile &tile) {
   };
   e.vectors(D, [&](Value c, Value mask) {
     Values x = rowsAt(queries, c);
-    Values sums = e.forLoop(
-        tile.first, tile.last, 1, Values(kTile, e.vec(0.0)),
-        [&](Value j, ValueRange sofar) {
-          Values changes = factors(along, j), next;
-          Value key = e.vload(k, {u.b, j, u.h, c}, mask);
-          for (int64_t r = 0; r < kTile; ++r)
-            next.push_back(e.fma(changes[r], key, sofar[r]));
-          addTo(dk, {u.b, j, u.h, c}, mask, changes, x);
-          return next;
-        });
+    Values sums =
+        e.forLoop(tile.first, tile.last, 1, Values(kTile, e.vec(0.0)),
+                  [&](Value j, ValueRange sofar) {
+                    Values changes = factors(along, j), next;
+                    Value key = e.vload(k, {u.b, j, u.h, c}, mask);
+                    for (int64_t r = 0; r < kTile; ++r)
+                      next.push_back(e.fma(changes[r], key, sofar[r]));
+                    addTo(dk, {u.b, j, u.h, c}, mask, changes, x);
+                    return next;
+                  });
     for (int64_t r = 0; r < kTile; ++r)
       forRow(tile, r, [&](Value t, Value member) {
         Value head = e.add(e.mul(u.h, group), member);
@@ -307,9 +303,8 @@ void AttentionGradEmitter::unitBody(Value unit) {
   clear(u, dk, D);
   clear(u, dv, Dv);
   // Limits grow with the row: the last one sees what any of them sees.
-  Value seenKeys =
-      e.smax(e.index(0), seen(u, e.smax(e.sub(rows, e.index(1)), e.index(0)))
-                             .second);
+  Value seenKeys = e.smax(
+      e.index(0), seen(u, e.smax(e.sub(rows, e.index(1)), e.index(0))).second);
   transposeInto(u, k, keyPanels, D, seenKeys);
   transposeInto(u, v, valuePanels, Dv, seenKeys);
   e.forLoop(e.index(0), rows, kTile, [&](Value row) {
@@ -337,8 +332,8 @@ void AttentionGradEmitter::emit() {
   Type f32 = e.builder.getF32Type(), i32 = e.builder.getI32Type();
   IntegerAttr align = e.builder.getI64IntegerAttr(64);
   constexpr int64_t any = ShapedType::kDynamic;
-  Value counter = e.make<memref::AllocaOp>(
-      MemRefType::get({1}, e.builder.getI64Type()));
+  Value counter =
+      e.make<memref::AllocaOp>(MemRefType::get({1}, e.builder.getI64Type()));
   e.store(e.integer(0, 64), counter, {e.index(0)});
   Value work = e.mul(e.mul(e.mul(rows, units), S), D);
   e.parallel(e.sless(e.index(kParallelWork - 1), work), [&] {
@@ -356,8 +351,8 @@ void AttentionGradEmitter::emit() {
     slopes = kernel.softcap ? heap(kTile, {room}) : Value();
     lower = stack(i32), upper = stack(i32), largest = stack(f32);
     e.handOut(counter, units, [&](Value unit) { unitBody(unit); });
-    for (Value buffer : {keyPanels, valuePanels, queries, grads, weights,
-                         along, slopes})
+    for (Value buffer :
+         {keyPanels, valuePanels, queries, grads, weights, along, slopes})
       if (buffer)
         e.dealloc(buffer);
   });

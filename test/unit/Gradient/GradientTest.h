@@ -35,8 +35,8 @@ struct GradientTest : ReferenceTest {
 
   /// @f of this text at `arguments`: the derivatives of a random combination of
   /// its results by each number of each argument of floats, by four points
-  /// around it (error h^4), must be what @f.reverse gives. Numbers are stored as
-  /// f32, so a difference over h = 2^-6 is good to about 1e-5 of the largest
+  /// around it (error h^4), must be what @f.reverse gives. Numbers are stored
+  /// as f32, so a difference over h = 2^-6 is good to about 1e-5 of the largest
   /// result; `tolerance` is relative to the largest derivative, or 1.
   void check(llvm::StringRef text, std::vector<RefValue> arguments,
              double tolerance = 2e-4) {
@@ -80,11 +80,11 @@ struct GradientTest : ReferenceTest {
     module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
     ASSERT_TRUE(module) << text.str();
     std::string errors;
-    mlir::ScopedDiagnosticHandler handler(
-        &context, [&](mlir::Diagnostic &diagnostic) {
-          errors += diagnostic.str() + "\n";
-          return mlir::success();
-        });
+    mlir::ScopedDiagnosticHandler handler(&context,
+                                          [&](mlir::Diagnostic &diagnostic) {
+                                            errors += diagnostic.str() + "\n";
+                                            return mlir::success();
+                                          });
     auto function = module->lookupSymbol<mlir::func::FuncOp>("f");
     EXPECT_TRUE(mlir::failed(gradient::buildReverseFunction(function, {})));
     EXPECT_NE(errors.find(part.str()), std::string::npos)

@@ -81,8 +81,8 @@ protected:
       int64_t o1 = dim == 0 ? first : out, o2 = dim == 0 ? whole - first : out;
       int64_t i1 = dim == 1 ? first : in, i2 = dim == 1 ? whole - first : in;
       std::string a = map(o1, i1, depth - 1), b = map(o2, i2, depth - 1);
-      return let("adapter.concat dim(" + std::to_string(dim) + ") " + a +
-                 ", " + b + " : " + type(o1, i1) + ", " + type(o2, i2));
+      return let("adapter.concat dim(" + std::to_string(dim) + ") " + a + ", " +
+                 b + " : " + type(o1, i1) + ", " + type(o2, i2));
     }
     case 6: {
       std::string m = map(out, in, depth - 1);
@@ -135,27 +135,28 @@ TEST_F(MapGradient, RandomExpressions) {
     std::string t = type(out, in), rows = "tensor<?x2x" + i + "xf32>",
                 y = "tensor<?x3x" + o + "xf32>",
                 w = "tensor<" + o + "x" + i + "xf32>";
-    std::string uses =
-        "  %y = adapter.apply " + m + ", " + x + " bias " + bias + " : " + t +
-        ", tensor<?x3x" + i + "xf32>, " + biasType + " -> " + y +
-        "\n  %e = adapter.gather " + m + ", %a" +
-        std::to_string(types.size() - 1) + " : " + t + ", tensor<?x2xi32> -> " +
-        rows + "\n  %w = adapter.materialize " + m + " : " + t + " -> " + w +
-        "\n";
+    std::string uses = "  %y = adapter.apply " + m + ", " + x + " bias " +
+                       bias + " : " + t + ", tensor<?x3x" + i + "xf32>, " +
+                       biasType + " -> " + y + "\n  %e = adapter.gather " + m +
+                       ", %a" + std::to_string(types.size() - 1) + " : " + t +
+                       ", tensor<?x2xi32> -> " + rows +
+                       "\n  %w = adapter.materialize " + m + " : " + t +
+                       " -> " + w + "\n";
     check(function(uses, "%y, %e, %w", y + ", " + rows + ", " + w), arguments,
           1e-3);
   }
 }
 
 TEST_F(MapGradient, PermutedInputs) {
-  check(R"(func.func @f(%w: tensor<2x3xf32>, %x: tensor<?x3xf32>) -> tensor<?x2xf32> {
+  check(
+      R"(func.func @f(%w: tensor<2x3xf32>, %x: tensor<?x3xf32>) -> tensor<?x2xf32> {
     %d = adapter.dense %w : tensor<2x3xf32>
     %p = adapter.permutation [2, 0, 1] : !adapter.map<3x3, f32>
     %c = adapter.compose %d, %p : !adapter.map<2x3, f32>, !adapter.map<3x3, f32>
     %y = adapter.apply %c, %x : !adapter.map<2x3, f32>, tensor<?x3xf32> -> tensor<?x2xf32>
     return %y : tensor<?x2xf32>
   })",
-        {normal({2, 3}), normal({4, 3})});
+      {normal({2, 3}), normal({4, 3})});
 }
 
 TEST_F(MapGradient, EncodedWeightsPassGradientsOn) {
@@ -171,14 +172,15 @@ TEST_F(MapGradient, EncodedWeightsPassGradientsOn) {
 }
 
 TEST_F(MapGradient, RoundingHasNone) {
-  expectNone(R"(func.func @f(%w: tensor<2x4xf32>, %x: tensor<?x4xf32>) -> tensor<?x2xf32> {
+  expectNone(
+      R"(func.func @f(%w: tensor<2x4xf32>, %x: tensor<?x4xf32>) -> tensor<?x2xf32> {
     %q = format.encode %w : tensor<2x4xf32> -> tensor<2x4xf32, #format.float<f16>>
     %m = adapter.dense %q : tensor<2x4xf32, #format.float<f16>>
     %y = adapter.apply %m, %x : !adapter.map<2x4, f32>, tensor<?x4xf32> -> tensor<?x2xf32>
     return %y : tensor<?x2xf32>
   })",
-             "'adapter.dense' op has no gradient by its tensor, which is "
-             "encoded");
+      "'adapter.dense' op has no gradient by its tensor, which is "
+      "encoded");
 }
 
 } // namespace

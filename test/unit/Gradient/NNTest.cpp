@@ -18,14 +18,13 @@ TEST_F(NNGradient, Norm) {
     for (const char *shape : {"?x?x5", "?x?x?"}) {
       std::string x = std::string("tensor<") + shape + "xf32>";
       std::string v = shape[4] == '5' ? "tensor<5xf32>" : "tensor<?xf32>";
-      std::string text =
-          "func.func @f(%x: " + x + ", %w: " + v +
-          (layer ? ", %b: " + v : std::string()) + ") -> " + x +
-          " {\n %y = nn.norm " + (layer ? "layer" : "rms") + " ins(%x, %w" +
-          (layer ? ", %b : " : " : ") + x + ", " + v +
-          (layer ? ", " + v : std::string()) +
-          ") epsilon 1.0e-2 outs(%x : " + x + ") -> " + x +
-          "\n return %y : " + x + "\n}";
+      std::string text = "func.func @f(%x: " + x + ", %w: " + v +
+                         (layer ? ", %b: " + v : std::string()) + ") -> " + x +
+                         " {\n %y = nn.norm " + (layer ? "layer" : "rms") +
+                         " ins(%x, %w" + (layer ? ", %b : " : " : ") + x +
+                         ", " + v + (layer ? ", " + v : std::string()) +
+                         ") epsilon 1.0e-2 outs(%x : " + x + ") -> " + x +
+                         "\n return %y : " + x + "\n}";
       std::vector<RefValue> arguments = {normal({2, 3, 5}),
                                          normal({5}, 0.3, 1.0)};
       if (layer)
@@ -45,22 +44,25 @@ TEST_F(NNGradient, NormOfOneRow) {
 
 TEST_F(NNGradient, Rope) {
   for (const char *layout : {"halves", "neighbours"})
-    check(std::string(R"(func.func @f(%x: tensor<?x?x3x5xf32>, %past: tensor<?xi32>) -> tensor<?x?x3x5xf32> {
+    check(
+        std::string(
+            R"(func.func @f(%x: tensor<?x?x3x5xf32>, %past: tensor<?xi32>) -> tensor<?x?x3x5xf32> {
     %freq = arith.constant dense<[1.0, 0.3]> : tensor<2xf32>
     %y = nn.rope )") +
-              layout +
-              R"( ins(%x, %past, %freq : tensor<?x?x3x5xf32>, tensor<?xi32>, tensor<2xf32>) scale 1.5 outs(%x : tensor<?x?x3x5xf32>) -> tensor<?x?x3x5xf32>
+            layout +
+            R"( ins(%x, %past, %freq : tensor<?x?x3x5xf32>, tensor<?xi32>, tensor<2xf32>) scale 1.5 outs(%x : tensor<?x?x3x5xf32>) -> tensor<?x?x3x5xf32>
     return %y : tensor<?x?x3x5xf32>
   })",
-          {normal({2, 2, 3, 5}), ints({2}, {0, 3})});
+        {normal({2, 2, 3, 5}), ints({2}, {0, 3})});
 }
 
 TEST_F(NNGradient, FrequenciesHaveNone) {
-  expectNone(R"(func.func @f(%x: tensor<1x1x1x2xf32>, %past: tensor<1xi32>, %freq: tensor<1xf32>) -> tensor<1x1x1x2xf32> {
+  expectNone(
+      R"(func.func @f(%x: tensor<1x1x1x2xf32>, %past: tensor<1xi32>, %freq: tensor<1xf32>) -> tensor<1x1x1x2xf32> {
     %y = nn.rope halves ins(%x, %past, %freq : tensor<1x1x1x2xf32>, tensor<1xi32>, tensor<1xf32>) scale 1.0 outs(%x : tensor<1x1x1x2xf32>) -> tensor<1x1x1x2xf32>
     return %y : tensor<1x1x1x2xf32>
   })",
-             "'nn.rope' op has no gradient by its frequencies");
+      "'nn.rope' op has no gradient by its frequencies");
 }
 
 TEST_F(NNGradient, Attention) {
@@ -75,7 +77,8 @@ TEST_F(NNGradient, Attention) {
            {1, 3, 3, 3, 3, 2, 1, "scale = 1.0 : f64", false},
            {1, 5, 5, 4, 1, 3, 3, "causal, scale = 0.6 : f64, window = 2 : i64",
             false},
-           {2, 2, 4, 2, 1, 3, 2, "scale = 0.8 : f64, softcap = 1.5 : f64", true}}) {
+           {2, 2, 4, 2, 1, 3, 2, "scale = 0.8 : f64, softcap = 1.5 : f64",
+            true}}) {
     auto tensor = [](int64_t heads, int64_t size) {
       return "tensor<?x?x" + std::to_string(heads) + "x" +
              std::to_string(size) + "xf32>";
@@ -92,9 +95,8 @@ TEST_F(NNGradient, Attention) {
         "\n %init = tensor.empty(%b, %t) : " + o +
         "\n %o = nn.attention ins(%q, %k, %v : " + q + ", " + k + ", " + v +
         ") past(%past : tensor<?xi32>) " +
-        (c.total ? "total(%total : tensor<?xi32>) " : "") + "{" +
-        c.attributes + "} outs(%init : " + o + ") -> " + o +
-        "\n return %o : " + o + "\n}";
+        (c.total ? "total(%total : tensor<?xi32>) " : "") + "{" + c.attributes +
+        "} outs(%init : " + o + ") -> " + o + "\n return %o : " + o + "\n}";
     std::vector<int64_t> past, total;
     for (int64_t b = 0; b < c.batch; ++b) {
       past.push_back(b);
@@ -108,16 +110,18 @@ TEST_F(NNGradient, Attention) {
 }
 
 TEST_F(NNGradient, QueriesThatSeeNothing) {
-  check(R"(func.func @f(%x: tensor<1x2x1x2xf32>, %past: tensor<1xi32>, %total: tensor<1xi32>) -> tensor<1x2x1x2xf32> {
+  check(
+      R"(func.func @f(%x: tensor<1x2x1x2xf32>, %past: tensor<1xi32>, %total: tensor<1xi32>) -> tensor<1x2x1x2xf32> {
     %o = nn.attention ins(%x, %x, %x : tensor<1x2x1x2xf32>, tensor<1x2x1x2xf32>, tensor<1x2x1x2xf32>) past(%past : tensor<1xi32>) total(%total : tensor<1xi32>)
       {causal, scale = 1.0 : f64} outs(%x : tensor<1x2x1x2xf32>) -> tensor<1x2x1x2xf32>
     return %o : tensor<1x2x1x2xf32>
   })",
-        {normal({1, 2, 1, 2}), ints({1}, {0}), ints({1}, {0})});
+      {normal({1, 2, 1, 2}), ints({1}, {0}), ints({1}, {0})});
 }
 
 TEST_F(NNGradient, CrossEntropy) {
-  check(R"(func.func @f(%x: tensor<?x?x7xf32>, %labels: tensor<?x?xi32>) -> tensor<?x?xf32> {
+  check(
+      R"(func.func @f(%x: tensor<?x?x7xf32>, %labels: tensor<?x?xi32>) -> tensor<?x?xf32> {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %b = tensor.dim %x, %c0 : tensor<?x?x7xf32>
@@ -126,8 +130,8 @@ TEST_F(NNGradient, CrossEntropy) {
     %y = nn.cross_entropy ins(%x, %labels : tensor<?x?x7xf32>, tensor<?x?xi32>) outs(%init : tensor<?x?xf32>) -> tensor<?x?xf32>
     return %y : tensor<?x?xf32>
   })",
-        // Labels outside of the vocabulary count as none.
-        {normal({2, 3, 7}, 3.0), ints({2, 3}, {0, 6, -1, 3, 7, 2})});
+      // Labels outside of the vocabulary count as none.
+      {normal({2, 3, 7}, 3.0), ints({2, 3}, {0, 6, -1, 3, 7, 2})});
 }
 
 TEST_F(NNGradient, ActivationsAndTaps) {
@@ -140,12 +144,13 @@ TEST_F(NNGradient, ActivationsAndTaps) {
 }
 
 TEST_F(NNGradient, CacheUpdateHasNone) {
-  expectNone(R"(func.func @f(%x: tensor<1x1x2x3xf32>, %past: tensor<1xi32>, %cache: tensor<1x2x1x4x2x3xf32>) -> tensor<1x2x1x4x2x3xf32> {
+  expectNone(
+      R"(func.func @f(%x: tensor<1x1x2x3xf32>, %past: tensor<1xi32>, %cache: tensor<1x2x1x4x2x3xf32>) -> tensor<1x2x1x4x2x3xf32> {
     %c = nn.cache_update ins(%x : tensor<1x1x2x3xf32>) past(%past : tensor<1xi32>) count(%past : tensor<1xi32>) layer 0 slot 0
       outs(%cache : tensor<1x2x1x4x2x3xf32>) -> tensor<1x2x1x4x2x3xf32>
     return %c : tensor<1x2x1x4x2x3xf32>
   })",
-             "'nn.cache_update' op has no gradient");
+      "'nn.cache_update' op has no gradient");
 }
 
 } // namespace

@@ -35,8 +35,7 @@ TEST_F(UpstreamGradient, Unary) {
                                             {"math.absf", 0.05, -1.0}})
     check(std::string("func.func @f(%x: tensor<?x3xf32>) -> tensor<?x3xf32> {\n"
                       "  %y = ") +
-              c.op +
-              " %x : tensor<?x3xf32>\n  return %y : tensor<?x3xf32>\n}",
+              c.op + " %x : tensor<?x3xf32>\n  return %y : tensor<?x3xf32>\n}",
           {normal({2, 3}, c.scale, c.offset)});
 }
 
@@ -55,17 +54,19 @@ TEST_F(UpstreamGradient, Binary) {
 }
 
 TEST_F(UpstreamGradient, SharedValuesAddUp) {
-  check(R"(func.func @f(%x: tensor<3xf32>, %y: tensor<3xf32>, %c: tensor<3xi1>) -> (tensor<3xf32>, tensor<3xf32>) {
+  check(
+      R"(func.func @f(%x: tensor<3xf32>, %y: tensor<3xf32>, %c: tensor<3xi1>) -> (tensor<3xf32>, tensor<3xf32>) {
     %a = math.fma %x, %y, %x : tensor<3xf32>
     %b = arith.select %c, %a, %y : tensor<3xi1>, tensor<3xf32>
     %d = arith.mulf %a, %b : tensor<3xf32>
     return %d, %a : tensor<3xf32>, tensor<3xf32>
   })",
-        {normal({3}), normal({3}), ints({3}, {1, 0, 1})});
+      {normal({3}), normal({3}), ints({3}, {1, 0, 1})});
 }
 
 TEST_F(UpstreamGradient, Tensors) {
-  check(R"(func.func @f(%x: tensor<?x6xf32>, %y: tensor<2x3xf32>) -> (tensor<?x2x3xf32>, tensor<?x3xf32>, tensor<4xf32>) {
+  check(
+      R"(func.func @f(%x: tensor<?x6xf32>, %y: tensor<2x3xf32>) -> (tensor<?x2x3xf32>, tensor<?x3xf32>, tensor<4xf32>) {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %n = tensor.dim %x, %c0 : tensor<?x6xf32>
@@ -84,7 +85,7 @@ TEST_F(UpstreamGradient, Tensors) {
     %m = arith.addf %l, %l : tensor<4xf32>
     return %i, %s, %m : tensor<?x2x3xf32>, tensor<?x3xf32>, tensor<4xf32>
   })",
-        {normal({3, 6}), normal({2, 3})});
+      {normal({3, 6}), normal({2, 3})});
 }
 
 TEST_F(UpstreamGradient, Collapse) {
@@ -124,7 +125,8 @@ TEST_F(UpstreamGradient, ElementwiseGeneric) {
 }
 
 TEST_F(UpstreamGradient, NamedSums) {
-  check(R"(func.func @f(%x: tensor<?x3xf32>, %y: tensor<3x4xf32>, %init: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<4x?xf32>) {
+  check(
+      R"(func.func @f(%x: tensor<?x3xf32>, %y: tensor<3x4xf32>, %init: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<4x?xf32>) {
     %c0 = arith.constant 0 : index
     %n = tensor.dim %x, %c0 : tensor<?x3xf32>
     %m = linalg.matmul ins(%x, %y : tensor<?x3xf32>, tensor<3x4xf32>) outs(%init : tensor<?x4xf32>) -> tensor<?x4xf32>
@@ -132,7 +134,7 @@ TEST_F(UpstreamGradient, NamedSums) {
     %t = linalg.transpose ins(%m : tensor<?x4xf32>) outs(%e : tensor<4x?xf32>) permutation = [1, 0]
     return %m, %t : tensor<?x4xf32>, tensor<4x?xf32>
   })",
-        {normal({2, 3}), normal({3, 4}), normal({2, 4})});
+      {normal({2, 3}), normal({3, 4}), normal({2, 4})});
 }
 
 TEST_F(UpstreamGradient, FillAndReduce) {

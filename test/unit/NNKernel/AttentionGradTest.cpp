@@ -30,10 +30,11 @@ protected:
            ", %dk: " + x + ", %dv: " + x +
            ") attributes {llvm.emit_c_interface} {\n  nn.attention_grad "
            "ins(%q, %k, %v : " +
-           x + ", " + kv + ", " + kv + ") grad(%g : " + x + ") past(%p : " +
-           ids + ")" + (c.total ? " total(%t : " + ids + ")" : "") + " {" +
-           (c.causal ? "causal, " : "") +
-           "scale = " + std::to_string(c.scale) + " : f64" +
+           x + ", " + kv + ", " + kv + ") grad(%g : " + x +
+           ") past(%p : " + ids + ")" +
+           (c.total ? " total(%t : " + ids + ")" : "") + " {" +
+           (c.causal ? "causal, " : "") + "scale = " + std::to_string(c.scale) +
+           " : f64" +
            (c.softcap ? ", softcap = " + std::to_string(c.softcap) + " : f64"
                       : "") +
            (c.window ? ", window = " + std::to_string(c.window) + " : i64"
@@ -42,7 +43,8 @@ protected:
            ")\n  return\n}\n";
   }
 
-  /// Runs one case against sums in double. Keys behind `total` are not a number.
+  /// Runs one case against sums in double. Keys behind `total` are not a
+  /// number.
   void check(CompiledKernels &code, const Case &c) {
     SCOPED_TRACE("B " + std::to_string(c.B) + " T " + std::to_string(c.T) +
                  " S " + std::to_string(c.S) + " Hq " + std::to_string(c.Hq) +

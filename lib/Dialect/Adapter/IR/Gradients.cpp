@@ -56,15 +56,14 @@ static Value buildTransposed(OpBuilder &builder, Location loc, Value matrix) {
                           {type.getDimSize(1), type.getDimSize(0)});
 }
 
-/// Fails where the gradient of a stored tensor is asked for that is encoded: its
-/// numbers are no continuous ones.
+/// Fails where the gradient of a stored tensor is asked for that is encoded:
+/// its numbers are no continuous ones.
 static LogicalResult refuseEncoded(Operation *op,
                                    const llvm::SmallBitVector &wanted,
                                    OpOperand &operand, StringRef name) {
   if (!cast<RankedTensorType>(operand.get().getType()).getEncoding())
     return success();
-  return vjp::refuse(op, wanted, operand,
-                     (name + ", which is encoded").str());
+  return vjp::refuse(op, wanted, operand, (name + ", which is encoded").str());
 }
 
 //===----------------------------------------------------------------------===//
@@ -96,8 +95,8 @@ LogicalResult ApplyOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
     operands[1] = buildApplied(builder, loc, transposed, dy);
   }
   if (getBias() && wanted.test(2))
-    operands[2] = buildContraction(builder, loc, {dy}, {withOut, {rows}},
-                                   {map.getOut()});
+    operands[2] =
+        buildContraction(builder, loc, {dy}, {withOut, {rows}}, {map.getOut()});
   return success();
 }
 
@@ -120,13 +119,12 @@ LogicalResult GatherOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
   operands[0] = vjp::buildReduction(
       builder, getLoc(), {getIds(), results[0]},
       {mapOf(leading), mapOf(withIn), mapOf({rows, rows + 1})},
-      getAsIndexOpFoldResult(builder.getContext(),
-                             {map.getOut(), map.getIn()}),
+      getAsIndexOpFoldResult(builder.getContext(), {map.getOut(), map.getIn()}),
       [&](OpBuilder &b, Location l, ValueRange a) -> Value {
         Value row = arith::IndexCastOp::create(
             b, l, id, linalg::IndexOp::create(b, l, rows));
-        Value here = arith::CmpIOp::create(b, l, arith::CmpIPredicate::eq, row,
-                                           a[0]);
+        Value here =
+            arith::CmpIOp::create(b, l, arith::CmpIPredicate::eq, row, a[0]);
         return arith::SelectOp::create(b, l, here, a[1],
                                        vjp::buildConstantLike(b, l, a[1], 0.0));
       });
@@ -178,9 +176,9 @@ LogicalResult LowRankOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
       maps.push_back(loops[other]);
     }
     maps.push_back(loops[index]);
-    operands[index] = buildContraction(
-        builder, loc, inputs, maps,
-        cast<RankedTensorType>(operand.getType()).getShape());
+    operands[index] =
+        buildContraction(builder, loc, inputs, maps,
+                         cast<RankedTensorType>(operand.getType()).getShape());
   }
   return success();
 }
@@ -211,8 +209,8 @@ LogicalResult SumOp::buildVJP(OpBuilder &, ArrayRef<Value> results,
 LogicalResult ScaleOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
                                 const llvm::SmallBitVector &,
                                 MutableArrayRef<Value> operands) {
-  operands[0] = buildScaled(builder, getLoc(), results[0],
-                            getFactor().convertToDouble());
+  operands[0] =
+      buildScaled(builder, getLoc(), results[0], getFactor().convertToDouble());
   return success();
 }
 
@@ -266,16 +264,15 @@ LogicalResult ConcatOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
 LogicalResult ReorderOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
                                   const llvm::SmallBitVector &wanted,
                                   MutableArrayRef<Value> operands) {
-  if (failed(vjp::refuse(*this, wanted, getPositionsMutable(),
-                         "its positions")))
+  if (failed(
+          vjp::refuse(*this, wanted, getPositionsMutable(), "its positions")))
     return failure();
   if (!wanted.test(0))
     return success();
   Location loc = getLoc();
   MapType map = getMap().getType();
   auto mapOf = [&](ArrayRef<unsigned> loops) {
-    return AffineMap::getMultiDimMapWithTargets(3, loops,
-                                                builder.getContext());
+    return AffineMap::getMultiDimMapWithTargets(3, loops, builder.getContext());
   };
   Value last = arith::ConstantOp::create(
       builder, loc,
@@ -283,8 +280,7 @@ LogicalResult ReorderOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
   operands[0] = vjp::buildReduction(
       builder, loc, {buildDecoded(builder, loc, getPositions()), results[0]},
       {mapOf({0}), mapOf({0, 2}), mapOf({1, 2})},
-      getAsIndexOpFoldResult(builder.getContext(),
-                             {map.getOut(), map.getIn()}),
+      getAsIndexOpFoldResult(builder.getContext(), {map.getOut(), map.getIn()}),
       [&](OpBuilder &b, Location l, ValueRange a) -> Value {
         Value zero = vjp::buildConstantLike(b, l, a[1], 0.0);
         Value place = arith::MinNumFOp::create(
@@ -293,8 +289,8 @@ LogicalResult ReorderOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
             b, l, b.getF32Type(),
             arith::IndexCastOp::create(b, l, b.getI64Type(),
                                        linalg::IndexOp::create(b, l, 1)));
-        Value here = arith::CmpFOp::create(b, l, arith::CmpFPredicate::OEQ,
-                                           row, place);
+        Value here =
+            arith::CmpFOp::create(b, l, arith::CmpFPredicate::OEQ, row, place);
         return arith::SelectOp::create(b, l, here, a[1], zero);
       });
   return success();

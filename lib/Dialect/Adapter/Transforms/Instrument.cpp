@@ -19,7 +19,8 @@ using namespace allot;
 using namespace allot::adapter;
 
 /// The first of NAME, NAME.2, NAME.3 .. that is not taken.
-static std::string uniqueName(llvm::StringSet<> &names, const std::string &first) {
+static std::string uniqueName(llvm::StringSet<> &names,
+                              const std::string &first) {
   std::string name = first;
   for (unsigned count = 2; !names.insert(name).second; ++count)
     name = first + "." + std::to_string(count);

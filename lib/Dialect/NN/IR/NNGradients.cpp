@@ -52,8 +52,8 @@ struct RowMaps {
 // NormOp
 //===----------------------------------------------------------------------===//
 
-// With c = x - mean (rms: x), r = 1 / sqrt(mean(c^2) + epsilon), g = weight * dy:
-// dx = r (g - mean(g) - c r^2 mean(g c)), where mean(g) stays out for rms;
+// With c = x - mean (rms: x), r = 1 / sqrt(mean(c^2) + epsilon), g = weight *
+// dy: dx = r (g - mean(g) - c r^2 mean(g c)), where mean(g) stays out for rms;
 // dweight = sum over rows of dy c r; dbias = sum over rows of dy.
 LogicalResult NormOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
                                const llvm::SmallBitVector &wanted,
@@ -78,18 +78,18 @@ LogicalResult NormOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
                      function_ref<Value(Scalars, ValueRange)> term) {
     SmallVector<AffineMap> all(inputMaps);
     all.push_back(maps.row);
-    return vjp::buildReduction(
-        builder, loc, inputs, all, rows,
-        [&](OpBuilder &b, Location l, ValueRange args) {
-          Scalars s{b, l};
-          return s.mul(share, term(s, args));
-        });
+    return vjp::buildReduction(builder, loc, inputs, all, rows,
+                               [&](OpBuilder &b, Location l, ValueRange args) {
+                                 Scalars s{b, l};
+                                 return s.mul(share, term(s, args));
+                               });
   };
   AffineMap element = maps.element, row = maps.row, column = maps.column;
   // Rms norms take zero for the mean, so that one formula serves both.
   Value mean =
-      layer ? rowMean({x}, {element}, [](Scalars, ValueRange a) { return a[0]; })
-            : vjp::buildFilled(builder, loc, rows, builder.getF32Type(), 0.0);
+      layer
+          ? rowMean({x}, {element}, [](Scalars, ValueRange a) { return a[0]; })
+          : vjp::buildFilled(builder, loc, rows, builder.getF32Type(), 0.0);
   Value variance =
       rowMean({x, mean}, {element, row}, [](Scalars s, ValueRange a) {
         Value c = s.sub(a[0], a[1]);
@@ -102,15 +102,16 @@ LogicalResult NormOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
   unsigned xIndex = getXMutable().getOperandNumber(),
            weightIndex = getWeightMutable().getOperandNumber();
   if (wanted.test(xIndex)) {
-    Value along = rowMean({x, mean, weight, dy},
-                          {element, row, column, element},
-                          [](Scalars s, ValueRange a) {
-                            return s.mul(s.sub(a[0], a[1]), s.mul(a[2], a[3]));
-                          });
+    Value along =
+        rowMean({x, mean, weight, dy}, {element, row, column, element},
+                [](Scalars s, ValueRange a) {
+                  return s.mul(s.sub(a[0], a[1]), s.mul(a[2], a[3]));
+                });
     Value level = mean;
     if (layer)
-      level = rowMean({weight, dy}, {column, element},
-                      [](Scalars s, ValueRange a) { return s.mul(a[0], a[1]); });
+      level =
+          rowMean({weight, dy}, {column, element},
+                  [](Scalars s, ValueRange a) { return s.mul(a[0], a[1]); });
     operands[xIndex] = vjp::buildStructured(
         builder, loc, {x, mean, weight, dy, variance, along, level},
         {element, row, column, element, row, row, row, element},
@@ -153,9 +154,9 @@ LogicalResult RopeOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
     return success();
   Location loc = getLoc();
   Value back = arith::NegFOp::create(builder, loc, getFrequencies());
-  Value init = vjp::buildEmpty(
-      builder, loc, tensor::getMixedSizes(builder, loc, results[0]),
-      builder.getF32Type());
+  Value init = vjp::buildEmpty(builder, loc,
+                               tensor::getMixedSizes(builder, loc, results[0]),
+                               builder.getF32Type());
   operands[index] =
       RopeOp::create(builder, loc, init.getType(), getLayout(), results[0],
                      getPast(), back, getScale(), init)
@@ -211,7 +212,8 @@ LogicalResult CrossEntropyOp::buildVJP(OpBuilder &builder,
       getValueOrCreateConstantIndexOp(builder, loc, sizes.back());
   auto isReal = [&](OpBuilder &b, Location l, Value label) -> Value {
     Value at = arith::IndexCastOp::create(b, l, b.getIndexType(), label);
-    Value low = arith::CmpIOp::create(b, l, arith::CmpIPredicate::sge, at, zero);
+    Value low =
+        arith::CmpIOp::create(b, l, arith::CmpIPredicate::sge, at, zero);
     Value high =
         arith::CmpIOp::create(b, l, arith::CmpIPredicate::slt, at, vocabulary);
     return arith::AndIOp::create(b, l, low, high);
@@ -238,12 +240,12 @@ LogicalResult CrossEntropyOp::buildVJP(OpBuilder &builder,
         Scalars s{b, l};
         Value column = arith::IndexCastOp::create(
             b, l, i32, linalg::IndexOp::create(b, l, rows.size()));
-        Value here = arith::CmpIOp::create(b, l, arith::CmpIPredicate::eq,
-                                           column, a[1]);
+        Value here =
+            arith::CmpIOp::create(b, l, arith::CmpIPredicate::eq, column, a[1]);
         Value share = s.exp(s.sub(a[0], a[2]));
-        Value rest = s.sub(share, arith::SelectOp::create(b, l, here,
-                                                          s.number(1.0),
-                                                          s.number(0.0)));
+        Value rest =
+            s.sub(share, arith::SelectOp::create(b, l, here, s.number(1.0),
+                                                 s.number(0.0)));
         return arith::SelectOp::create(b, l, isReal(b, l, a[1]),
                                        s.mul(a[3], rest), s.number(0.0));
       });
@@ -259,8 +261,8 @@ static Value buildSlope(Scalars s, ActivationKind kind, Value x) {
   Value one = s.number(1.0), half = s.number(0.5);
   switch (kind) {
   case ActivationKind::SiLU: {
-    Value sigmoid = s.div(
-        one, s.add(one, s.exp(arith::NegFOp::create(s.b, s.loc, x))));
+    Value sigmoid =
+        s.div(one, s.add(one, s.exp(arith::NegFOp::create(s.b, s.loc, x))));
     return s.mul(sigmoid, s.add(one, s.mul(x, s.sub(one, sigmoid))));
   }
   case ActivationKind::GELU: {

@@ -239,16 +239,16 @@ static LogicalResult verifyAttention(OpT op, Value out, StringRef outName,
       failed(checkPerRow(op, "total", op.getTotal().getType(), qs[0])))
     return failure();
   if (IntegerAttr window = op.getWindowAttr(); window && window.getInt() <= 0)
-    return op.emitOpError() << "the window is positive, but got "
-                            << window.getInt() << label;
+    return op.emitOpError()
+           << "the window is positive, but got " << window.getInt() << label;
   if (FloatAttr softcap = op.getSoftcapAttr();
       softcap && !(softcap.getValueAsDouble() > 0 &&
                    std::isfinite(softcap.getValueAsDouble())))
     return op.emitOpError() << "the softcap is positive and finite, but got "
                             << softcap << label;
   if (!op.getScale().isFinite())
-    return op.emitOpError() << "the scale is finite, but got "
-                            << op.getScaleAttr() << label;
+    return op.emitOpError()
+           << "the scale is finite, but got " << op.getScaleAttr() << label;
   return success();
 }
 

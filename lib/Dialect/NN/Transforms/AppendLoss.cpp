@@ -39,8 +39,8 @@ LogicalResult nn::appendLoss(func::FuncOp function) {
     return names.getDictionaryAttr(
         names.getNamedAttr("allot.name", names.getStringAttr(name)));
   };
-  auto labels = RankedTensorType::get(type.getShape().drop_back(),
-                                      names.getI32Type());
+  auto labels =
+      RankedTensorType::get(type.getShape().drop_back(), names.getI32Type());
   if (failed(function.insertArgument(function.getNumArguments(), labels,
                                      named("labels"), function.getLoc())))
     return failure();
@@ -56,8 +56,8 @@ LogicalResult nn::appendLoss(func::FuncOp function) {
   auto loss = CrossEntropyOp::create(builder, loc, init.getType(), logits,
                                      body.getArguments().back(), init);
   end->setOperands(loss.getResult());
-  function.setType(builder.getFunctionType(function.getArgumentTypes(),
-                                           init.getType()));
+  function.setType(
+      builder.getFunctionType(function.getArgumentTypes(), init.getType()));
   function.setAllResultAttrs(ArrayRef<DictionaryAttr>{named("nll")});
   return success();
 }
