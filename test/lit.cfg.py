@@ -13,7 +13,7 @@ import docs_format
 config.name = "Allot"
 config.test_format = docs_format.ShOrDocs(execute_external=True)
 config.suffixes = [".mlir", ".test", ".md"]
-config.excludes = ["Inputs", "CMakeLists.txt", "unit", "Consumer"]
+config.excludes = ["Inputs", "CMakeLists.txt", "unit", "Consumer", "Subdirectory"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.allot_binary_dir, "test")
 

@@ -93,7 +93,32 @@ static llvm::Error readRope(const GGUFFile &file, const KeyReader &keys,
       return read.takeError();
     type = read->str();
   }
-  if (type != "none" && type != "linear")
+  if (type == "yarn") {
+    YarnScaling s;
+    double stretch = 1;
+    if (llvm::Error e = keys.positive("rope.scaling.factor", s.factor))
+      return e;
+    if (llvm::Error e = keys.positive("rope.scaling.original_context_length",
+                                      s.originalContext, double(model.context)))
+      return e;
+    if (llvm::Error e =
+            keys.positive("rope.scaling.yarn_beta_fast", s.betaFast, 32))
+      return e;
+    if (llvm::Error e =
+            keys.positive("rope.scaling.yarn_beta_slow", s.betaSlow, 1))
+      return e;
+    if (llvm::Error e = keys.positive("rope.scaling.attn_factor", stretch, 1))
+      return e;
+    for (llvm::StringRef key :
+         {"rope.scaling.yarn_ext_factor", "rope.scaling.yarn_attn_factor",
+          "rope.scaling.yarn_log_multiplier"})
+      if (keys.has(key))
+        return keys.error(key, "this option is not supported");
+    if (theta == 1)
+      return keys.error("rope.freq_base", "must not be 1");
+    scaleYarn(model.frequencies, theta, s);
+    model.rotaryScale = stretch * yarnAttentionFactor(s.factor);
+  } else if (type != "none" && type != "linear")
     return keys.error("rope.scaling.type", "rope scaling " +
                                                support::quoted(type) +
                                                " is not supported");

@@ -81,6 +81,37 @@ static std::optional<nn::ActivationKind> activationKind(llvm::StringRef name) {
       .Default(std::nullopt);
 }
 
+static llvm::Error readYarn(const JsonField &scaling, const JsonField &original,
+                            double theta, FieldReader &fields,
+                            ModelConfig &model) {
+  YarnScaling s;
+  s.originalContext = fields.positive(original, double(model.context));
+  if (!scaling["factor"].exists())
+    return scaling["factor"].error("is missing");
+  // The literal null says "as far as the context goes".
+  s.factor = fields.positive(scaling["factor"],
+                             double(model.context) / s.originalContext);
+  // 0 is no value of these: the library takes it for absent.
+  auto orDefault = [&](llvm::StringRef key, double missing) {
+    double value = fields.take<double>(scaling[key].numberOr(0));
+    return value == 0 ? missing : fields.positive(scaling[key], missing);
+  };
+  s.betaFast = orDefault("beta_fast", 32);
+  s.betaSlow = orDefault("beta_slow", 1);
+  s.truncate = fields.take<bool>(scaling["truncate"].booleanOr(true), true);
+  double m = orDefault("mscale", 0), all = orDefault("mscale_all_dim", 0);
+  model.rotaryScale = fields.positive(
+      scaling["attention_factor"], m != 0 && all != 0
+                                       ? yarnAttentionFactor(s.factor, m) /
+                                             yarnAttentionFactor(s.factor, all)
+                                       : yarnAttentionFactor(s.factor));
+  if (!fields.failed() && theta == 1)
+    return scaling["rope_theta"].error("must not be 1");
+  if (!fields.failed())
+    scaleYarn(model.frequencies, theta, s);
+  return llvm::Error::success();
+}
+
 /// `rope_parameters`, or `rope_theta` and `rope_scaling` at top level.
 static llvm::Error readRope(const JsonDocument &config, FieldReader &fields,
                             ModelConfig &model) {
@@ -113,17 +144,20 @@ static llvm::Error readRope(const JsonDocument &config, FieldReader &fields,
       frequency = float(frequency / factor);
     return llvm::Error::success();
   }
+  // What the model was trained with before it was stretched.
+  JsonField original = config["original_max_position_embeddings"].isNull()
+                           ? scaling["original_max_position_embeddings"]
+                           : config["original_max_position_embeddings"];
   if (type == "llama3") {
-    for (llvm::StringRef key : {"factor", "low_freq_factor", "high_freq_factor",
-                                "original_max_position_embeddings"})
+    for (llvm::StringRef key :
+         {"factor", "low_freq_factor", "high_freq_factor"})
       if (scaling[key].isNull())
         return scaling[key].error("is missing");
     Llama3Scaling s;
     s.factor = fields.positive(scaling["factor"], 1);
     s.lowFactor = fields.positive(scaling["low_freq_factor"], 1);
     s.highFactor = fields.positive(scaling["high_freq_factor"], 4);
-    s.originalContext =
-        fields.positive(scaling["original_max_position_embeddings"], 8192);
+    s.originalContext = fields.positive(original, double(model.context));
     if (!fields.failed() && s.highFactor <= s.lowFactor)
       return scaling["high_freq_factor"].error(
           "must be larger than low_freq_factor");
@@ -131,10 +165,12 @@ static llvm::Error readRope(const JsonDocument &config, FieldReader &fields,
       scaleLlama3(model.frequencies, s);
     return llvm::Error::success();
   }
+  if (type == "yarn")
+    return readYarn(scaling, original, base, fields, model);
   if (fields.failed())
     return llvm::Error::success();
   return kind.error("rope type " + support::quoted(type) +
-                    " is not supported (known: default, linear, llama3)");
+                    " is not supported (known: default, linear, llama3, yarn)");
 }
 
 /// Which layers attend to a window: `layer_types` where given, else by the

@@ -182,8 +182,8 @@ Value DecoderBuilder::heads(Value x, int64_t count, const Stream &stream) {
 Value DecoderBuilder::rope(Value x, const Stream &stream) {
   auto type = mlir::cast<RankedTensorType>(x.getType());
   return nn::RopeOp::create(b, m.loc(), type, nn::RotaryLayout::Halves, x,
-                            stream.past, frequencies, llvm::APFloat(1.0),
-                            empty(type, stream))
+                            stream.past, frequencies,
+                            llvm::APFloat(c.rotaryScale), empty(type, stream))
       .getResult();
 }
 

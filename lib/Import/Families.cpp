@@ -6,6 +6,7 @@
 
 #include "allot/Import/ModelConfig.h"
 #include "llvm/ADT/STLExtras.h"
+#include <algorithm>
 #include <cmath>
 
 using namespace allot;
@@ -85,4 +86,33 @@ void importer::scaleLlama3(std::vector<float> &frequencies,
                     (s.highFactor - s.lowFactor);
     frequency = float((1 - smooth) * frequency / s.factor + smooth * frequency);
   }
+}
+
+void importer::scaleYarn(std::vector<float> &frequencies, double theta,
+                         const YarnScaling &s) {
+  const double pi = 3.14159265358979323846;
+  double dim = 2.0 * double(frequencies.size());
+  // The dimension that turns so many times within the original context.
+  auto dimensionOf = [&](double turns) {
+    return dim * std::log(s.originalContext / (turns * 2 * pi)) /
+           (2 * std::log(theta));
+  };
+  double low = dimensionOf(s.betaFast), high = dimensionOf(s.betaSlow);
+  if (s.truncate) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, dim - 1);
+  if (low == high)
+    high += 0.001;
+  for (auto [i, frequency] : llvm::enumerate(frequencies)) {
+    double divided = std::clamp((double(i) - low) / (high - low), 0.0, 1.0);
+    frequency =
+        float(frequency / s.factor * divided + frequency * (1 - divided));
+  }
+}
+
+double importer::yarnAttentionFactor(double factor, double m) {
+  return factor <= 1 ? 1.0 : 0.1 * m * std::log(factor) + 1.0;
 }

@@ -170,9 +170,12 @@ llvm::Error importer::writeModule(mlir::ModuleOp module, llvm::StringRef path) {
   auto file = support::AtomicFile::create(path);
   if (!file)
     return file.takeError();
-  if (!path.ends_with(".mlirbc"))
+  if (!path.ends_with(".mlirbc")) {
     module.print((*file)->stream());
-  else if (mlir::failed(mlir::writeBytecodeToFile(module, (*file)->stream())))
+    (*file)->stream() << "\n";
+  } else if (mlir::failed(
+                 mlir::writeBytecodeToFile(module, (*file)->stream()))) {
     return support::fileError(path, "the module cannot be written");
+  }
   return (*file)->commit();
 }

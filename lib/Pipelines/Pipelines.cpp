@@ -154,6 +154,32 @@ void pipelines::buildLowerToLLVMPipeline(OpPassManager &pm,
   addCodeGeneration(pm);
 }
 
+void pipelines::buildProgramPipeline(OpPassManager &pm,
+                                     const LoweringOptions &options,
+                                     bool reference) {
+  if (reference)
+    buildPreparePipeline(pm, options);
+  else
+    buildLowerToLLVMPipeline(pm, options);
+}
+
+void pipelines::buildPlanPipeline(OpPassManager &pm,
+                                  plan::PlanExtractOptions extract,
+                                  const plan::PlanSolveOptions &solve,
+                                  support::Progress *progress) {
+  // A uniform choice has no use for rows by importance, and does not pay for
+  // it.
+  if (!solve.uniform.empty())
+    extract.splitRows = false;
+  // What has a budget is counted.
+  for (StringRef text : solve.budgets)
+    if (size_t at = text.find('='); at != StringRef::npos)
+      extract.resources.push_back(text.take_front(at).str());
+  pm.addPass(plan::createPlanExtract(extract, progress));
+  pm.addPass(plan::createPlanSolve(solve));
+  pm.addPass(plan::createPlanIsolate());
+}
+
 std::string
 pipelines::pipelineText(llvm::function_ref<void(OpPassManager &)> build) {
   OpPassManager pm(ModuleOp::getOperationName());

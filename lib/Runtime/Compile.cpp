@@ -64,7 +64,7 @@ static llvm::Error checkInputsLieElsewhere(const LoweredModule &lowered,
     return error;
   for (const auto &source : lowered.sources)
     if (llvm::Error error = check(archive::resolveStoredPath(
-            lowered.folder(), source.second.stored.getFile().getValue())))
+            lowered.folder, source.second.stored.getFile().getValue())))
       return error;
   return llvm::Error::success();
 }
@@ -104,7 +104,7 @@ static llvm::Error packWeights(LoweredModule &lowered, llvm::StringRef path,
     return (*file)->append(bytes);
   };
   if (llvm::Error error = WeightStore::pack(*table, lowered.sources,
-                                            lowered.folder(), write, progress))
+                                            lowered.folder, write, progress))
     return error;
   manifest.weightFile.bytes = end;
   return (*file)->commit();

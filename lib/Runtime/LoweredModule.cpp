@@ -131,24 +131,35 @@ static ProgramOrigin readOrigin(ModuleOp module) {
 llvm::Expected<std::unique_ptr<LoweredModule>>
 LoweredModule::load(StringRef path, const DialectRegistry &registry,
                     const ProgramOptions &options, StepLog &log) {
-  auto lowered = std::make_unique<LoweredModule>();
-  lowered->file = path.str();
-  lowered->context =
-      std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
-  MLIRContext *context = lowered->context.get();
-  context->loadAllAvailableDialects();
-  lowered->diagnostics = std::make_unique<Diagnostics>(context);
   if (!llvm::sys::fs::exists(path))
     return support::fileError(path, "no such file");
   if (llvm::sys::fs::is_directory(path))
     return support::fileError(
         path, "is a folder, wanted a module (.mlir or .mlirbc)");
-  lowered->module = parseSourceFile<ModuleOp>(path, ParserConfig(context));
+  return load(path, llvm::sys::path::parent_path(path), registry, options, log,
+              [&](MLIRContext *context) {
+                return parseSourceFile<ModuleOp>(path, ParserConfig(context));
+              });
+}
+
+llvm::Expected<std::unique_ptr<LoweredModule>> LoweredModule::load(
+    StringRef name, StringRef folder, const DialectRegistry &registry,
+    const ProgramOptions &options, StepLog &log,
+    llvm::function_ref<OwningOpRef<ModuleOp>(MLIRContext *)> parse) {
+  auto lowered = std::make_unique<LoweredModule>();
+  lowered->file = name.str();
+  lowered->folder = folder.str();
+  lowered->context =
+      std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  MLIRContext *context = lowered->context.get();
+  context->loadAllAvailableDialects();
+  lowered->diagnostics = std::make_unique<Diagnostics>(context);
+  lowered->module = parse(context);
   if (!lowered->module)
-    return lowered->diagnostics->error(path, "does not parse");
+    return lowered->diagnostics->error(name, "does not parse");
   ModuleOp module = *lowered->module;
   for (const std::string &entry : options.entries)
-    if (llvm::Error error = requireEntry(module, path, entry))
+    if (llvm::Error error = requireEntry(module, name, entry))
       return std::move(error);
   for (NamedAttribute attribute : module->getAttrs())
     if (auto integer = dyn_cast<IntegerAttr>(attribute.getValue()))
@@ -162,7 +173,7 @@ LoweredModule::load(StringRef path, const DialectRegistry &registry,
   PassManager pm(context, ModuleOp::getOperationName());
   options.passes(pm);
   if (failed(pm.run(module)))
-    return lowered->diagnostics->error(path, "lowering failed");
+    return lowered->diagnostics->error(name, "lowering failed");
   if (options.lowered)
     options.lowered(module);
   lowered->passSeconds = log.step("lowered in");
@@ -182,8 +193,4 @@ llvm::Expected<ArrayAttr> LoweredModule::weightTable() {
     return support::fileError(
         file, "an entry takes weights, but the module has no format.table");
   return ArrayAttr::get(context.get(), {});
-}
-
-std::string LoweredModule::folder() const {
-  return llvm::sys::path::parent_path(file).str();
 }

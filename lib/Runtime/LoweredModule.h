@@ -42,6 +42,14 @@ struct LoweredModule {
   static llvm::Expected<std::unique_ptr<LoweredModule>>
   load(llvm::StringRef path, const mlir::DialectRegistry &registry,
        const ProgramOptions &options, StepLog &log);
+  /// The same for what `parse` gives. Errors call it `name`; names of weight
+  /// files are relative to `folder`.
+  static llvm::Expected<std::unique_ptr<LoweredModule>>
+  load(llvm::StringRef name, llvm::StringRef folder,
+       const mlir::DialectRegistry &registry, const ProgramOptions &options,
+       StepLog &log,
+       llvm::function_ref<mlir::OwningOpRef<mlir::ModuleOp>(mlir::MLIRContext *)>
+           parse);
 
   /// Reads the entries: of the func dialect where `isReference`, else of the
   /// LLVM dialect.
@@ -60,8 +68,8 @@ struct LoweredModule {
   WeightSources sources;
   std::vector<Entry> entries;
   double parseSeconds = 0, passSeconds = 0;
-  /// The folder of the file, to which weights are relative.
-  std::string folder() const;
+  /// To which names of weight files are relative.
+  std::string folder;
 };
 
 } // namespace allot::runtime

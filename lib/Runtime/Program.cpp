@@ -10,6 +10,8 @@
 #include "allot/Reference/Interpreter.h"
 #include "allot/Runtime/CompiledModule.h"
 #include "allot/Support/Error.h"
+#include "mlir/Bytecode/BytecodeWriter.h"
+#include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
 #include <thread>
@@ -34,29 +36,63 @@ Program::Program() = default;
 Program::~Program() = default;
 
 llvm::Expected<std::unique_ptr<Program>>
-Program::load(StringRef path, const DialectRegistry &registry,
-              const ProgramOptions &options) {
+Program::create(StringRef path, const ProgramOptions &options) {
+  if (options.threads > 1024)
+    return llvm::createStringError("%u threads are too many", options.threads);
   std::unique_ptr<Program> program(new Program);
   program->file = path.str();
   program->threads = options.threads
                          ? options.threads
                          : std::max(1u, std::thread::hardware_concurrency());
-  llvm::Error error = llvm::sys::fs::is_directory(path)
-                          ? program->loadFolder(registry, options)
-                          : program->loadModule(registry, options);
-  if (error)
+  return program;
+}
+
+llvm::Expected<std::unique_ptr<Program>>
+Program::load(StringRef path, const DialectRegistry &registry,
+              const ProgramOptions &options) {
+  auto program = create(path, options);
+  if (!program)
+    return program.takeError();
+  if (llvm::sys::fs::is_directory(path)) {
+    if (llvm::Error error = (*program)->loadFolder(registry, options))
+      return std::move(error);
+    return program;
+  }
+  StepLog log(options.log, path);
+  auto lowered = LoweredModule::load(path, registry, options, log);
+  if (!lowered)
+    return lowered.takeError();
+  if (llvm::Error error = (*program)->loadModule(**lowered, options, log))
     return std::move(error);
   return program;
 }
 
-llvm::Error Program::loadModule(const DialectRegistry &registry,
-                                const ProgramOptions &options) {
+llvm::Expected<std::unique_ptr<Program>>
+Program::load(ModuleOp module, StringRef name, StringRef folder,
+              const DialectRegistry &registry, const ProgramOptions &options) {
+  // As bytecode, the way into a context of the program's own.
+  std::string bytes;
+  llvm::raw_string_ostream os(bytes);
+  if (failed(writeBytecodeToFile(module, os)))
+    return support::fileError(name, "the module cannot be copied");
+  auto program = create(name, options);
+  if (!program)
+    return program.takeError();
+  StepLog log(options.log, name);
+  auto lowered = LoweredModule::load(
+      name, folder, registry, options, log, [&](MLIRContext *context) {
+        return parseSourceString<ModuleOp>(bytes, ParserConfig(context), name);
+      });
+  if (!lowered)
+    return lowered.takeError();
+  if (llvm::Error error = (*program)->loadModule(**lowered, options, log))
+    return std::move(error);
+  return program;
+}
+
+llvm::Error Program::loadModule(LoweredModule &lowered,
+                                const ProgramOptions &options, StepLog &log) {
   ProgramStats &stats = statistics;
-  StepLog log(options.log, file);
-  auto loaded = LoweredModule::load(file, registry, options, log);
-  if (!loaded)
-    return loaded.takeError();
-  LoweredModule &lowered = **loaded;
   if (llvm::Error error = lowered.readEntries(options.reference))
     return error;
   signatures = lowered.entries;
@@ -71,7 +107,7 @@ llvm::Error Program::loadModule(const DialectRegistry &registry,
       stats.storedBytes += source.second.stored.getBytes();
     stats.weightBytes = stats.storedBytes;
     auto made =
-        reference::Interpreter::create(*lowered.module, lowered.folder());
+        reference::Interpreter::create(*lowered.module, lowered.folder);
     if (!made)
       return support::fileError(file, llvm::toString(made.takeError()));
     interpreter = std::move(*made);
@@ -96,7 +132,7 @@ llvm::Error Program::loadModule(const DialectRegistry &registry,
   auto table = lowered.weightTable();
   if (!table)
     return table.takeError();
-  auto weights = WeightStore::load(*table, lowered.sources, lowered.folder(),
+  auto weights = WeightStore::load(*table, lowered.sources, lowered.folder,
                                    options.progress);
   if (!weights)
     return weights.takeError();

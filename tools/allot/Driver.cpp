@@ -96,20 +96,11 @@ std::vector<std::string> tool::tapsOf(llvm::ArrayRef<std::string> prefixes) {
   return taps;
 }
 
-static void addPasses(mlir::OpPassManager &pm,
-                      const pipelines::LoweringOptions &options,
-                      bool reference) {
-  if (reference)
-    pipelines::buildPreparePipeline(pm, options);
-  else
-    pipelines::buildLowerToLLVMPipeline(pm, options);
-}
-
 std::string ProgramFlags::pipelineText(const Wanted &wanted) const {
   pipelines::LoweringOptions lowering;
   configure(lowering, wanted);
   return pipelines::pipelineText(
-      [&](mlir::OpPassManager &pm) { addPasses(pm, lowering, reference); });
+      [&](mlir::OpPassManager &pm) { pipelines::buildProgramPipeline(pm, lowering, reference); });
 }
 
 llvm::Expected<bool> ProgramFlags::printed(llvm::StringRef path,
@@ -138,7 +129,7 @@ llvm::Error ProgramFlags::with(
   configure(lowering, wanted);
   runtime::ProgramOptions options;
   options.passes = [&](mlir::OpPassManager &pm) {
-    addPasses(pm, lowering, reference);
+    pipelines::buildProgramPipeline(pm, lowering, reference);
   };
   options.reference = reference;
   // The parts of an entry that is cut take its place.

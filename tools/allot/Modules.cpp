@@ -5,9 +5,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Modules.h"
-#include "allot/Support/AtomicFile.h"
+#include "allot/Import/Import.h"
 #include "allot/Support/Error.h"
-#include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/Path.h"
@@ -54,15 +53,5 @@ llvm::Error LoadedModule::write(llvm::StringRef output) {
     llvm::outs() << "\n";
     return llvm::Error::success();
   }
-  auto file = support::AtomicFile::create(output);
-  if (!file)
-    return file.takeError();
-  if (output.ends_with(".mlirbc")) {
-    if (mlir::failed(mlir::writeBytecodeToFile(*module, (*file)->stream())))
-      return support::fileError(output, "the module cannot be written");
-  } else {
-    (*module)->print((*file)->stream());
-    (*file)->stream() << "\n";
-  }
-  return (*file)->commit();
+  return importer::writeModule(*module, output);
 }

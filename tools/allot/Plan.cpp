@@ -57,16 +57,9 @@ private:
     extract.encoder = encoder;
     extract.estimateRows = estimateRows;
     extract.tileRows = tileRows;
-    // A uniform choice has no use for rows by importance, and does not pay for
-    // it.
-    extract.splitRows = splitRows && uniform.empty();
+    extract.splitRows = splitRows;
     extract.force = force;
     extract.resources.assign(resources.begin(), resources.end());
-    // What has a budget is counted.
-    for (llvm::StringRef text : budgets)
-      if (size_t at = text.find('='); at != llvm::StringRef::npos)
-        extract.resources.push_back(text.take_front(at).str());
-    pm.addPass(plan::createPlanExtract(extract, progress));
     plan::PlanSolveOptions solve;
     solve.budgets.assign(budgets.begin(), budgets.end());
     solve.pins.assign(pins.begin(), pins.end());
@@ -76,8 +69,7 @@ private:
     solve.gap = gap;
     solve.remarks = remarks;
     solve.uniform = uniform;
-    pm.addPass(plan::createPlanSolve(solve));
-    pm.addPass(plan::createPlanIsolate());
+    pipelines::buildPlanPipeline(pm, extract, solve, progress);
   }
 
   cl::opt<std::string> input{cl::Positional, cl::Required,

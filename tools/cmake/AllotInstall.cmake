@@ -9,6 +9,7 @@ target_include_directories(AllotAll INTERFACE
 install(TARGETS AllotAll EXPORT AllotTargets)
 install(DIRECTORY "${ALLOT_SOURCE_DIR}/include/allot" "${ALLOT_BINARY_DIR}/include/allot" DESTINATION include
   FILES_MATCHING PATTERN "*.h" PATTERN "*.inc" PATTERN "*.td")
+install(DIRECTORY "${ALLOT_SOURCE_DIR}/include/allot-c" DESTINATION include FILES_MATCHING PATTERN "*.h")
 install(EXPORT AllotTargets DESTINATION lib/cmake/allot)
 configure_package_config_file("${ALLOT_SOURCE_DIR}/tools/cmake/AllotConfig.cmake.in"
   "${ALLOT_BINARY_DIR}/AllotConfig.cmake" INSTALL_DESTINATION lib/cmake/allot)

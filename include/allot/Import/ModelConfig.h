@@ -69,6 +69,8 @@ struct ModelConfig {
   nn::ActivationKind activation = nn::ActivationKind::SiLU;
   /// Rotary angles per position, `[headDim / 2]`.
   std::vector<float> frequencies;
+  /// Multiplies rotated queries and keys (YaRN's attention factor).
+  double rotaryScale = 1;
   /// The output head is the embedding table.
   bool tied = false;
   bool queryKeyValueBias = false, outputBias = false, mlpBias = false;
@@ -95,6 +97,21 @@ struct Llama3Scaling {
   double factor = 1, lowFactor = 1, highFactor = 4, originalContext = 8192;
 };
 void scaleLlama3(std::vector<float> &frequencies, const Llama3Scaling &scaling);
+
+/// YaRN (Peng et al. 2023): frequencies that turn often within the original
+/// context are kept, those that turn seldom divided by `factor`, others are
+/// blended by a ramp over the dimensions, whose ends are whole numbers where
+/// `truncate` is set.
+struct YarnScaling {
+  double factor = 1, originalContext = 0, betaFast = 32, betaSlow = 1;
+  bool truncate = true;
+};
+/// `theta` is the base of the plain frequencies, not 1.
+void scaleYarn(std::vector<float> &frequencies, double theta,
+               const YarnScaling &scaling);
+/// 0.1 m ln(factor) + 1, or 1 where nothing is stretched: by what YaRN scales
+/// rotated queries and keys.
+double yarnAttentionFactor(double factor, double m = 1);
 
 } // namespace allot::importer
 

@@ -8,6 +8,7 @@
 #ifndef ALLOT_PIPELINES_PIPELINES_H
 #define ALLOT_PIPELINES_PIPELINES_H
 
+#include "allot/Dialect/Plan/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
 
@@ -75,6 +76,18 @@ void buildPreparePipeline(mlir::OpPassManager &pm,
 /// maps, formats, bufferization, kernels, LLVM.
 void buildLowerToLLVMPipeline(mlir::OpPassManager &pm,
                               const LoweringOptions &options);
+
+/// What a program is made with: `buildPreparePipeline` where it is run by the
+/// reference evaluation, else `buildLowerToLLVMPipeline`.
+void buildProgramPipeline(mlir::OpPassManager &pm,
+                          const LoweringOptions &options, bool reference);
+
+/// From a model to a plan: plan-extract, plan-solve, plan-isolate. `progress`
+/// may be null.
+void buildPlanPipeline(mlir::OpPassManager &pm,
+                       plan::PlanExtractOptions extract,
+                       const plan::PlanSolveOptions &solve,
+                       support::Progress *progress);
 
 /// The passes which `build` adds to a module pass manager, as text that
 /// `allot-opt --pass-pipeline` takes.

@@ -26,6 +26,8 @@ namespace allot::runtime {
 
 class CompiledModule;
 class ProgramLibrary;
+class StepLog;
+struct LoweredModule;
 struct Manifest;
 
 /// An input or output of an entry. Dimensions of any size are
@@ -119,6 +121,11 @@ public:
   static llvm::Expected<std::unique_ptr<Program>>
   load(llvm::StringRef path, const mlir::DialectRegistry &registry,
        const ProgramOptions &options);
+  /// The same for a module in memory, of which a copy is made. Errors call it
+  /// `name`; names of weight files are relative to `folder`.
+  static llvm::Expected<std::unique_ptr<Program>>
+  load(mlir::ModuleOp module, llvm::StringRef name, llvm::StringRef folder,
+       const mlir::DialectRegistry &registry, const ProgramOptions &options);
   ~Program();
   Program(const Program &) = delete;
   Program &operator=(const Program &) = delete;
@@ -148,8 +155,10 @@ public:
 
 private:
   Program();
-  llvm::Error loadModule(const mlir::DialectRegistry &registry,
-                         const ProgramOptions &options);
+  static llvm::Expected<std::unique_ptr<Program>>
+  create(llvm::StringRef path, const ProgramOptions &options);
+  llvm::Error loadModule(LoweredModule &lowered, const ProgramOptions &options,
+                         StepLog &log);
   llvm::Error loadFolder(const mlir::DialectRegistry &registry,
                          const ProgramOptions &options);
   llvm::Error check(const Entry &entry,

@@ -22,6 +22,95 @@ namespace allot::plan {
 using namespace mlir;
 using namespace allot;
 
+/// The archive takes the place of nothing that is read.
+static LogicalResult checkArchive(ModuleOp module, StringRef archive,
+                                  StringRef folder, StringRef planFile,
+                                  StringRef statistics) {
+  auto check = [&](StringRef path, StringRef what) -> LogicalResult {
+    if (path.empty() || !llvm::sys::fs::equivalent(path, archive))
+      return success();
+    return emitError(module.getLoc())
+           << archive << ": the archive would replace " << what;
+  };
+  if (failed(check(planFile, "the plan")) ||
+      failed(check(statistics, "the statistics")))
+    return failure();
+  if (allot::archive::holdsWeightsOf(module, folder, archive))
+    return emitError(module.getLoc())
+           << archive << ": the archive would replace weights of the model";
+  return success();
+}
+
+LogicalResult plan::applyPlan(ModuleOp module, ModuleOp planModule,
+                              const PlanApplyOptions &options,
+                              support::Progress *progress) {
+  auto error = [&]() { return emitError(module.getLoc()); };
+  if (options.archive.empty())
+    return error() << "plan-apply needs the option archive";
+  if (options.tileRows != 8 && options.tileRows != 16)
+    return error() << "tiles have 8 or 16 rows, not " << options.tileRows;
+  auto solutions = llvm::to_vector(planModule.getOps<SolutionOp>());
+  if (solutions.size() != 1)
+    return emitError(planModule.getLoc())
+           << "expected one plan.solution, found " << solutions.size();
+  SolutionOp solution = solutions.front();
+  auto problem = SymbolTable::lookupNearestSymbolFrom<ProblemOp>(
+      solution, solution.getProblemAttr());
+  auto digest = module->getAttrOfType<StringAttr>("allot.model_digest");
+  if (!options.force && digest && !problem.getModel().empty() &&
+      problem.getModelAttr() != digest)
+    return emitError(problem.getLoc())
+           << "the plan belongs to model " << problem.getModelAttr()
+           << ", this is " << digest << "; --force takes it all the same";
+  StringRef encoderName = !options.encoder.empty()
+                              ? StringRef(options.encoder)
+                              : problem.getEncoder().value_or("feedback");
+  std::optional<Encoder> kind = parseEncoder(encoderName);
+  if (!kind)
+    return error() << "unknown encoder '" << encoderName
+                   << "': expected feedback or nearest";
+  std::string path = options.stats;
+  if (path.empty() && problem.getStatistics())
+    path = archive::resolveStoredPath(
+        llvm::sys::path::parent_path(options.plan), *problem.getStatistics());
+  std::shared_ptr<const analysis::Statistics> statistics;
+  if (!path.empty()) {
+    auto opened = openStatistics(module, path, options.force);
+    if (failed(opened))
+      return failure();
+    statistics = std::move(*opened);
+  }
+  std::string weightsFolder =
+      options.folder.empty() ? archive::moduleFolder(module) : options.folder;
+  if (failed(checkArchive(module, options.archive, weightsFolder, options.plan,
+                          path)))
+    return failure();
+  Applier applier(module, problem, solution, statistics.get(), weightsFolder,
+                  *kind, options.tileRows);
+  if (failed(applier.prepare()) ||
+      (!options.force && failed(applier.checkCosts())))
+    return failure();
+  if (llvm::Error failure = applier.write(options.archive, progress))
+    return error() << llvm::toString(std::move(failure));
+  auto written = archive::fileDigest(StringRef(options.archive));
+  if (!written)
+    return error() << llvm::toString(written.takeError());
+  applier.rewrite(options.archiveName.empty() ? options.archive
+                                              : options.archiveName,
+                  *written, applier.entries);
+  // What measurements of the result are of.
+  Builder builder(module.getContext());
+  module->setAttr(
+      "allot.plan",
+      builder.getDictionaryAttr(
+          {builder.getNamedAttr(
+               "digest",
+               builder.getStringAttr(solutionDigest(solution, problem))),
+           builder.getNamedAttr("predicted_loss", solution.getObjectiveAttr()),
+           builder.getNamedAttr("solver", solution.getSolverAttr())}));
+  return success();
+}
+
 namespace {
 
 struct PlanApply : plan::impl::PlanApplyBase<PlanApply> {
@@ -35,110 +124,28 @@ struct PlanApply : plan::impl::PlanApplyBase<PlanApply> {
   }
 
 private:
-  LogicalResult run(ModuleOp module);
-  /// The archive takes the place of nothing that is read.
-  LogicalResult checkArchive(ModuleOp module, StringRef folder,
-                             StringRef statistics);
-  /// The one solution of the plan's file.
-  FailureOr<plan::SolutionOp> readPlan(OwningOpRef<ModuleOp> &planModule);
+  LogicalResult run(ModuleOp module) {
+    if (archive.empty() || plan.empty())
+      return emitError(module.getLoc())
+             << "plan-apply needs the options plan and archive";
+    auto planModule = parseSourceFile<ModuleOp>(plan, &getContext());
+    if (!planModule)
+      return emitError(module.getLoc())
+             << "the plan " << plan << " cannot be read";
+    plan::PlanApplyOptions options;
+    options.plan = plan;
+    options.stats = stats;
+    options.archive = archive;
+    options.archiveName = archiveName;
+    options.folder = folder;
+    options.encoder = encoder;
+    options.tileRows = tileRows;
+    options.force = force;
+    return plan::applyPlan(module, *planModule, options, progress);
+  }
 
   support::Progress *progress = nullptr;
 };
-
-FailureOr<plan::SolutionOp>
-PlanApply::readPlan(OwningOpRef<ModuleOp> &planModule) {
-  planModule = parseSourceFile<ModuleOp>(plan, &getContext());
-  if (!planModule)
-    return emitError(getOperation().getLoc())
-           << "the plan " << plan << " cannot be read";
-  auto solutions = llvm::to_vector(planModule->getOps<plan::SolutionOp>());
-  if (solutions.size() != 1)
-    return emitError(planModule->getLoc())
-           << "expected one plan.solution, found " << solutions.size();
-  return solutions.front();
-}
-
-LogicalResult PlanApply::checkArchive(ModuleOp module, StringRef folder,
-                                      StringRef statistics) {
-  auto check = [&](StringRef path, StringRef what) -> LogicalResult {
-    if (path.empty() || !llvm::sys::fs::equivalent(path, archive))
-      return success();
-    return emitError(module.getLoc())
-           << archive << ": the archive would replace " << what;
-  };
-  if (failed(check(plan, "the plan")) ||
-      failed(check(statistics, "the statistics")))
-    return failure();
-  if (allot::archive::holdsWeightsOf(module, folder, archive))
-    return emitError(module.getLoc())
-           << archive << ": the archive would replace weights of the model";
-  return success();
-}
-
-LogicalResult PlanApply::run(ModuleOp module) {
-  auto error = [&]() { return emitError(module.getLoc()); };
-  if (archive.empty() || plan.empty())
-    return error() << "plan-apply needs the options plan and archive";
-  if (tileRows != 8 && tileRows != 16)
-    return error() << "tiles have 8 or 16 rows, not " << int64_t(tileRows);
-  OwningOpRef<ModuleOp> planModule;
-  auto solution = readPlan(planModule);
-  if (failed(solution))
-    return failure();
-  auto problem = SymbolTable::lookupNearestSymbolFrom<plan::ProblemOp>(
-      *solution, solution->getProblemAttr());
-  auto digest = module->getAttrOfType<StringAttr>("allot.model_digest");
-  if (!force && digest && !problem.getModel().empty() &&
-      problem.getModelAttr() != digest)
-    return emitError(problem.getLoc())
-           << "the plan belongs to model " << problem.getModelAttr()
-           << ", this is " << digest << "; --force takes it all the same";
-  StringRef encoderName = !encoder.empty()
-                              ? StringRef(encoder)
-                              : problem.getEncoder().value_or("feedback");
-  std::optional<plan::Encoder> kind = plan::parseEncoder(encoderName);
-  if (!kind)
-    return error() << "unknown encoder '" << encoderName
-                   << "': expected feedback or nearest";
-  std::string path = stats;
-  if (path.empty() && problem.getStatistics())
-    path = allot::archive::resolveStoredPath(llvm::sys::path::parent_path(plan),
-                                             *problem.getStatistics());
-  std::shared_ptr<const analysis::Statistics> statistics;
-  if (!path.empty()) {
-    auto opened = plan::openStatistics(module, path, force);
-    if (failed(opened))
-      return failure();
-    statistics = std::move(*opened);
-  }
-  std::string weightsFolder = folder.empty()
-                                  ? allot::archive::moduleFolder(module)
-                                  : std::string(folder);
-  if (failed(checkArchive(module, weightsFolder, path)))
-    return failure();
-  plan::Applier applier(module, problem, *solution, statistics.get(),
-                        weightsFolder, *kind, tileRows);
-  if (failed(applier.prepare()) || (!force && failed(applier.checkCosts())))
-    return failure();
-  if (llvm::Error failure = applier.write(archive, progress))
-    return error() << llvm::toString(std::move(failure));
-  auto written = allot::archive::fileDigest(StringRef(archive));
-  if (!written)
-    return error() << llvm::toString(written.takeError());
-  applier.rewrite(archiveName.empty() ? archive : archiveName, *written,
-                  applier.entries);
-  // What measurements of the result are of.
-  Builder builder(&getContext());
-  module->setAttr(
-      "allot.plan",
-      builder.getDictionaryAttr(
-          {builder.getNamedAttr(
-               "digest",
-               builder.getStringAttr(plan::solutionDigest(*solution, problem))),
-           builder.getNamedAttr("predicted_loss", solution->getObjectiveAttr()),
-           builder.getNamedAttr("solver", solution->getSolverAttr())}));
-  return success();
-}
 
 } // namespace
 

@@ -28,6 +28,15 @@ std::unique_ptr<mlir::Pass> createPlanExtract(const PlanExtractOptions &options,
 std::unique_ptr<mlir::Pass> createPlanApply(const PlanApplyOptions &options,
                                             support::Progress *progress);
 
+/// What plan-apply does, with a plan in memory: `planModule` holds a problem
+/// and its one solution, and `options.plan` is its file or empty (then the
+/// statistics that it names are relative to the current folder). Writes the
+/// archive, then rewrites `module`. Errors are diagnostics; `module` is as it
+/// was then and nothing is written.
+llvm::LogicalResult applyPlan(mlir::ModuleOp module, mlir::ModuleOp planModule,
+                              const PlanApplyOptions &options,
+                              support::Progress *progress);
+
 } // namespace allot::plan
 
 #endif // ALLOT_DIALECT_PLAN_TRANSFORMS_PASSES_H
