@@ -179,6 +179,7 @@ static llvm::Expected<BareModules> readModules(llvm::StringRef modulesFile,
     if (llvm::Error e = readModule(module, field, bare, file))
       return std::move(e);
     module.isHead = module.path == "lm_head";
+    module.tiedTo = bare.tiedTo.lookup(module.path);
     bare.modules.push_back(std::move(module));
   }
   // Tied modules after those whose weight they share.
@@ -254,23 +255,19 @@ llvm::Error importer::buildBareModel(ModuleBuilder &m,
   std::vector<const ModuleInfo *> functions;
   llvm::StringSet<> added;
   auto add = [&](const ModuleInfo &module) -> llvm::Error {
-    auto tied = bare->tiedTo.find(module.path);
     if (!added.insert(module.path).second)
       return llvm::Error::success();
-    return m.addModule(module, *weights, *adaptations, expectedBy,
-                       tied == bare->tiedTo.end() ? llvm::StringRef()
-                                                  : tied->second);
+    return m.addModule(module, *weights, *adaptations, expectedBy);
   };
   for (const ModuleInfo &module : bare->modules) {
     if (!wanted(module))
       continue;
-    auto tied = bare->tiedTo.find(module.path);
     auto adaptation = adaptations->find(module.path);
     bool replaced =
         adaptation != adaptations->end() && adaptation->second.weight;
-    if (tied != bare->tiedTo.end() && !replaced)
+    if (!module.tiedTo.empty() && !replaced)
       for (const ModuleInfo &owner : bare->modules)
-        if (owner.path == tied->second)
+        if (owner.path == module.tiedTo)
           if (llvm::Error e = add(owner))
             return e;
     if (llvm::Error e = add(module))

@@ -64,6 +64,8 @@ static std::vector<ModuleInfo> modulesOf(const ModelConfig &c) {
   add(normPath.str(), norm, c.hidden, 1);
   add(headPath.str(), linear, c.vocab, c.hidden);
   modules.back().isHead = true;
+  if (c.tied)
+    modules.back().tiedTo = embeddingPath.str();
   return modules;
 }
 
@@ -341,13 +343,9 @@ llvm::Error importer::buildDecoder(ModuleBuilder &m, const ModelConfig &config,
   auto adaptations = readAdapters(adapters, modules);
   if (!adaptations)
     return adaptations.takeError();
-  for (const ModuleInfo &module : modules) {
-    llvm::StringRef tiedTo =
-        module.isHead && config.tied ? embeddingPath : llvm::StringLiteral("");
-    if (llvm::Error e =
-            m.addModule(module, weights, *adaptations, expectedBy, tiedTo))
+  for (const ModuleInfo &module : modules)
+    if (llvm::Error e = m.addModule(module, weights, *adaptations, expectedBy))
       return e;
-  }
   // Parameters that an adapter replaces were not asked for.
   auto ignored = [&](llvm::StringRef name) {
     if (isIgnored(config, name))

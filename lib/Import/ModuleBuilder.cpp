@@ -151,8 +151,8 @@ llvm::Error ModuleBuilder::addWeight(llvm::StringRef symbol,
 llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
                                      WeightSource &source,
                                      const Adaptations &adaptations,
-                                     llvm::StringRef expectedBy,
-                                     llvm::StringRef tiedTo) {
+                                     llvm::StringRef expectedBy) {
+  llvm::StringRef tiedTo = module.tiedTo;
   Site site;
   site.info = module;
   auto adaptation = adaptations.find(module.path);
@@ -184,7 +184,7 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
         std::swap(shape[0], shape[1]);
       if (module.kind == ModuleKind::Norm)
         shape.pop_back();
-      std::string owner = tiedTo.empty() ? module.path : tiedTo.str();
+      std::string owner = tiedTo.empty() ? module.path : module.tiedTo;
       auto found = source.get(owner + ".weight", shape, expectedBy);
       if (!found)
         return found.takeError();

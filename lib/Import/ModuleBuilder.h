@@ -43,12 +43,11 @@ public:
   //===--------------------------------------------------------------------===//
 
   /// Declares the parameters of `module` and of what adapters add to it.
-  /// `tiedTo` names the module whose weight this one uses; it must have been
-  /// added before. `expectedBy` says in errors who wants a shape.
+  /// The module whose weight it shares must have been added before.
+  /// `expectedBy` says in errors who wants a shape.
   llvm::Error addModule(const ModuleInfo &module, WeightSource &weights,
                         const Adaptations &adaptations,
-                        llvm::StringRef expectedBy,
-                        llvm::StringRef tiedTo = {});
+                        llvm::StringRef expectedBy);
 
   //===--------------------------------------------------------------------===//
   // Functions

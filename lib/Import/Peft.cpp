@@ -77,6 +77,29 @@ public:
 private:
   using Roles = std::map<Role, const TensorEntry *>;
 
+  /// What the options say of a module, or of the modules that share its weight
+  /// where these are treated alike.
+  bool targets(const ModuleInfo &module) const {
+    return withTied(
+        module, [&](const ModuleInfo &one) { return config->targets(one); });
+  }
+  bool saves(const ModuleInfo &module) const {
+    return withTied(
+        module, [&](const ModuleInfo &one) { return config->saves(one.path); });
+  }
+  bool withTied(const ModuleInfo &module,
+                llvm::function_ref<bool(const ModuleInfo &)> says) const {
+    if (says(module))
+      return true;
+    auto owner = [](const ModuleInfo &one) -> llvm::StringRef {
+      return one.tiedTo.empty() ? one.path : one.tiedTo;
+    };
+    return config->keepTied &&
+           llvm::any_of(modules, [&](const ModuleInfo &other) {
+             return owner(other) == owner(module) && says(other);
+           });
+  }
+
   llvm::Error sortTensors();
   llvm::Error checkFinite(const TensorEntry &entry) const;
   llvm::Error readModule(const ModuleInfo &module);
@@ -143,7 +166,7 @@ llvm::Error AdapterReader::sortTensors() {
     if (!module)
       return error(entry, "the base model has no module " + quoted(path));
 
-    bool adapted = config->targets(*module), saved = config->saves(path);
+    bool adapted = targets(*module), saved = saves(*module);
     bool allowed = false;
     switch (role->role) {
     case Role::A:
@@ -209,7 +232,7 @@ llvm::Error AdapterReader::readTerm(const ModuleInfo &module,
     return error(**a, "has shape " + shapeString((*a)->shape) +
                           ", must be RANKx" + llvm::Twine(in));
   int64_t rank = (*a)->shape[0];
-  int64_t configured = config->rank(module.path);
+  int64_t configured = config->rank(module);
   if (rank != configured)
     return support::fieldError(configPath, "r",
                                "rank " + llvm::Twine(configured) +
@@ -225,7 +248,7 @@ llvm::Error AdapterReader::readTerm(const ModuleInfo &module,
   term.adapter = source.name;
   term.a = storedTensor(*file, **a, digest);
   term.b = storedTensor(*file, **b, digest);
-  term.scale = source.weight * config->scale(module.path);
+  term.scale = source.weight * config->scale(module);
   if (!std::isfinite(term.scale))
     return support::fieldError(configPath, "lora_alpha",
                                "the scale of module " + quoted(module.path) +
@@ -265,14 +288,14 @@ llvm::Error AdapterReader::readModule(const ModuleInfo &module) {
   auto found = tensors.find(module.path);
   static const Roles none;
   const Roles &roles = found == tensors.end() ? none : found->second;
-  bool adapted = config->targets(module);
+  bool adapted = targets(module);
   if (adapted &&
       (module.kind == ModuleKind::Linear || module.kind == ModuleKind::Conv1D ||
        module.kind == ModuleKind::Embedding))
     if (llvm::Error e = readTerm(module, roles))
       return e;
 
-  bool saved = config->saves(module.path);
+  bool saved = saves(module);
   if (saved) {
     auto weight = need(module, roles, Role::Weight);
     if (!weight)

@@ -32,6 +32,7 @@ static constexpr llvm::StringLiteral readFields[] = {"peft_type",
                                                      "target_parameters",
                                                      "bias",
                                                      "lora_bias",
+                                                     "ensure_weight_tying",
                                                      "init_lora_weights"};
 static constexpr llvm::StringLiteral ignoredFields[] = {
     "auto_mapping",   "base_model_name_or_path",
@@ -275,6 +276,10 @@ llvm::Expected<LoraConfig> LoraConfig::read(const JsonDocument &document) {
   if (!stabilised)
     return stabilised.takeError();
   config.rankStabilised = *stabilised;
+  auto keepTied = document["ensure_weight_tying"].booleanOr(false);
+  if (!keepTied)
+    return keepTied.takeError();
+  config.keepTied = *keepTied;
   auto termBias = document["lora_bias"].booleanOr(false);
   if (!termBias)
     return termBias.takeError();
@@ -328,17 +333,15 @@ bool LoraConfig::targets(const ModuleInfo &module) const {
     return llvm::any_of(
         names, [&](const std::string &name) { return endsInName(path, name); });
   };
+  // Parameters are found by their names alone.
+  if (targetsParameter(module))
+    return true;
   if (excludePattern ? excludePattern->matches(path) : named(excludeNames))
     return false;
   if (llvm::any_of(saveNames, [&](const std::string &name) {
         return hasComponents(path, name);
       }))
     return false;
-  if (module.kind == ModuleKind::Linear &&
-      llvm::any_of(parameterNames, [&](const std::string &name) {
-        return endsInName(module.path + ".weight", name);
-      }))
-    return true;
   if (allLinear)
     return (module.kind == ModuleKind::Linear ||
             module.kind == ModuleKind::Conv1D) &&
@@ -363,21 +366,33 @@ bool LoraConfig::targets(const ModuleInfo &module) const {
   return false;
 }
 
-int64_t LoraConfig::rank(llvm::StringRef path) const {
+bool LoraConfig::targetsParameter(const ModuleInfo &module) const {
+  return module.kind == ModuleKind::Linear &&
+         llvm::any_of(parameterNames, [&](const std::string &name) {
+           return endsInName(module.path + ".weight", name);
+         });
+}
+
+std::string LoraConfig::patternKey(const ModuleInfo &module) const {
+  return targetsParameter(module) ? module.path + ".weight" : module.path;
+}
+
+int64_t LoraConfig::rank(const ModuleInfo &module) const {
+  std::string key = patternKey(module);
   for (const Rule &rule : rankRules)
-    if (rule.pattern.matches(path))
+    if (rule.pattern.matches(key))
       return int64_t(rule.value);
   return defaultRank;
 }
 
-double LoraConfig::alpha(llvm::StringRef path) const {
+double LoraConfig::scale(const ModuleInfo &module) const {
+  std::string key = patternKey(module);
+  double alpha = defaultAlpha;
   for (const Rule &rule : alphaRules)
-    if (rule.pattern.matches(path))
-      return rule.value;
-  return defaultAlpha;
-}
-
-double LoraConfig::scale(llvm::StringRef path) const {
-  double r = double(rank(path));
-  return alpha(path) / (rankStabilised ? std::sqrt(r) : r);
+    if (rule.pattern.matches(key)) {
+      alpha = rule.value;
+      break;
+    }
+  double r = double(rank(module));
+  return alpha / (rankStabilised ? std::sqrt(r) : r);
 }

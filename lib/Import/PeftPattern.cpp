@@ -44,6 +44,25 @@ static const char *excess(llvm::StringRef text) {
   return nullptr;
 }
 
+/// Python's groups with names, `(?P<name>...)`, as plain ones. Nobody refers to
+/// them by name: `(?P=name)` is left, and refused.
+static std::string withoutGroupNames(llvm::StringRef text) {
+  std::string result;
+  bool inClass = false;
+  for (size_t at = 0; at < text.size(); ++at) {
+    char c = text[at];
+    result += c;
+    if (c == '\\' && at + 1 < text.size())
+      result += text[++at];
+    else if (c == '[' || c == ']')
+      inClass = c == '[';
+    else if (c == '(' && !inClass && text.substr(at).starts_with("(?P<"))
+      if (size_t end = text.find('>', at); end != llvm::StringRef::npos)
+        at = end;
+  }
+  return result;
+}
+
 llvm::Expected<Pattern> Pattern::compile(const archive::JsonField &field,
                                          llvm::StringRef text) {
   if (const char *why = excess(text))
@@ -63,7 +82,7 @@ llvm::Expected<Pattern> Pattern::compile(const archive::JsonField &field,
 #endif
   Pattern pattern;
   try {
-    pattern.impl->regex.assign(text.str(), flags);
+    pattern.impl->regex.assign(withoutGroupNames(text), flags);
   } catch (const std::regex_error &error) {
     return field.error("regular expression " + support::quoted(text) +
                        " cannot be read: " + error.what());

@@ -49,6 +49,8 @@ struct ModuleInfo {
   bool hasBias = false;
   /// The output head, which `all-linear` leaves out.
   bool isHead = false;
+  /// Path of the module whose weight this one shares; empty: its own.
+  std::string tiedTo;
 };
 
 /// One adapter's part in one module: `scale * B A`, B `[OUT, r]`, A `[r, IN]`;
@@ -109,15 +111,18 @@ public:
   bool targets(const ModuleInfo &module) const;
   /// Whether the adapter brings its own copy of `module`.
   bool saves(llvm::StringRef path) const;
-  int64_t rank(llvm::StringRef path) const;
+  int64_t rank(const ModuleInfo &module) const;
   /// alpha / r or alpha / sqrt(r).
-  double scale(llvm::StringRef path) const;
+  double scale(const ModuleInfo &module) const;
 
   /// `bias`: which biases of the base model are replaced.
   enum class Bias { None, All, AdaptedOnly };
   Bias bias = Bias::None;
   /// `lora_bias`: B has a bias of its own.
   bool termBias = false;
+  /// `ensure_weight_tying`: what is done to one of two modules that share a
+  /// weight is done to the other. The files hold both.
+  bool keepTied = false;
 
 private:
   struct Rule {
@@ -128,7 +133,10 @@ private:
   readRules(const archive::JsonField &field, llvm::StringRef text,
             bool integral);
   llvm::Error readTargets(const archive::JsonDocument &document);
-  double alpha(llvm::StringRef path) const;
+  /// `target_parameters` names the weight of `module`.
+  bool targetsParameter(const ModuleInfo &module) const;
+  /// What keys of `rank_pattern` and `alpha_pattern` are matched against.
+  std::string patternKey(const ModuleInfo &module) const;
 
   int64_t defaultRank = 8;
   double defaultAlpha = 8;

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Makes the small models mistral_yarn, qwen2_windows, qwen3_f16 and the adapters model_lora_keep_tied, model_lora_parameters anew, with the numbers
+that transformers and PEFT compute for them. Needs torch, transformers, peft, safetensors.
+
+    make.py FOLDER          (this one)
+"""
+import json
+import os
+import sys
+
+import numpy
+import torch
+import transformers
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.numpy import save_file
+
+root = sys.argv[1]
+none = dict(pad_token_id=None, bos_token_id=None, eos_token_id=None)
+models = {
+    "mistral_yarn": ("Mistral", torch.float32, dict(
+        vocab_size=40, hidden_size=30, intermediate_size=44, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=1, head_dim=12, sliding_window=6,
+        max_position_embeddings=64, rope_parameters={"rope_type": "yarn", "rope_theta": 1000.0, "factor": 4.0, "original_max_position_embeddings": 16})),
+    "qwen2_windows": ("Qwen2", torch.float32, dict(
+        vocab_size=40, hidden_size=24, intermediate_size=37, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, use_sliding_window=True, sliding_window=4,
+        max_window_layers=1, max_position_embeddings=64, tie_word_embeddings=True, rope_parameters={"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0})),
+    "qwen3_f16": ("Qwen3", torch.float16, dict(
+        vocab_size=40, hidden_size=25, intermediate_size=36, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4, head_dim=10, attention_bias=True,
+        max_position_embeddings=64)),
+}
+
+
+def fill(module, seed):
+    """Random parameters of sizes that make every part matter."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, p in module.named_parameters():
+            if p.requires_grad:
+                noise = torch.randn(p.shape, generator=generator)
+                p.copy_(1 + 0.3 * noise if "norm" in name else 0.2 * noise if p.dim() == 1 else noise * (1 if "embed" in name else 0.8 / p.shape[-1] ** 0.5))
+
+
+def numbers(model, length, seed):
+    ids = torch.randint(0, model.config.vocab_size, (1, length), generator=torch.Generator().manual_seed(seed))
+    hidden = {}
+    hooks = [layer.register_forward_pre_hook(lambda m, args, i=i: hidden.__setitem__(f"hidden_states.{i}", args[0]) or None) for i, layer in enumerate(model.model.layers)]
+    hooks.append(model.model.norm.register_forward_pre_hook(lambda m, args: hidden.__setitem__(f"hidden_states.{len(model.model.layers)}", args[0]) or None))
+    hooks.append(model.model.norm.register_forward_hook(lambda m, args, out: hidden.__setitem__("last_hidden_state", out) or None))
+    with torch.no_grad():
+        hidden["logits"] = model(ids, use_cache=False).logits
+        for hook in hooks:
+            hook.remove()
+        whole, margin = ids, 1e9
+        for _ in range(12):
+            top = model(whole, use_cache=False).logits[0, -1].topk(2)
+            margin = min(margin, float(top.values[0] - top.values[1]))
+            whole = torch.cat([whole, top.indices[None, :1]], 1)
+    assert margin > 5e-3, f"two tokens are too close: {margin}"
+    result = {k: v.numpy().astype(numpy.float32) for k, v in hidden.items()}
+    result.update(input_ids=ids.numpy(), greedy=whole[0, length:].numpy())
+    return result
+
+
+def load(kind, folder):
+    return getattr(transformers, kind + "ForCausalLM").from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+
+
+for number, (name, (kind, dtype, options)) in enumerate(models.items()):
+    model = getattr(transformers, kind + "ForCausalLM")(getattr(transformers, kind + "Config")(**none, **options))
+    fill(model, number + 10)
+    model.tie_weights()
+    folder = os.path.join(root, "models", name)
+    model.to(dtype).save_pretrained(folder)
+    os.remove(os.path.join(folder, "generation_config.json"))
+    model = load(kind, folder)
+    save_file({f"{part}.{k}": v for part, length in (("a", 17), ("b", 5)) for k, v in numbers(model, length, number).items()}, os.path.join(folder, "io.safetensors"))
+
+with open(os.path.join(root, "peft", "index.json")) as f:
+    bases = json.load(f)["bases"]
+for number, (name, base, options) in enumerate([
+        ("model_lora_keep_tied", "llama_tied", dict(target_modules=["q_proj", "embed_tokens"], ensure_weight_tying=True)),
+        ("model_lora_parameters", "llama", dict(target_modules=["v_proj"], target_parameters=["q_proj.weight"], alpha_pattern={"q_proj": 99, "q_proj.weight": 3}))]):
+    config = transformers.LlamaConfig(rms_norm_eps=1e-6, **none, **bases[base]["config"])
+
+    def frozen():
+        from safetensors.torch import load_file
+        model = transformers.LlamaForCausalLM(config)
+        model.load_state_dict(load_file(os.path.join(root, "peft", bases[base]["file"])), strict=False)
+        model.tie_weights()
+        return model.eval()
+    live = get_peft_model(frozen(), LoraConfig(r=2, lora_alpha=5, **options))
+    fill(live, number)
+    folder = os.path.join(root, "peft", name)
+    live.save_pretrained(folder)
+    if os.path.exists(os.path.join(folder, "README.md")):
+        os.remove(os.path.join(folder, "README.md"))
+    ids = torch.randint(0, config.vocab_size, (2, 9), generator=torch.Generator().manual_seed(number))
+    with torch.no_grad():
+        logits = PeftModel.from_pretrained(frozen(), folder).eval()(input_ids=ids).logits
+    save_file({"input_ids": ids.numpy(), "logits": logits.numpy()}, os.path.join(folder, "io.safetensors"))
