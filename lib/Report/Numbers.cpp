@@ -86,12 +86,13 @@ Axis Axis::linear(double low, double high) {
 }
 
 Axis Axis::logarithmic(double low, double high) {
-  constexpr double least = std::numeric_limits<double>::min();
-  low = std::max(low, least);
-  high = std::max(high, least);
+  // Room to either side, so that neither end runs over.
+  constexpr double least = 1e-300, most = 1e300;
+  low = std::clamp(low, least, most);
+  high = std::clamp(high, least, most);
   if (!(low < high)) {
-    low /= 2;
-    high = 4 * low;
+    high = std::min(2 * low, most);
+    low = std::max(low / 2, least);
   }
   Axis axis;
   axis.low = low;

@@ -128,8 +128,6 @@ static std::string mostUsed(const PlanReport &report) {
     ++use.first;
     use.second += item.weights;
   }
-  if (uses.empty())
-    return "nothing";
   auto most = llvm::max_element(uses, [](const auto &a, const auto &b) {
     return std::pair(a.second.second, a.second.first) <
            std::pair(b.second.second, b.second.first);
@@ -162,7 +160,8 @@ void Page::writeSummary() {
     text += ": the plan keeps " +
             percent(double(report.cost) / double(*stored)) + " of that.";
   }
-  text += " " + mostUsed(report) + ".";
+  if (!report.items.empty())
+    text += " " + mostUsed(report) + ".";
   text += " This is predicted to move the answers of the model by " +
           number(report.loss) + " nats per token. ";
   if (report.bound <= 0 && report.loss > 0)
@@ -295,12 +294,16 @@ static std::vector<bool> isOnFront(llvm::ArrayRef<UniformPoint> points) {
 
 void Page::writeCurve() {
   section("curve", "What other budgets would give", [&] {
-    if (report.curve.empty()) {
-      paragraph(report.budget
+    if (report.curve.size() < 2) {
+      paragraph(!report.budget ? "The plan has no budget, so there is no curve "
+                                 "around it to draw."
+                : report.cost > *report.budget
+                    ? "The plan is above its budget, so there is no curve "
+                      "around it to draw."
+                : report.curve.empty()
                     ? "More than one resource has a budget, so there is no "
                       "single curve of budgets to draw."
-                    : "The plan has no budget, so there is no curve around it "
-                      "to draw.");
+                    : "No other budget would change anything.");
       return;
     }
     std::string text =
@@ -311,17 +314,27 @@ void Page::writeCurve() {
     if (report.priceBetter || report.priceWorse) {
       double unit = report.inBytes() ? 1048576.0 : 1.0;
       std::string per = report.inBytes() ? "MiB" : "unit of " + report.resource;
-      text += " At the chosen budget";
-      if (report.priceBetter)
+      // A plan that is not the best may be bettered for nothing.
+      auto isFinite = [](std::optional<double> price) {
+        return price && std::isfinite(*price);
+      };
+      bool better = isFinite(report.priceBetter),
+           worse = isFinite(report.priceWorse);
+      if (better || worse)
+        text += " At the chosen budget";
+      if (better)
         text += " one more " + per + " would lower the loss by at most " +
                 number(*report.priceBetter * unit) + " nats per token";
-      if (report.priceBetter && report.priceWorse)
+      if (better && worse)
         text += ";";
-      if (report.priceWorse)
+      if (worse)
         text += " one " + per + " less would raise it by at least " +
                 number(*report.priceWorse * unit);
-      text +=
-          " (the price of a change of one part, scaled to one " + per + ").";
+      if (better || worse)
+        text +=
+            " (the price of a change of one part, scaled to one " + per + ").";
+      if (report.priceBetter && !better)
+        text += " A part of this plan could be bettered at no cost.";
     }
     paragraph(text);
 

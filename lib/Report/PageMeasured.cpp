@@ -123,7 +123,7 @@ void Page::writeTimes() {
                 "The share of a plain read says how near decoding comes to "
                 "what memory gives.");
       BarChart chart;
-      chart.caption = {"times", "Time per token",
+      chart.caption = {"times-per-token", "Time per token",
                        "One bar per program and phase, in milliseconds per "
                        "token."};
       std::vector<std::vector<TableCell>> rows;

@@ -253,7 +253,7 @@ public:
 
   llvm::Error run() override {
     // Options that would be ignored are a mistake.
-    if (html.getNumOccurrences() == 0)
+    if (!html.getNumOccurrences())
       for (const cl::Option *option :
            {static_cast<const cl::Option *>(std::addressof(measured)),
             static_cast<const cl::Option *>(std::addressof(times)),
@@ -272,18 +272,19 @@ public:
     auto report = makeReport(input, solutions.front());
     if (!report)
       return report.takeError();
-    if (!html.empty()) {
-      PageOptions page;
-      page.output = html;
-      page.measured.assign(measured.begin(), measured.end());
-      page.times.assign(times.begin(), times.end());
-      page.force = force;
-      if (llvm::Error error = writePlanPage(input, solutions.front(), page))
+    bool page = html.getNumOccurrences() > 0;
+    if (page) {
+      PageOptions wanted;
+      wanted.output = html;
+      wanted.measured.assign(measured.begin(), measured.end());
+      wanted.times.assign(times.begin(), times.end());
+      wanted.force = force;
+      if (llvm::Error error = writePlanPage(input, solutions.front(), wanted))
         return error;
     }
     if (json)
       printJson(*report);
-    else if (html.empty())
+    else if (!page)
       printText(*report);
     return llvm::Error::success();
   }
