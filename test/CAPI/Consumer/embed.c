@@ -260,7 +260,12 @@ static void checkPlan(MlirContext context, MlirModule model, const char *statist
   checkFails(mlirModuleIsNull(allotPlan(model, &options)), "least", "a budget that cannot be met");
   options.budget = str("lots");
   checkFails(mlirModuleIsNull(allotPlan(model, &options)), "lots", "a budget that is none");
+  options.budget = str("12bpw, flops=1");
+  checkFails(mlirModuleIsNull(allotPlan(model, &options)), "flops", "a second budget that cannot be met");
   options.budget = str("12bpw");
+  options.solver = str("abacus");
+  checkFails(mlirModuleIsNull(allotPlan(model, &options)), "abacus", "unknown solver");
+  options.solver = str("");
   pin[0] = str("lm_head=int7g32");
   checkFails(mlirModuleIsNull(allotPlan(model, &options)), "int7g32", "a pin to an unknown option");
   pin[0] = str("lm_head=int8g32");
