@@ -178,6 +178,8 @@ void runtime::addCInterface(llvm::Module &module, const Manifest &manifest,
   Description description(module, manifest);
   llvm::GlobalVariable *constant = description.build(checksums);
   constant->setLinkage(llvm::GlobalValue::ExternalLinkage);
+  // A private constant is near by nature, one that is seen from outside is not.
+  constant->setDSOLocal(false);
   constant->setName(claim(CNames::descriptionSymbol(manifest.name)));
 
   Functions add(module);
