@@ -253,7 +253,7 @@ llvm::Error SafetensorsWriter::writeInt64(llvm::StringRef name,
   return entry ? write(name, bytesOf(values)) : entry.takeError();
 }
 
-llvm::Error SafetensorsWriter::commit(bool sync) {
+llvm::Error SafetensorsWriter::checkWhole() const {
   for (auto [i, entry] : llvm::enumerate(entries)) {
     const std::map<uint64_t, uint64_t> &parts = written[i];
     bool whole =
@@ -262,7 +262,22 @@ llvm::Error SafetensorsWriter::commit(bool sync) {
     if (!whole)
       return tensorError(file->path(), entry.name, "was not written in full");
   }
+  return llvm::Error::success();
+}
+
+llvm::Error SafetensorsWriter::commit(bool sync) {
+  if (llvm::Error error = checkWhole())
+    return error;
   return file->commit(sync);
+}
+
+llvm::Expected<std::unique_ptr<support::AtomicFile>>
+SafetensorsWriter::finish() {
+  if (llvm::Error error = checkWhole())
+    return std::move(error);
+  if (llvm::Error error = file->prepare())
+    return std::move(error);
+  return std::move(file);
 }
 
 } // namespace allot::archive

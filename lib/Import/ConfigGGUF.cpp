@@ -28,14 +28,13 @@ public:
     return file.keyError(key(name), message);
   }
 
-  /// An integer in [1, high]; `missing` where the key is absent.
+  /// An integer in [1, high]; `missing`, in the same range, where the key is
+  /// absent.
   llvm::Error size(llvm::StringRef name, int64_t &value, int64_t high,
                    std::optional<int64_t> missing = std::nullopt) const {
-    if (!has(name) && missing) {
-      value = *missing;
-      return llvm::Error::success();
-    }
-    auto read = file.getU64(key(name));
+    auto read = has(name) || !missing
+                    ? file.getU64(key(name))
+                    : llvm::Expected<uint64_t>(uint64_t(*missing));
     if (!read)
       return read.takeError();
     if (*read < 1 || *read > uint64_t(high))
@@ -75,7 +74,7 @@ static llvm::Error readRope(const GGUFFile &file, const KeyReader &keys,
   int64_t dim = 0;
   double theta = 0;
   if (llvm::Error e =
-          keys.size("rope.dimension_count", dim, 1 << 20, model.headDim))
+          keys.size("rope.dimension_count", dim, maxHeadDim, model.headDim))
     return e;
   if (dim != model.headDim)
     return keys.error("rope.dimension_count",
@@ -202,12 +201,12 @@ llvm::Expected<ModelConfig> importer::readConfig(const GGUFFile &file) {
                           ", must divide embedding_length (" +
                           llvm::Twine(model.hidden) +
                           ") where attention.key_length is not given");
-  if (llvm::Error e = keys.size("attention.key_length", model.headDim, 1 << 20,
-                                model.hidden / model.heads))
+  if (llvm::Error e = keys.size("attention.key_length", model.headDim,
+                                maxHeadDim, model.hidden / model.heads))
     return std::move(e);
   int64_t valueDim = 0;
-  if (llvm::Error e =
-          keys.size("attention.value_length", valueDim, 1 << 20, model.headDim))
+  if (llvm::Error e = keys.size("attention.value_length", valueDim, maxHeadDim,
+                                model.headDim))
     return std::move(e);
   if (valueDim != model.headDim)
     return keys.error("attention.value_length",

@@ -266,7 +266,10 @@ llvm::Expected<ModelConfig> importer::readConfig(const JsonDocument &config) {
                                                llvm::Twine(model.hidden) +
                                                ") where head_dim is not given");
   model.headDim = fields.take<int64_t>(headDim.integerOr(
-      usual ? usual : model.hidden / model.heads, 1, 1 << 20));
+      usual ? usual : model.hidden / model.heads, 1, maxHeadDim));
+  if (!fields.failed() && (model.headDim < 1 || model.headDim > maxHeadDim))
+    return headDim.error("the size of a head (" + llvm::Twine(model.headDim) +
+                         ") must be between 1 and " + llvm::Twine(maxHeadDim));
   if (!fields.failed() && model.headDim % 2)
     return headDim.error("the size of a head (" + llvm::Twine(model.headDim) +
                          ") must be even");

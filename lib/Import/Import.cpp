@@ -166,10 +166,11 @@ importer::importCheckpoint(mlir::MLIRContext &context,
   return module.finish();
 }
 
-llvm::Error importer::writeModule(mlir::ModuleOp module, llvm::StringRef path) {
+llvm::Expected<std::unique_ptr<support::AtomicFile>>
+importer::prepareModule(mlir::ModuleOp module, llvm::StringRef path) {
   auto file = support::AtomicFile::create(path);
   if (!file)
-    return file.takeError();
+    return file;
   if (!path.ends_with(".mlirbc")) {
     module.print((*file)->stream());
     (*file)->stream() << "\n";
@@ -177,5 +178,14 @@ llvm::Error importer::writeModule(mlir::ModuleOp module, llvm::StringRef path) {
                  mlir::writeBytecodeToFile(module, (*file)->stream()))) {
     return support::fileError(path, "the module cannot be written");
   }
+  if (llvm::Error error = (*file)->prepare())
+    return std::move(error);
+  return file;
+}
+
+llvm::Error importer::writeModule(mlir::ModuleOp module, llvm::StringRef path) {
+  auto file = prepareModule(module, path);
+  if (!file)
+    return file.takeError();
   return (*file)->commit();
 }

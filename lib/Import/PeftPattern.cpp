@@ -6,6 +6,7 @@
 
 #include "allot/Import/Peft.h"
 #include "allot/Support/Error.h"
+#include "llvm/ADT/StringExtras.h"
 #include <regex>
 
 using namespace allot;
@@ -28,16 +29,33 @@ static const char *excess(llvm::StringRef text) {
   if (text.count('(') > 400)
     return "has more than 400 groups";
   uint64_t states = 1;
-  for (size_t at = 0; (at = text.find('{', at)) != llvm::StringRef::npos;
-       ++at) {
+  auto digits = [](llvm::StringRef rest) {
+    return rest.take_while([](char c) { return llvm::isDigit(c); });
+  };
+  // Numbers of more digits do not fit the int in which the library has them.
+  constexpr size_t maxDigits = 4;
+  for (size_t at = 0; at < text.size(); ++at) {
     llvm::StringRef rest = text.substr(at + 1);
-    uint64_t low = 0, high = 0;
-    if (rest.consumeInteger(10, low))
+    if (text[at] == '\\') {
+      if (digits(rest).size() > maxDigits)
+        return "refers to a group with a number that is too large";
+      ++at;
       continue;
-    high = low;
+    }
+    if (text[at] != '{')
+      continue;
+    llvm::StringRef low = digits(rest), high = low;
+    rest = rest.drop_front(low.size());
     if (rest.consume_front(","))
-      (void)rest.consumeInteger(10, high);
-    uint64_t times = std::max<uint64_t>({low, high, 1});
+      high = digits(rest);
+    uint64_t times = 1;
+    for (llvm::StringRef number : {low, high}) {
+      uint64_t value = 0;
+      if (number.size() > maxDigits)
+        return "repeats too often";
+      if (!number.getAsInteger(10, value))
+        times = std::max(times, value);
+    }
     if (times > 1000 || (states *= times) > 1000)
       return "repeats too often";
   }

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #if LLVM_ON_UNIX
+#include <fcntl.h>
 #include <unistd.h>
 #endif
 #ifdef __linux__
@@ -205,6 +206,15 @@ llvm::Error AtomicFile::reserve(uint64_t size) {
     return error;
   if (size < impl->os->tell())
     return fileError(target, "cannot reserve less than what is written");
+#if defined(__linux__)
+  // Space and not only a size, where the file system can.
+  if (uint64_t before = impl->os->tell(); size > before)
+    if (::fallocate(impl->fd, 0, off_t(before), off_t(size - before)) != 0 &&
+        errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) {
+      impl->error = std::error_code(errno, std::generic_category());
+      return writeError(target, impl->error);
+    }
+#endif
   if (std::error_code code = fs::resize_file(impl->fd, size)) {
     impl->error = code;
     return writeError(target, code);
@@ -213,9 +223,13 @@ llvm::Error AtomicFile::reserve(uint64_t size) {
   return check();
 }
 
-llvm::Error AtomicFile::commit(bool sync) {
+llvm::StringRef AtomicFile::temporaryPath() const { return impl->temporary; }
+
+llvm::Error AtomicFile::prepare(bool sync) {
   if (impl->done)
     return fileError(target, "was committed already");
+  if (!impl->os)
+    return llvm::Error::success();
   impl->os->flush();
   impl->collect();
 #if LLVM_ON_UNIX
@@ -223,6 +237,15 @@ llvm::Error AtomicFile::commit(bool sync) {
     impl->error = std::error_code(errno, std::generic_category());
 #endif
   impl->close();
+  if (!impl->error)
+    return llvm::Error::success();
+  impl->discard();
+  return writeError(target, impl->error);
+}
+
+llvm::Error AtomicFile::commit(bool sync) {
+  if (llvm::Error error = prepare(sync))
+    return error;
   if (!impl->error) {
     if (impl->copy) {
       impl->error = impl->copyToTarget();
@@ -243,6 +266,54 @@ llvm::Error AtomicFile::commit(bool sync) {
   if (code)
     return writeError(target, code);
   return llvm::Error::success();
+}
+
+llvm::Error AtomicFile::commitTogether(llvm::ArrayRef<AtomicFile *> files) {
+  for (AtomicFile *file : files)
+    if (llvm::Error error = file->prepare())
+      return error;
+  // What is replaced keeps a second name until all are in their places.
+  struct Replaced {
+    std::string final;
+    llvm::SmallString<128> kept;
+  };
+  std::vector<Replaced> replaced;
+  auto forget = [](llvm::StringRef kept) {
+    if (kept.empty())
+      return;
+    fs::remove(kept);
+    llvm::sys::DontRemoveFileOnSignal(kept);
+  };
+  llvm::Error failure = llvm::Error::success();
+  for (AtomicFile *file : files) {
+    Replaced old{file->impl->final, {}};
+    bool existed = fs::exists(old.final), last = file == files.back();
+    if (existed && !last && !file->impl->copy) {
+      old.kept = temporaryName(path::parent_path(old.final));
+      llvm::sys::RemoveFileOnSignal(old.kept);
+      if (fs::create_hard_link(old.final, old.kept)) {
+        // No second name on this file system: what is replaced stays replaced.
+        forget(old.kept);
+        old.kept.clear();
+      }
+    }
+    if (llvm::Error error = file->commit()) {
+      failure = llvm::joinErrors(std::move(failure), std::move(error));
+      forget(old.kept);
+      break;
+    }
+    if (!file->impl->copy && (!existed || !old.kept.empty()))
+      replaced.push_back(std::move(old));
+  }
+  for (Replaced &old : replaced) {
+    if (failure && old.kept.empty())
+      fs::remove(old.final);
+    else if (failure && !fs::rename(old.kept, old.final))
+      llvm::sys::DontRemoveFileOnSignal(old.kept);
+    else
+      forget(old.kept);
+  }
+  return failure;
 }
 
 llvm::Error writeFileAtomically(llvm::StringRef path, llvm::StringRef bytes) {

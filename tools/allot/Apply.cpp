@@ -6,6 +6,7 @@
 
 #include "Modules.h"
 #include "allot/Dialect/Plan/Transforms/Passes.h"
+#include "allot/Support/AtomicFile.h"
 #include "allot/Support/Error.h"
 #include "allot/Support/RelativePath.h"
 #include "llvm/Support/FileSystem.h"
@@ -36,12 +37,17 @@ public:
       return module.takeError();
     if (llvm::Error error = (*module)->run(build))
       return error;
-    if (llvm::Error error = (*module)->write(output)) {
-      // Nobody could use the archive without the module.
-      llvm::sys::fs::remove(archive);
-      return error;
+    // Nobody could use one without the other.
+    if (output == "-") {
+      if (llvm::Error error = finished->commit())
+        return error;
+      return (*module)->write(output);
     }
-    return llvm::Error::success();
+    auto written = (*module)->prepare(output);
+    if (!written)
+      return written.takeError();
+    return support::AtomicFile::commitTogether(
+        {finished.get(), written->get()});
   }
 
 private:
@@ -57,8 +63,11 @@ private:
     options.encoder = encoder;
     options.tileRows = tileRows;
     options.force = force;
-    pm.addPass(plan::createPlanApply(options, progress));
+    pm.addPass(plan::createPlanApply(options, progress, &finished));
   }
+
+  /// The archive, written but not in its place.
+  std::unique_ptr<support::AtomicFile> finished;
 
   cl::opt<std::string> input{cl::Positional, cl::Required,
                              cl::desc("<module: .mlir or .mlirbc>"),

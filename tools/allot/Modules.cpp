@@ -55,3 +55,8 @@ llvm::Error LoadedModule::write(llvm::StringRef output) {
   }
   return importer::writeModule(*module, output);
 }
+
+llvm::Expected<std::unique_ptr<support::AtomicFile>>
+LoadedModule::prepare(llvm::StringRef output) {
+  return importer::prepareModule(*module, output);
+}

@@ -12,6 +12,7 @@
 #define ALLOT_TOOLS_ALLOT_MODULES_H
 
 #include "Driver.h"
+#include "allot/Support/AtomicFile.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
@@ -32,6 +33,9 @@ public:
   /// Writes the module as allot-opt prints it, or as bytecode where the name
   /// ends in .mlirbc; `-` is standard output.
   llvm::Error write(llvm::StringRef path);
+  /// The module in a file that is whole but still has to be committed.
+  llvm::Expected<std::unique_ptr<support::AtomicFile>>
+  prepare(llvm::StringRef path);
 
 private:
   explicit LoadedModule(llvm::StringRef path);

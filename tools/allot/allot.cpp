@@ -15,6 +15,7 @@
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
+#include <csignal>
 
 using namespace allot::tool;
 
@@ -47,6 +48,10 @@ static std::string printable(llvm::StringRef message) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+#ifdef SIGXFSZ
+  // A file beyond the limit of its size is an error of writing it, as a full disk is. After InitLLVM, which has a handler for it.
+  std::signal(SIGXFSZ, SIG_IGN);
+#endif
   mlir::registerAllPasses();
   allot::registerAllPasses();
   std::vector<std::unique_ptr<Subcommand>> commands;
@@ -67,6 +72,12 @@ int main(int argc, char **argv) {
       continue;
     if (llvm::Error error = command->run()) {
       llvm::handleAllErrors(std::move(error), [](const llvm::ErrorInfoBase &info) { llvm::errs() << "error: " << printable(info.message()) << "\n"; });
+      return 1;
+    }
+    llvm::outs().flush();
+    if (std::error_code code = llvm::outs().error()) {
+      llvm::outs().clear_error();
+      llvm::errs() << "error: standard output cannot be written: " << code.message() << "\n";
       return 1;
     }
     return 0;

@@ -147,11 +147,14 @@ public:
   /// Finishes the file. An error, and no file, where a tensor was not written
   /// in full.
   llvm::Error commit(bool sync = false);
+  /// As commit, but the file still has to be committed, together with others.
+  llvm::Expected<std::unique_ptr<support::AtomicFile>> finish();
 
 private:
   SafetensorsWriter();
   llvm::Expected<const TensorEntry *> expect(llvm::StringRef name, DType dtype,
                                              uint64_t elements) const;
+  llvm::Error checkWhole() const;
 
   std::unique_ptr<support::AtomicFile> file;
   std::vector<TensorEntry> entries;

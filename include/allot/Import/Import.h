@@ -23,6 +23,10 @@
 #include <string>
 #include <vector>
 
+namespace allot::support {
+class AtomicFile;
+} // namespace allot::support
+
 namespace allot::importer {
 
 /// A PEFT folder to put on the model. Its low-rank terms are multiplied by
@@ -62,6 +66,9 @@ importCheckpoint(mlir::MLIRContext &context, const ImportOptions &options);
 /// Writes a module to `path`, whole or not at all: bytecode where it ends in
 /// `.mlirbc`, else text.
 llvm::Error writeModule(mlir::ModuleOp module, llvm::StringRef path);
+/// The same up to the last step: the file is whole but has to be committed.
+llvm::Expected<std::unique_ptr<support::AtomicFile>>
+prepareModule(mlir::ModuleOp module, llvm::StringRef path);
 
 } // namespace allot::importer
 

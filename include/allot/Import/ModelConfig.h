@@ -59,6 +59,10 @@ const Family *findGGUFFamily(llvm::StringRef architecture);
 std::string knownModelTypes();
 std::string knownGGUFArchitectures();
 
+/// Largest size of a head. No model comes near; a file can say anything, and
+/// the angles are computed before a weight is looked at.
+constexpr int64_t maxHeadDim = 1 << 16;
+
 /// Everything that the shape of a decoder's program depends on.
 struct ModelConfig {
   const Family *family = nullptr;

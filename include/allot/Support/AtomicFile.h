@@ -44,14 +44,25 @@ public:
   /// appended already.
   llvm::Error writeAt(uint64_t offset, llvm::ArrayRef<uint8_t> bytes);
   /// Extends the file to `size` bytes (zeros) and moves the end for `append`
-  /// there; on most file systems this allocates the space, so a full disk is
-  /// known before the work is done.
+  /// there. Where the file system can, this allocates the space, so a full disk
+  /// is known before the work is done.
   llvm::Error reserve(uint64_t size);
   /// The first write error so far.
   llvm::Error check();
-  /// Flushes (with `sync`, to the device), closes and renames. Once only. On
-  /// failure nothing remains.
+  /// Flushes (with `sync`, to the device) and closes: all that can fail for
+  /// want of space. The bytes are then whole in `temporaryPath()`, and nothing
+  /// more can be written. On failure nothing remains.
+  llvm::Error prepare(bool sync = false);
+  /// Prepares, unless that was done, and renames. Once only. On failure nothing
+  /// remains.
   llvm::Error commit(bool sync = false);
+  /// Commits files that belong together: all of them, or none where one cannot
+  /// be. Only a process that dies between two renames leaves some replaced; all
+  /// bytes have been written before the first.
+  static llvm::Error commitTogether(llvm::ArrayRef<AtomicFile *> files);
+
+  /// Where the bytes are until they are committed.
+  llvm::StringRef temporaryPath() const;
 
   /// The name the file will have.
   llvm::StringRef path() const { return target; }

@@ -96,6 +96,54 @@ TEST(AtomicFile, FollowsLinksAndKeepsTheMode) {
   EXPECT_EQ(status.st_mode & 0777, 0640u);
 }
 
+TEST(AtomicFile, IsWholeWhenPrepared) {
+  TemporaryFolder folder;
+  auto file = take(AtomicFile::create(folder.path("a")));
+  file->stream() << "bytes";
+  expectSuccess(file->prepare(/*sync=*/true));
+  EXPECT_EQ(slurp(file->temporaryPath()), "bytes");
+  EXPECT_FALSE(fs::exists(folder.path("a")));
+  expectSuccess(file->prepare());
+  expectSuccess(file->commit());
+  EXPECT_EQ(slurp(folder.path("a")), "bytes");
+  expectError(file->prepare(), {"committed already"});
+}
+
+TEST(AtomicFile, CommitsTogether) {
+  TemporaryFolder folder;
+  folder.write("old", "before");
+  for (const char *content : {"one", "two"}) {
+    auto a = take(AtomicFile::create(folder.path("old"))),
+         b = take(AtomicFile::create(folder.path("new")));
+    a->stream() << content;
+    b->stream() << content;
+    expectSuccess(AtomicFile::commitTogether({a.get(), b.get()}));
+    EXPECT_EQ(slurp(folder.path("old")), content);
+    EXPECT_EQ(slurp(folder.path("new")), content);
+    EXPECT_EQ(folder.entries(), 2u);
+  }
+}
+
+TEST(AtomicFile, CommitsNoneWhereOneCannotBe) {
+  TemporaryFolder folder;
+  folder.write("old", "before");
+  {
+    auto a = take(AtomicFile::create(folder.path("old"))),
+         b = take(AtomicFile::create(folder.path("new"))),
+         c = take(AtomicFile::create(folder.path("last")));
+    a->stream() << "after";
+    b->stream() << "after";
+    c->stream() << "after";
+    // A folder of somebody else comes in between.
+    ASSERT_FALSE(fs::create_directory(folder.path("last")));
+    expectError(AtomicFile::commitTogether({a.get(), b.get(), c.get()}),
+                {"last", "cannot be written"});
+  }
+  EXPECT_EQ(slurp(folder.path("old")), "before");
+  EXPECT_FALSE(fs::exists(folder.path("new")));
+  EXPECT_EQ(folder.entries(), 2u);
+}
+
 TEST(AtomicFile, DoesNotReplaceDevices) {
   expectSuccess(writeFileAtomically("/dev/null", "gone"));
   struct stat status;

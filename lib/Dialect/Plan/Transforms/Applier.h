@@ -11,6 +11,7 @@
 #include "allot/Analysis/RowParts.h"
 #include "allot/Archive/Safetensors.h"
 #include "allot/Dialect/Plan/IR/Plan.h"
+#include "allot/Support/AtomicFile.h"
 #include "allot/Support/Progress.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 
@@ -57,7 +58,8 @@ public:
   /// The costs in the plan are the bytes that will be written.
   LogicalResult checkCosts();
   /// Encodes and writes everything.
-  llvm::Error write(StringRef path, support::Progress *progress);
+  llvm::Expected<std::unique_ptr<support::AtomicFile>>
+  write(StringRef path, support::Progress *progress);
   /// Makes the module read the archive.
   void rewrite(StringRef archiveName, StringRef digest,
                ArrayRef<archive::TensorEntry> entries);

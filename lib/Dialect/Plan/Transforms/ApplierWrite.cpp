@@ -162,7 +162,8 @@ llvm::Error Applier::encode(const Piece &piece, RankedTensorType type,
   return writer.write(piece.name(), bytes);
 }
 
-llvm::Error Applier::write(StringRef path, support::Progress *progress) {
+llvm::Expected<std::unique_ptr<support::AtomicFile>>
+Applier::write(StringRef path, support::Progress *progress) {
   std::vector<archive::TensorSpec> specs;
   for (const Output &output : outputs)
     specs.push_back(
@@ -177,10 +178,10 @@ llvm::Error Applier::write(StringRef path, support::Progress *progress) {
   for (const Output &output : outputs) {
     if (output.write)
       if (llvm::Error error = output.write(**writer))
-        return error;
+        return std::move(error);
     weights.dropPages();
     step.advance(1, output.name);
   }
   entries.assign((*writer)->tensors().begin(), (*writer)->tensors().end());
-  return (*writer)->commit();
+  return (*writer)->finish();
 }

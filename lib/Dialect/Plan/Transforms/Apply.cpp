@@ -43,7 +43,8 @@ static LogicalResult checkArchive(ModuleOp module, StringRef archive,
 
 LogicalResult plan::applyPlan(ModuleOp module, ModuleOp planModule,
                               const PlanApplyOptions &options,
-                              support::Progress *progress) {
+                              support::Progress *progress,
+                              std::unique_ptr<support::AtomicFile> *finished) {
   auto error = [&]() { return emitError(module.getLoc()); };
   if (options.archive.empty())
     return error() << "plan-apply needs the option archive";
@@ -90,9 +91,10 @@ LogicalResult plan::applyPlan(ModuleOp module, ModuleOp planModule,
   if (failed(applier.prepare()) ||
       (!options.force && failed(applier.checkCosts())))
     return failure();
-  if (llvm::Error failure = applier.write(options.archive, progress))
-    return error() << llvm::toString(std::move(failure));
-  auto written = archive::fileDigest(StringRef(options.archive));
+  auto file = applier.write(options.archive, progress);
+  if (!file)
+    return error() << llvm::toString(file.takeError());
+  auto written = archive::fileDigest((*file)->temporaryPath());
   if (!written)
     return error() << llvm::toString(written.takeError());
   applier.rewrite(options.archiveName.empty() ? options.archive
@@ -108,6 +110,10 @@ LogicalResult plan::applyPlan(ModuleOp module, ModuleOp planModule,
                builder.getStringAttr(solutionDigest(solution, problem))),
            builder.getNamedAttr("predicted_loss", solution.getObjectiveAttr()),
            builder.getNamedAttr("solver", solution.getSolverAttr())}));
+  if (finished)
+    *finished = std::move(*file);
+  else if (llvm::Error failure = (*file)->commit())
+    return error() << llvm::toString(std::move(failure));
   return success();
 }
 
@@ -115,8 +121,9 @@ namespace {
 
 struct PlanApply : plan::impl::PlanApplyBase<PlanApply> {
   using PlanApplyBase::PlanApplyBase;
-  PlanApply(const plan::PlanApplyOptions &options, support::Progress *progress)
-      : PlanApplyBase(options), progress(progress) {}
+  PlanApply(const plan::PlanApplyOptions &options, support::Progress *progress,
+            std::unique_ptr<support::AtomicFile> *finished)
+      : PlanApplyBase(options), progress(progress), finished(finished) {}
 
   void runOnOperation() override {
     if (failed(run(getOperation())))
@@ -141,15 +148,18 @@ private:
     options.encoder = encoder;
     options.tileRows = tileRows;
     options.force = force;
-    return plan::applyPlan(module, *planModule, options, progress);
+    return plan::applyPlan(module, *planModule, options, progress, finished);
   }
 
   support::Progress *progress = nullptr;
+  std::unique_ptr<support::AtomicFile> *finished = nullptr;
 };
 
 } // namespace
 
-std::unique_ptr<Pass> plan::createPlanApply(const PlanApplyOptions &options,
-                                            support::Progress *progress) {
-  return std::make_unique<PlanApply>(options, progress);
+std::unique_ptr<Pass>
+plan::createPlanApply(const PlanApplyOptions &options,
+                      support::Progress *progress,
+                      std::unique_ptr<support::AtomicFile> *archive) {
+  return std::make_unique<PlanApply>(options, progress, archive);
 }

@@ -14,6 +14,10 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
+namespace allot::support {
+class AtomicFile;
+}
+
 namespace allot::plan {
 
 #define GEN_PASS_DECL
@@ -25,17 +29,23 @@ namespace allot::plan {
 /// The same passes, telling how far they are (`progress` may be null).
 std::unique_ptr<mlir::Pass> createPlanExtract(const PlanExtractOptions &options,
                                               support::Progress *progress);
-std::unique_ptr<mlir::Pass> createPlanApply(const PlanApplyOptions &options,
-                                            support::Progress *progress);
+/// The archive goes to `archive` where that is given, for the caller to commit
+/// together with the module that reads it.
+std::unique_ptr<mlir::Pass>
+createPlanApply(const PlanApplyOptions &options, support::Progress *progress,
+                std::unique_ptr<support::AtomicFile> *archive = nullptr);
 
 /// What plan-apply does, with a plan in memory: `planModule` holds a problem
 /// and its one solution, and `options.plan` is its file or empty (then the
 /// statistics that it names are relative to the current folder). Writes the
-/// archive, then rewrites `module`. Errors are diagnostics; `module` is as it
+/// archive (left to commit in `archive` where that is given), then rewrites
+/// `module`. Errors are diagnostics; `module` is as it
 /// was then and nothing is written.
 llvm::LogicalResult applyPlan(mlir::ModuleOp module, mlir::ModuleOp planModule,
                               const PlanApplyOptions &options,
-                              support::Progress *progress);
+                              support::Progress *progress,
+                              std::unique_ptr<support::AtomicFile> *archive =
+                                  nullptr);
 
 } // namespace allot::plan
 
