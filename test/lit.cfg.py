@@ -9,6 +9,7 @@ import lit.util
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import docs_format
+import sanitizers
 
 config.name = "Allot"
 config.test_format = docs_format.ShOrDocs(execute_external=True)
@@ -23,6 +24,12 @@ config.environment["PATH"] = os.pathsep.join(tools + [os.environ.get("PATH", "")
 config.environment["OMP_NUM_THREADS"] = "2"
 config.environment["OMP_WAIT_POLICY"] = "passive"
 config.environment["OPENBLAS_NUM_THREADS"] = "1"
+
+if sys.platform.startswith("linux"):
+    config.available_features.add("system-linux")
+if config.sanitize:
+    config.available_features.add("sanitizer")
+    sanitizers.configure(config)
 
 config.substitutions.append(("%python", '"' + config.python + '"'))
 config.substitutions.append(("%allot_source", config.allot_source_dir))

@@ -87,9 +87,11 @@ std::vector<float> TokenFrequencies::finish() const {
   return result;
 }
 
-InputMoments::InputMoments(llvm::ArrayRef<SharedInput> inputs) {
-  for (const SharedInput &input : inputs)
-    all.push_back({input, 0, {}});
+InputMoments::InputMoments(llvm::ArrayRef<SharedInput> inputs, llvm::StringRef folder) : folder(folder.str()) {
+  for (const SharedInput &input : inputs) {
+    all.emplace_back();
+    all.back().input = input;
+  }
 }
 
 llvm::Error InputMoments::add(Program &program, const Tensor &tokens, TokenFrequencies *frequencies, llvm::ArrayRef<int64_t> heldOut, support::Progress *progress) {
@@ -117,8 +119,15 @@ llvm::Error InputMoments::add(Program &program, const Tensor &tokens, TokenFrequ
       const Tensor *x = byName.lookup(moment.input.output);
       if (!x)
         return support::fileError(program.path(), "entry logits has no output " + support::quoted(moment.input.output));
-      moment.columns = x->shape().back();
-      moment.sum.resize(moment.columns * moment.columns);
+      if (!moment.file) {
+        moment.columns = x->shape().back();
+        uint64_t size = static_cast<uint64_t>(moment.columns) * static_cast<uint64_t>(moment.columns);
+        auto file = support::ScratchFile::create(folder, size * sizeof(float));
+        if (!file)
+          return file.takeError();
+        moment.file = std::move(*file);
+        moment.sum = {reinterpret_cast<float *>(moment.file->bytes().data()), size};
+      }
       analysis::addGram(x->values<float>(), x->numElements() / moment.columns, moment.columns, moment.sum);
     }
     count += length;
@@ -192,13 +201,44 @@ static double meanDivergence(const Tensor &base, const Tensor &changed, const Te
   return sum / static_cast<double>(rows * (length - 1));
 }
 
-/// Puts the numbers of the perturbed rows of a site into its packed floats.
-static void writeRows(FormatAttrInterface packed, llvm::ArrayRef<float> values, const PerturbedSite &site, llvm::MutableArrayRef<uint8_t> bytes) {
+/// Puts the numbers of `count` perturbed rows of a site, from the `first` on, into its packed floats.
+static void writeRows(FormatAttrInterface packed, llvm::ArrayRef<float> values, const PerturbedSite &site, int64_t first, int64_t count, llvm::MutableArrayRef<uint8_t> bytes) {
   auto codec = cast<FormatCodecInterface>(mlir::Attribute(packed));
   if (site.chosen.empty())
-    return codec.writeFloats(values, site.rows, site.columns, 0, site.rows, bytes);
-  for (auto [i, row] : llvm::enumerate(site.chosen))
-    codec.writeFloats(values.slice(i * site.columns, site.columns), site.rows, site.columns, row, 1, bytes);
+    return codec.writeFloats(values, site.rows, site.columns, first, count, bytes);
+  for (int64_t i = 0; i < count; ++i)
+    codec.writeFloats(values.slice(i * site.columns, site.columns), site.rows, site.columns, site.chosen[first + i], 1, bytes);
+}
+
+/// Writes the perturbed rows of a site as they are (`format` null) or as they come back from a format; the weighted error of that. A few rows at a time.
+static llvm::Expected<double> perturb(FormatAttrInterface packed, FormatAttrInterface format, const PerturbedSite &site, llvm::MutableArrayRef<uint8_t> bytes) {
+  // Whole tiles of the packed layout, and some MiB.
+  int64_t step = llvm::alignTo(std::max<int64_t>(1, (int64_t(1) << 20) / site.columns), 64);
+  double total = 0.0;
+  for (int64_t first = 0; first < site.count(); first += step) {
+    int64_t count = std::min(step, site.count() - first);
+    auto values = site.read(first, count);
+    if (!values)
+      return values.takeError();
+    if (!format) {
+      writeRows(packed, *values, site, first, count, bytes);
+      continue;
+    }
+    auto encoded = codec::encodeRoundToNearest(format, *values, {count, site.columns});
+    if (!encoded)
+      return encoded.takeError();
+    auto changed = codec::decode(format, *encoded, {count, site.columns});
+    if (!changed)
+      return changed.takeError();
+    writeRows(packed, *changed, site, first, count, bytes);
+    for (size_t i = 0; i < changed->size(); ++i)
+      (*changed)[i] -= (*values)[i];
+    auto error = site.error(*changed);
+    if (!error)
+      return error.takeError();
+    total += *error;
+  }
+  return total;
 }
 
 llvm::Expected<Sensitivities> runtime::measureSensitivity(Program &program, const Tensor &tokens, llvm::ArrayRef<PerturbedSite> sites,
@@ -223,27 +263,15 @@ llvm::Expected<Sensitivities> runtime::measureSensitivity(Program &program, cons
       return bytes.takeError();
     if (packed.getCodeGrid().bits != 0)
       return support::fileError(program.path(), "@" + site.weight + " is kept as " + packed.getShortName() + ": a perturbed program needs weights-as=f32");
-    auto values = site.read();
-    if (!values)
-      return values.takeError();
-    std::vector<uint8_t> kept(bytes->begin(), bytes->end());
     result.emplace_back();
     for (FormatAttrInterface format : formats) {
-      llvm::SmallVector<int64_t> shape = {site.chosen.empty() ? site.rows : static_cast<int64_t>(site.chosen.size()), site.columns};
-      auto encoded = codec::encodeRoundToNearest(format, *values, shape);
-      if (!encoded)
-        return encoded.takeError();
-      auto changed = codec::decode(format, *encoded, shape);
-      if (!changed)
-        return changed.takeError();
-      writeRows(packed, *changed, site, *bytes);
-      for (size_t i = 0; i < changed->size(); ++i)
-        (*changed)[i] -= (*values)[i];
-      auto error = site.error(*changed);
+      auto error = perturb(packed, format, site, *bytes);
       if (!error)
         return error.takeError();
       auto changedValues = parts->run(ids, site.firstPart, site.firstPart > 0 ? &(*base)[site.firstPart - 1] : nullptr);
-      std::copy(kept.begin(), kept.end(), bytes->begin());
+      auto restored = perturb(packed, nullptr, site, *bytes);
+      if (!restored)
+        return llvm::joinErrors(restored.takeError(), changedValues.takeError());
       if (!changedValues)
         return changedValues.takeError();
       result.back().emplace_back(*error, meanDivergence(base->back(), changedValues->back(), ids));

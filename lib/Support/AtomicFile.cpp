@@ -14,6 +14,7 @@
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cerrno>
+#include <cstdio>
 #include <memory>
 #include <optional>
 #if LLVM_ON_UNIX

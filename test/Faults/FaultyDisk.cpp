@@ -226,6 +226,15 @@ OPENING(open64)
   }
 OF_PATH(mkdir, (const char *path, mode_t mode), path, mode)
 OF_PATH(rename, (const char *path, const char *target), path, target)
+int renameat2(int from, const char *path, int to, const char *target,
+              unsigned flags) {
+  static auto *real =
+      next<int(int, const char *, int, const char *, unsigned)>("renameat2");
+  if (inFolder(path))
+    if (int error = operation("renameat2", true))
+      return failed(error);
+  return real(from, path, to, target, flags);
+}
 OF_PATH(link, (const char *path, const char *target), path, target)
 
 } // extern "C"

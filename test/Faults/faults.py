@@ -25,7 +25,7 @@ import subprocess
 import sys
 import time
 
-TEMPORARY = re.compile(r"^\.allot-[0-9a-f]+\.tmp$")
+TEMPORARY = re.compile(r"^\.allot-([0-9a-f]+\.tmp|\w{6})$")
 
 
 def safetensors(path, tensors):
@@ -184,7 +184,7 @@ class Bench:
             return f"left {temporary}"
         if status == 1 and "error: " not in message:
             return f"failed without a message: {message[-300:]}"
-        if status == 1 and not any(name in message for name in case.outputs):
+        if status == 1 and not any(name in message for name in ("out: ", *case.outputs)):
             return f"does not name the file: {message[-300:]}"
         if status == 1 and case.together and len(states) > 1:
             return "replaced one of two files that belong together"

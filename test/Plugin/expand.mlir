@@ -1,4 +1,6 @@
 // A pass of Allot between upstream passes, in the stock mlir-opt.
+// The stock mlir-opt is not instrumented.
+// UNSUPPORTED: sanitizer
 // RUN: %llvm_prefix/bin/mlir-opt --load-dialect-plugin=%allot_binary/lib/AllotPlugin.so --load-pass-plugin=%allot_binary/lib/AllotPlugin.so --pass-pipeline='builtin.module(adapter-expand,canonicalize)' %s | FileCheck %s
 
 // CHECK-LABEL: func.func @f

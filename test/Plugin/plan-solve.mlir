@@ -1,4 +1,6 @@
 // The packaged stock mlir-opt loads the plugin. A plugin that fails to load still exits 0, so its effect is checked.
+// The stock mlir-opt is not instrumented.
+// UNSUPPORTED: sanitizer
 // RUN: %llvm_prefix/bin/mlir-opt --load-dialect-plugin=%allot_binary/lib/AllotPlugin.so --load-pass-plugin=%allot_binary/lib/AllotPlugin.so --pass-pipeline='builtin.module(plan-solve)' %s | FileCheck %s
 
 // CHECK: plan.solution

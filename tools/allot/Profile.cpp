@@ -72,7 +72,7 @@ public:
     auto ids = calibrationTokens(&progress);
     if (!ids)
       return ids.takeError();
-    runtime::InputMoments moments(model->inputs);
+    runtime::InputMoments moments(model->inputs, llvm::sys::path::parent_path(output));
     runtime::TokenFrequencies frequencies(model->vocab);
     // Which tokens are rare is settled by other rows than those that tell what it costs to store them badly: a text has words that no other has.
     std::vector<int64_t> heldOut = sensitivityRows(ids->shape()[0]);
@@ -310,10 +310,13 @@ llvm::Expected<Perturbations> ProfileCommand::measure(Model &model, const runtim
     };
     auto add = [&](std::string name, llvm::ArrayRef<int64_t> chosen) {
       runtime::PerturbedSite p{std::move(name), site.name, site.rows, site.columns, chosen.vec(), model.firstPart.lookup(site.name), {}, error};
-      p.read = [&weights, &site, chosen]() -> llvm::Expected<std::vector<float>> {
-        if (chosen.empty())
-          return weights.read(site.weight);
-        return weights.readRows(site.weight, chosen);
+      p.read = [&weights, &site, chosen](int64_t first, int64_t count) -> llvm::Expected<std::vector<float>> {
+        if (!chosen.empty())
+          return weights.readRows(site.weight, chosen.slice(first, count));
+        std::vector<float> values(count * site.columns);
+        if (llvm::Error error = weights.readRows(site.weight, first, count, values))
+          return std::move(error);
+        return values;
       };
       perturbed.push_back(std::move(p));
     };

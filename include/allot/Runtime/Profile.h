@@ -14,6 +14,7 @@
 #define ALLOT_RUNTIME_PROFILE_H
 
 #include "allot/Runtime/Program.h"
+#include "allot/Support/ScratchFile.h"
 #include <vector>
 
 namespace allot::runtime {
@@ -59,7 +60,8 @@ struct SharedInput {
 /// Second moments of shared inputs over all tokens seen so far.
 class InputMoments {
 public:
-  explicit InputMoments(llvm::ArrayRef<SharedInput> inputs);
+  /// The sums are in a scratch file in `folder`: of a model of many layers they are larger than its weights.
+  InputMoments(llvm::ArrayRef<SharedInput> inputs, llvm::StringRef folder);
 
   /// Runs the entry `logits`, whose outputs include the inputs, on rows of
   /// tokens (one row at a time) and adds what is seen; also to `frequencies`, which may be null, but for rows in `heldOut`.
@@ -69,7 +71,8 @@ public:
     SharedInput input;
     int64_t columns = 0;
     /// Sum over tokens of x_i x_j, [columns, columns], the upper triangle.
-    std::vector<float> sum;
+    llvm::MutableArrayRef<float> sum;
+    std::unique_ptr<support::ScratchFile> file;
   };
   llvm::ArrayRef<Moment> moments() const { return all; }
   int64_t tokens() const { return count; }
@@ -79,6 +82,7 @@ public:
 
 private:
   std::vector<Moment> all;
+  std::string folder;
   int64_t count = 0;
 };
 
@@ -93,9 +97,11 @@ struct PerturbedSite {
   std::vector<int64_t> chosen;
   /// The first part of the program that reads it.
   unsigned firstPart = 0;
-  /// The numbers of those rows, read when their turn comes.
-  std::function<llvm::Expected<std::vector<float>>()> read;
-  /// Weighted error tr(D H D^T) of a change D of the matrix.
+  /// How many they are.
+  int64_t count() const { return chosen.empty() ? rows : static_cast<int64_t>(chosen.size()); }
+  /// The numbers of `count` of those rows from the `first` on, read when their turn comes: a few at a time, since the table of an embedding is large.
+  std::function<llvm::Expected<std::vector<float>>(int64_t first, int64_t count)> read;
+  /// Weighted error tr(D H D^T) of a change D of some rows.
   std::function<llvm::Expected<double>(llvm::ArrayRef<float> change)> error;
 };
 

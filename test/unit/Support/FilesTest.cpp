@@ -6,6 +6,7 @@
 #include "TestFiles.h"
 #include "allot/Support/AtomicFile.h"
 #include "allot/Support/MappedFile.h"
+#include "allot/Support/ScratchFile.h"
 #include <csignal>
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -207,6 +208,26 @@ TEST(AtomicFile, ReportsFailedWritesAndRemovesTheRest) {
     auto file = take(AtomicFile::create(folder.path("d")));
     file->stream() << std::string(100000, 'x');
   }
+  EXPECT_EQ(folder.entries(), 0u);
+}
+
+TEST(ScratchFile, HasBytesAndNoName) {
+  TemporaryFolder folder;
+  auto file = take(ScratchFile::create(folder.path(), 100000));
+  ASSERT_EQ(file->bytes().size(), 100000u);
+  EXPECT_EQ(file->bytes()[99999], 0);
+  file->bytes()[99999] = 7;
+  EXPECT_EQ(file->bytes()[99999], 7);
+  EXPECT_EQ(folder.entries(), 0u);
+  EXPECT_TRUE(take(ScratchFile::create(folder.path(), 0))->bytes().empty());
+}
+
+TEST(ScratchFile, TakesTheSpaceAtOnce) {
+  TemporaryFolder folder;
+  expectError(ScratchFile::create(folder.path("missing"), 10),
+              {"missing", "10 bytes"});
+  FileSizeLimit limit(4096);
+  expectError(ScratchFile::create(folder.path(), 1 << 20), {"1048576 bytes"});
   EXPECT_EQ(folder.entries(), 0u);
 }
 
