@@ -307,12 +307,19 @@ llvm::Error AtomicFile::commitTogether(llvm::ArrayRef<AtomicFile *> files) {
       replaced.push_back(std::move(old));
   }
   for (Replaced &old : replaced) {
-    if (failure && old.kept.empty())
+    if (failure && old.kept.empty()) {
       fs::remove(old.final);
-    else if (failure && !fs::rename(old.kept, old.final))
+    } else if (failure) {
+      std::error_code code = fs::rename(old.kept, old.final);
       llvm::sys::DontRemoveFileOnSignal(old.kept);
-    else
+      if (code)
+        failure = llvm::joinErrors(
+            std::move(failure),
+            fileError(old.final, "was replaced; what it was before is in " +
+                                     llvm::Twine(old.kept)));
+    } else {
       forget(old.kept);
+    }
   }
   return failure;
 }

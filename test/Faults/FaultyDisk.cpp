@@ -225,7 +225,19 @@ OPENING(open64)
     return real(__VA_ARGS__);                                                  \
   }
 OF_PATH(mkdir, (const char *path, mode_t mode), path, mode)
-OF_PATH(rename, (const char *path, const char *target), path, target)
+
+/// Taking the place of a file needs no space, so a disk that has been full for
+/// a while does not keep it from happening.
+int rename(const char *path, const char *target) {
+  static auto *real = next<int(const char *, const char *)>("rename");
+  if (inFolder(path)) {
+    bool first = plan().operations + 1 == plan().at;
+    if (int error = operation("rename", first || access(target, F_OK) != 0))
+      return failed(error);
+  }
+  return real(path, target);
+}
+
 int renameat2(int from, const char *path, int to, const char *target,
               unsigned flags) {
   static auto *real =
