@@ -88,15 +88,13 @@ llvm::Expected<Pattern> Pattern::compile(const archive::JsonField &field,
                        why);
   auto flags = std::regex::ECMAScript;
 #ifdef __GLIBCXX__
-  // Matching in polynomial time, which excludes back references alone.
-  bool backReference = false;
+  // Matching in polynomial time, which excludes back references: with them a
+  // pattern of a few letters may take forever.
   for (size_t i = 0; i + 1 < text.size(); ++i)
-    if (text[i] == '\\') {
-      backReference |= text[i + 1] >= '1' && text[i + 1] <= '9';
-      ++i;
-    }
-  if (!backReference)
-    flags |= std::regex_constants::__polynomial;
+    if (text[i] == '\\' && text[++i] >= '1' && text[i] <= '9')
+      return field.error("regular expression " + support::quoted(text) +
+                         " has a back reference, which is not supported");
+  flags |= std::regex_constants::__polynomial;
 #endif
   Pattern pattern;
   try {

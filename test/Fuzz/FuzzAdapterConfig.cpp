@@ -33,9 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (const ModuleInfo &module : modules) {
     config->targets(module);
     config->saves(module.path);
-    if (config->rank(module.path) < 1)
+    if (config->rank(module) < 1)
       __builtin_trap();
-    config->scale(module.path);
+    config->scale(module);
   }
   return 0;
 }
