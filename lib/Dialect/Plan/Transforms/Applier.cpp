@@ -158,9 +158,10 @@ LogicalResult Applier::addPieces(const analysis::Site &site,
 
 LogicalResult Applier::checkCosts() {
   if (!bytesIndex)
-    return problem.emitError("has no resource 'bytes': whether the archive "
-                             "takes what the plan says cannot be checked; "
-                             "--force applies it all the same");
+    return emitError(problem.getLoc(),
+                     "the plan has no resource 'bytes': whether the archive "
+                     "takes what the plan says cannot be checked; "
+                     "--force applies it all the same");
   llvm::StringMap<uint64_t> bytes;
   for (const Output &output : outputs)
     bytes[output.name] = format::getStoredBytes(output.type);
