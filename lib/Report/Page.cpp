@@ -294,7 +294,10 @@ static std::vector<bool> isOnFront(llvm::ArrayRef<UniformPoint> points) {
 
 void Page::writeCurve() {
   section("curve", "What other budgets would give", [&] {
-    if (report.curve.size() < 2) {
+    bool isFlat = llvm::all_of(report.curve, [&](const auto &point) {
+      return point.loss == report.curve.front().loss;
+    });
+    if (report.curve.size() < 2 || isFlat) {
       paragraph(!report.budget ? "The plan has no budget, so there is no curve "
                                  "around it to draw."
                 : report.cost > *report.budget
