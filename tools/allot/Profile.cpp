@@ -16,6 +16,7 @@
 #include "allot/Support/Error.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Regex.h"
 #include "llvm/Support/raw_ostream.h"
@@ -94,7 +95,7 @@ public:
     auto gradients = differentiate(*model, moments, importance, *ids, &progress);
     if (!gradients)
       return gradients.takeError();
-    auto perturbed = measure(*model, moments, importance, *ids, &progress);
+    auto perturbed = measure(*model, moments, importance, *gradients, *ids, &progress);
     if (!perturbed)
       return perturbed.takeError();
     return write(*model, moments, importance, *gradients, *perturbed);
@@ -114,7 +115,7 @@ private:
   llvm::Expected<Model> open();
   llvm::Expected<Tensor> calibrationTokens(support::Progress *progress);
   llvm::Expected<GradientStatistics> differentiate(Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const Tensor &ids, support::Progress *progress);
-  llvm::Expected<Perturbations> measure(Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const Tensor &ids, support::Progress *progress);
+  llvm::Expected<Perturbations> measure(Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const GradientStatistics &gradients, const Tensor &ids, support::Progress *progress);
   llvm::Error write(const Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const GradientStatistics &gradients, const Perturbations &perturbed);
 
   cl::opt<std::string> path{cl::Positional, cl::Required, cl::desc("MODEL (.mlir or .mlirbc)"), cl::sub(command), cl::cat(category)};
@@ -258,7 +259,15 @@ llvm::Expected<GradientStatistics> ProfileCommand::differentiate(Model &model, c
   return gradientStatistics(*measured, model.sites, moments, importance, model.vocab);
 }
 
-llvm::Expected<Perturbations> ProfileCommand::measure(Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const Tensor &ids, support::Progress *progress) {
+/// The second moment of the input of a table that is only looked up: as gradients tell, else every column counts the same.
+std::vector<float> tableMoment(const analysis::Site &site, const GradientStatistics &gradients) {
+  for (const auto &[tensor, values] : gradients)
+    if (tensor == site.name + ".input_second_moment")
+      return values;
+  return std::vector<float>(site.columns, 1.0f);
+}
+
+llvm::Expected<Perturbations> ProfileCommand::measure(Model &model, const runtime::InputMoments &moments, llvm::ArrayRef<float> importance, const GradientStatistics &gradients, const Tensor &ids, support::Progress *progress) {
   if (sensitivityTokens == 0 || kind == Importance::Gradients)
     return Perturbations();
   std::vector<FormatAttrInterface> formats;
@@ -297,9 +306,13 @@ llvm::Expected<Perturbations> ProfileCommand::measure(Model &model, const runtim
     if (!wanted.match(site.name))
       continue;
     const auto *moment = momentOf.lookup(site.name);
-    if (!moment)
-      return support::fileError(path, "nothing was measured of the input of " + site.name);
-    auto error = [moment, kept, columns = site.columns](llvm::ArrayRef<float> change) -> llvm::Expected<double> {
+    auto error = [moment, kept, columns = site.columns, table = moment ? std::vector<float>() : tableMoment(site, gradients)](llvm::ArrayRef<float> change) -> llvm::Expected<double> {
+      if (!moment) {
+        double sum = 0.0;
+        for (auto [i, x] : llvm::enumerate(change))
+          sum += double(table[i % columns]) * x * x;
+        return sum;
+      }
       if (kept->first != moment) {
         auto factors = analysis::InputMoment::fromMatrix(moment->sum, columns);
         if (!factors)
@@ -355,12 +368,22 @@ llvm::Error ProfileCommand::write(const Model &model, const runtime::InputMoment
         metadata["input_moment_matrix." + site] = owner;
     }
   }
+  llvm::StringSet<> measured;
+  for (const auto &[tensor, values] : gradients)
+    if (llvm::StringRef site = tensor; site.consume_back(".input_second_moment"))
+      measured.insert(site);
+  for (const auto &moment : moments.moments())
+    for (const std::string &site : moment.input.sites)
+      measured.insert(site);
+  for (const analysis::Site &site : model.sites)
+    if (!measured.contains(site.name))
+      specs.push_back({name(site.name, "input_second_moment"), archive::DType::F32, {site.columns}});
   auto hasImportance = [&](const analysis::Site &site) { return !analysis::measuredRowParts(site, model.vocab).empty(); };
   for (const analysis::Site &site : model.sites)
     if (hasImportance(site))
       specs.push_back({name(site.name, "row_importance"), archive::DType::F32, {site.rows}});
-  for (const auto &[site, measured] : perturbed)
-    specs.push_back({name(site, "sensitivity"), archive::DType::F32, {static_cast<int64_t>(measured.size()), 2}});
+  for (const auto &[site, pairs] : perturbed)
+    specs.push_back({name(site, "sensitivity"), archive::DType::F32, {static_cast<int64_t>(pairs.size()), 2}});
   for (const auto &[tensor, values] : gradients)
     specs.push_back({tensor, archive::DType::F32, {static_cast<int64_t>(values.size())}});
   auto writer = archive::SafetensorsWriter::create(output, specs, metadata);
@@ -379,12 +402,16 @@ llvm::Error ProfileCommand::write(const Model &model, const runtime::InputMoment
         return error;
   }
   for (const analysis::Site &site : model.sites)
+    if (!measured.contains(site.name))
+      if (llvm::Error error = (*writer)->writeFloat(name(site.name, "input_second_moment"), tableMoment(site, gradients)))
+        return error;
+  for (const analysis::Site &site : model.sites)
     if (hasImportance(site))
       if (llvm::Error error = (*writer)->writeFloat(name(site.name, "row_importance"), importance))
         return error;
-  for (const auto &[site, measured] : perturbed) {
+  for (const auto &[site, pairs] : perturbed) {
     std::vector<float> values;
-    for (auto [error, divergence] : measured) {
+    for (auto [error, divergence] : pairs) {
       values.push_back(static_cast<float>(error));
       values.push_back(static_cast<float>(divergence));
     }
