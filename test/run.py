@@ -24,5 +24,9 @@ passed = sum(t["code"] in good for t in tests)
 failed = sum(t["code"] not in good | skipped for t in tests)
 if not tests or (run.returncode != 0 and failed == 0):
     failed += 1
+# The ends of what failed, again, so that a log of which only the end is kept tells the reason.
+for test in tests:
+    if test["code"] not in good | skipped:
+        print(f"-- {test['name']}", *test["output"].splitlines()[-25:], sep="\n")
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)
