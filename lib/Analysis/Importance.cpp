@@ -74,24 +74,23 @@ private:
   llvm::SmallVector<Point, 3> points;
 };
 
-/// Half of the errors of the outputs, weighted by the squares of their
-/// gradients.
+/// Half of the errors of the outputs, weighted by the curvature of the loss.
 class GradientImportance : public ImportanceModel {
 public:
-  explicit GradientImportance(std::vector<float> squares)
-      : squares(std::move(squares)) {
-    for (float square : this->squares)
-      mean += square / static_cast<double>(this->squares.size());
+  explicit GradientImportance(std::vector<float> curvature)
+      : curvature(std::move(curvature)) {
+    for (float c : this->curvature)
+      mean += c / static_cast<double>(this->curvature.size());
   }
 
   // The mean over the sample, weighted as the whole is: steadier than a plain
   // sum where few rows carry most of the weight.
   double total(llvm::ArrayRef<double> errors) const override {
-    auto rows = static_cast<int64_t>(squares.size()),
+    auto rows = static_cast<int64_t>(curvature.size()),
          samples = static_cast<int64_t>(errors.size());
     double sum = 0.0, weights = 0.0;
     for (int64_t i = 0; i < samples; ++i) {
-      double weight = squares[sampledRow(i, samples, rows)];
+      double weight = curvature[sampledRow(i, samples, rows)];
       sum += weight * errors[i];
       weights += weight;
     }
@@ -105,7 +104,7 @@ public:
   llvm::StringRef origin() const override { return "gradient"; }
 
 private:
-  std::vector<float> squares;
+  std::vector<float> curvature;
   double mean = 0.0;
 };
 
@@ -119,8 +118,8 @@ analysis::createImportanceModel(const Statistics &statistics,
     return measured.takeError();
   if (!measured->empty())
     return std::make_unique<MeasuredImportance>(std::move(*measured), rows);
-  auto gradient = statistics.outputGradient(site, rows);
-  if (!gradient)
-    return gradient.takeError();
-  return std::make_unique<GradientImportance>(std::move(*gradient));
+  auto curvature = statistics.outputCurvature(site, rows);
+  if (!curvature)
+    return curvature.takeError();
+  return std::make_unique<GradientImportance>(std::move(*curvature));
 }

@@ -59,6 +59,7 @@ analysis::storedRowParts(const Statistics &statistics, llvm::StringRef site,
     llvm::StringRef range = name, first, end;
     if (!range.consume_front(site) || !range.consume_front("[") ||
         !(range.consume_back("].sensitivity") ||
+          range.consume_back("].output_curvature") ||
           range.consume_back("].output_grad_second_moment")))
       continue;
     std::tie(first, end) = range.split(':');

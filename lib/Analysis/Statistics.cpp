@@ -37,9 +37,6 @@ bool Statistics::hasInput(llvm::StringRef site) const {
          file->find((site + ".input_moment_matrix").str()) ||
          file->metadata().contains(("input_moment_matrix." + site).str());
 }
-bool Statistics::hasOutputGradient(llvm::StringRef site) const {
-  return file->find((site + ".output_grad_second_moment").str());
-}
 
 /// Reads a tensor and checks its shape.
 static llvm::Expected<std::vector<float>>
@@ -122,8 +119,11 @@ readPerRow(const archive::SafetensorsFile &file, llvm::StringRef name,
 }
 
 llvm::Expected<std::vector<float>>
-Statistics::outputGradient(llvm::StringRef site, int64_t rows) const {
-  return readPerRow(*file, (site + ".output_grad_second_moment").str(), rows);
+Statistics::outputCurvature(llvm::StringRef site, int64_t rows) const {
+  std::string name = (site + ".output_curvature").str();
+  if (!file->find(name))
+    name = (site + ".output_grad_second_moment").str();
+  return readPerRow(*file, name, rows);
 }
 
 llvm::Expected<std::vector<float>>

@@ -42,7 +42,7 @@ public:
       : program(program), options(options) {}
 
   llvm::Error findParts();
-  llvm::Error add(const Tensor &ids);
+  llvm::Error add(const Tensor &ids, const Tensor &labels);
   llvm::Error finish(Gradients &result);
 
 private:
@@ -217,21 +217,11 @@ llvm::Expected<Tensor> Measurement::runLast(const Tensor &ids,
 }
 
 /// Forth and back for some rows.
-llvm::Error Measurement::add(const Tensor &ids) {
+llvm::Error Measurement::add(const Tensor &ids, const Tensor &labels) {
   int64_t rows = ids.shape()[0], length = ids.shape()[1];
-  auto labels = Tensor::create("labels", DType::I32, {rows, length});
-  if (!labels)
-    return labels.takeError();
-  // Nothing follows the last position of a row.
-  auto to = labels->values<int32_t>();
-  llvm::copy(llvm::ArrayRef<int32_t>(ids.values<int32_t>()).drop_front(),
-             to.begin());
-  for (int64_t row = 0; row < rows; ++row)
-    to[row * length + length - 1] = -1;
-
   std::vector<Tensor> values;
   for (const Part &part : llvm::ArrayRef(parts).drop_back()) {
-    std::vector<Tensor> given = {ids, *labels};
+    std::vector<Tensor> given = {ids, labels};
     if (!values.empty())
       given.push_back(values.back());
     auto results = run(*part.forth, given);
@@ -239,7 +229,7 @@ llvm::Error Measurement::add(const Tensor &ids) {
       return results.takeError();
     values.push_back(results->front());
   }
-  auto gradient = runLast(ids, *labels, values.back());
+  auto gradient = runLast(ids, labels, values.back());
   if (!gradient)
     return gradient.takeError();
   for (size_t k = parts.size() - 1; k-- > 0;) {
@@ -247,7 +237,7 @@ llvm::Error Measurement::add(const Tensor &ids) {
     values.pop_back();
     if (!part.back)
       break;
-    std::vector<Tensor> given = {ids, *labels, *gradient};
+    std::vector<Tensor> given = {ids, labels, *gradient};
     if (k > 0)
       given.push_back(values.back());
     auto results = run(*part.back, given);
@@ -301,7 +291,21 @@ runtime::measureGradients(Program &program, const Tensor &tokens,
     llvm::copy(llvm::ArrayRef<int32_t>(tokens.values<int32_t>())
                    .slice(first * length, count * length),
                ids->values<int32_t>().begin());
-    if (llvm::Error error = measurement.add(*ids))
+    auto labels = Tensor::create("labels", DType::I32, {count, length});
+    if (!labels)
+      return labels.takeError();
+    auto to = labels->values<int32_t>();
+    if (options.labels.numElements() == tokens.numElements())
+      llvm::copy(llvm::ArrayRef<int32_t>(options.labels.values<int32_t>())
+                     .slice(first * length, count * length),
+                 to.begin());
+    else
+      llvm::copy(llvm::ArrayRef<int32_t>(ids->values<int32_t>()).drop_front(),
+                 to.begin());
+    // Nothing follows the last position of a row.
+    for (int64_t row = 0; row < count; ++row)
+      to[row * length + length - 1] = -1;
+    if (llvm::Error error = measurement.add(*ids, *labels))
       return std::move(error);
     step.advance(count);
   }

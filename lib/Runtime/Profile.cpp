@@ -12,7 +12,6 @@
 #include "allot/Support/Error.h"
 #include "allot/Support/Progress.h"
 #include <cmath>
-#include <random>
 
 using namespace allot;
 using namespace allot::runtime;
@@ -63,6 +62,12 @@ llvm::Expected<Tensor> runtime::sampleTokens(Program &program, const SampleOptio
   return generated->tokens;
 }
 
+void runtime::sampleLabels(llvm::ArrayRef<float> logits, std::mt19937_64 &generator, llvm::MutableArrayRef<int32_t> labels) {
+  size_t vocab = logits.size() / labels.size();
+  for (auto [i, label] : llvm::enumerate(labels))
+    label = draw(logits.slice(i * vocab, vocab), 1.0, static_cast<double>(generator() >> 11) * 0x1.0p-53);
+}
+
 //===----------------------------------------------------------------------===//
 // Second moments
 //===----------------------------------------------------------------------===//
@@ -94,7 +99,7 @@ InputMoments::InputMoments(llvm::ArrayRef<SharedInput> inputs, llvm::StringRef f
   }
 }
 
-llvm::Error InputMoments::add(Program &program, const Tensor &tokens, TokenFrequencies *frequencies, llvm::ArrayRef<int64_t> heldOut, support::Progress *progress) {
+llvm::Error InputMoments::add(Program &program, const Tensor &tokens, SeeLogits seeLogits, support::Progress *progress) {
   auto entry = program.get("logits");
   if (!entry)
     return entry.takeError();
@@ -112,8 +117,8 @@ llvm::Error InputMoments::add(Program &program, const Tensor &tokens, TokenFrequ
     llvm::StringMap<const Tensor *> byName;
     for (const Tensor &output : *outputs)
       byName[output.name()] = &output;
-    if (const Tensor *logits = byName.lookup("logits"); logits && frequencies && !llvm::is_contained(heldOut, row))
-      if (llvm::Error error = frequencies->add(ids->values<int32_t>(), logits->values<float>()))
+    if (const Tensor *logits = byName.lookup("logits"); logits && seeLogits)
+      if (llvm::Error error = seeLogits(row, ids->values<int32_t>(), logits->values<float>()))
         return error;
     for (Moment &moment : all) {
       const Tensor *x = byName.lookup(moment.input.output);

@@ -90,7 +90,8 @@ tool::gradientStatistics(const runtime::Gradients &gradients,
                          llvm::ArrayRef<float> importance, int64_t vocab) {
   GradientStatistics result;
   double perToken = 1.0 / static_cast<double>(gradients.tokens),
-         perRow = 1.0 / static_cast<double>(gradients.rows);
+         perRow = 1.0 / static_cast<double>(gradients.rows),
+         positions = static_cast<double>(gradients.tokens) * perRow - 1.0;
   llvm::StringMap<double> traces;
   for (const auto &moment : moments.moments()) {
     double trace = 0.0;
@@ -108,32 +109,36 @@ tool::gradientStatistics(const runtime::Gradients &gradients,
                                      site.name.c_str());
     const runtime::SiteGradients &g = found->second;
     bool isApplied = !g.outputSquares.empty();
-    std::vector<double> squares(site.rows);
+    double trace = traces.lookup(site.name);
+    std::vector<double> curvature(site.rows);
     for (int64_t o = 0; isApplied && o < site.rows; ++o)
-      squares[o] = g.outputSquares[o] * perToken;
+      curvature[o] = !g.fisherRows.empty() && trace > 0.0
+                         ? positions * g.fisherRows[o] * perRow / trace
+                         : g.outputSquares[o] * perToken;
     if (!g.lookupSquares.empty()) {
       double factor = 1.0;
-      if (isApplied) {
-        double trace = traces.lookup(site.name);
+      if (isApplied)
         factor = trace > 0.0 ? sumOf(g.lookupSquares) * perToken / trace : 0.0;
-      }
       bool isVocabulary = site.rows == vocab;
       for (int64_t o = 0; o < site.rows; ++o)
-        squares[o] +=
+        curvature[o] +=
             factor * (isVocabulary ? double(importance[o])
                                    : 1.0 / static_cast<double>(site.rows));
       if (!isApplied)
         result.emplace_back(site.name + ".input_second_moment",
                             scaled(g.lookupSquares, perToken));
     }
-    result.emplace_back(site.name + ".output_grad_second_moment",
-                        scaled(squares, 1.0));
+    if (isApplied)
+      result.emplace_back(site.name + ".output_grad_second_moment",
+                          scaled(g.outputSquares, perToken));
+    result.emplace_back(site.name + ".output_curvature",
+                        scaled(curvature, 1.0));
     for (analysis::RowPart part : analysis::measuredRowParts(site, vocab)) {
       std::vector<float> values;
       for (int64_t rank = part.first; rank < part.end; ++rank)
-        values.push_back(static_cast<float>(squares[order[rank]]));
+        values.push_back(static_cast<float>(curvature[order[rank]]));
       result.emplace_back(analysis::rowPartName(site.name, part) +
-                              ".output_grad_second_moment",
+                              ".output_curvature",
                           std::move(values));
     }
     if (!g.fisherRows.empty()) {

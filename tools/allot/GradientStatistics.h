@@ -27,12 +27,20 @@ using GradientStatistics =
 
 /// The statistics of all sites; an error where a site has no gradients.
 ///
+/// The curvature c_o of row o is that of the loss, per token and weighted error:
+/// (T - 1) F_o / tr(H), with F_o the squares of the gradients of the row's
+/// entries (fisher_rows) and T the length of a row of tokens. The mean of
+/// g_o^2, which a Kronecker-factored Fisher matrix has in its place, is the
+/// same if gradients and inputs are independent, and so are positions; a few
+/// tokens with huge inputs and small gradients make it many times too large.
+/// It is taken where there are no Fisher sums.
+///
 /// An embedding is read by lookups, which weigh an error d_o of row o by how
 /// often its token is met, f_o, and by the squares G_j of the gradients of what
 /// is looked up: 1/2 sum_o f_o sum_j G_j d_oj^2. Where nothing else reads it, G
 /// takes the place of the second moment of an input, and f that of the
-/// gradients. Where a head shares the table, its own H and g_o^2 stay, and
-/// g_o^2 grows by f_o tr(G) / tr(H): the same loss for errors without
+/// curvature. Where a head shares the table, its own H and c_o stay, and
+/// c_o grows by f_o tr(G) / tr(H): the same loss for errors without
 /// direction.
 llvm::Expected<GradientStatistics>
 gradientStatistics(const runtime::Gradients &gradients,

@@ -50,6 +50,8 @@ using Perturbations = std::vector<std::pair<std::string, std::vector<std::pair<d
 
 enum class Importance { Perturbation, Gradients, Both };
 
+enum class Labels { Text, Model };
+
 class ProfileCommand : public Subcommand {
 public:
   ProfileCommand() : Subcommand("profile", "Measure second moments and sensitivities of a model's matrices") {}
@@ -73,6 +75,7 @@ public:
     auto ids = calibrationTokens(&progress);
     if (!ids)
       return ids.takeError();
+    int64_t rowCount = ids->shape()[0], length = ids->shape()[1];
     runtime::InputMoments moments(model->inputs, llvm::sys::path::parent_path(output));
     runtime::TokenFrequencies frequencies(model->vocab);
     // Which tokens are rare is settled by other rows than those that tell what it costs to store them badly: a text has words that no other has.
@@ -80,13 +83,30 @@ public:
     if (static_cast<int64_t>(heldOut.size()) == ids->shape()[0])
       heldOut.clear();
     {
+      if (labels == Labels::Model && kind != Importance::Perturbation) {
+        if (model->vocab == 0)
+          return support::fileError(path, "does not say its vocabulary (allot.vocab), which --labels=model needs");
+        auto made = Tensor::create("labels", archive::DType::I32, {rowCount, length});
+        if (!made)
+          return made.takeError();
+        model->gradients.labels = *made;
+      }
       wanted.instrument = true;
       for (const runtime::SharedInput &input : model->inputs)
         wanted.taps.push_back(input.output);
       auto program = flags.load(path, wanted, &progress);
       if (!program)
         return program.takeError();
-      if (llvm::Error error = moments.add(**program, *ids, model->vocab > 0 ? &frequencies : nullptr, heldOut, &progress))
+      std::mt19937_64 generator(seed);
+      auto see = [&](int64_t row, llvm::ArrayRef<int32_t> read, llvm::ArrayRef<float> logits) -> llvm::Error {
+        if (!llvm::is_contained(heldOut, row))
+          if (llvm::Error error = frequencies.add(read, logits))
+            return error;
+        if (Tensor &sampled = model->gradients.labels; sampled.numElements() > 0)
+          runtime::sampleLabels(logits, generator, sampled.values<int32_t>().slice(row * length, length));
+        return llvm::Error::success();
+      };
+      if (llvm::Error error = moments.add(**program, *ids, model->vocab > 0 ? runtime::InputMoments::SeeLogits(see) : nullptr, &progress))
         return error;
     }
     for (auto &moment : moments.mutableMoments())
@@ -132,6 +152,10 @@ private:
                                       clEnumValN(Importance::Gradients, "gradients", "one pass forth and back over all tokens: a few runs, whatever the number of matrices; knows small errors alone"),
                                       clEnumValN(Importance::Both, "both", "both: plans use the former, the latter is for comparison")),
                            cl::sub(command), cl::cat(category)};
+  cl::opt<Labels> labels{"labels", cl::init(Labels::Text), cl::desc("Tokens of whose probabilities gradients are taken"),
+                         cl::values(clEnumValN(Labels::Text, "text", "those that follow in the text (default)"),
+                                    clEnumValN(Labels::Model, "model", "drawn at each position from what the model expects there: the expected squares are then the curvature of the divergence from the model")),
+                         cl::sub(command), cl::cat(category)};
   cl::opt<unsigned> sensitivityTokens{"sensitivity-tokens", cl::init(1024),
                                       cl::desc("Tokens on which each matrix is perturbed (default 1024; 0: no sensitivities), in pieces of 128 or more from up to four rows"), cl::value_desc("N"),
                                       cl::sub(command), cl::cat(category)};

@@ -37,10 +37,12 @@ public:
 /// of the loss says, and bent where the measurement is; beyond the largest the
 /// last slope goes on, but within 0.7 and 1.5.
 ///
-/// Gradients: the second-order expansion of the loss with a Kronecker-factored
-/// Fisher matrix (Martens and Grosse 2015), of whose output side the diagonal
-/// is known: 1/2 sum_o g_o^2 d_o H d_o^T. It sees each matrix alone, and only
-/// where the loss is a parabola yet.
+/// Gradients: the second-order expansion of the loss with a Fisher matrix that
+/// is taken to be, row by row, a multiple of H: 1/2 sum_o c_o d_o H d_o^T. From
+/// `allot profile` c_o is the curvature (Statistics.h), which gives the matrix
+/// its measured trace; from elsewhere the mean of g_o^2, the diagonal of the
+/// output side of the Kronecker-factored one (Martens and Grosse 2015). It sees
+/// each matrix alone, and only where the loss is a parabola yet.
 llvm::Expected<std::unique_ptr<ImportanceModel>>
 createImportanceModel(const Statistics &statistics, llvm::StringRef site,
                       int64_t rows);

@@ -14,6 +14,11 @@
 //   SITE.fisher_rows                 [out]     mean over rows of tokens of
 //   SITE.fisher_cols                 [in]      (dL/dW_oi)^2, L the mean over the
 //                                              positions, summed over i, over o
+//   SITE.output_curvature            [out]     c_o: an error D of the matrix is
+//                                              expected to cost 1/2 sum_o c_o
+//                                              d_o H d_o^T nats per token; without
+//                                              it output_grad_second_moment is
+//                                              taken for it
 //   SITE.sensitivity                 [n, 2]    measured perturbations: weighted
 //                                              error tr(D H D^T) and the KL in
 //                                              nats per token that it caused
@@ -23,7 +28,7 @@
 //   SITE[a:b].sensitivity            [n, 2]    the sensitivity to the rows of rank
 //                                              a to b - 1 alone, by falling
 //                                              importance (see RowParts.h)
-//   SITE[a:b].output_grad_second_moment [b-a]  likewise, in that order
+//   SITE[a:b].output_curvature       [b-a]     likewise, in that order
 //
 // A site may lack any of them. Sites that read the same input share one matrix:
 // the metadata entry `input_moment_matrix.SITE = OTHER` names the site that
@@ -64,16 +69,16 @@ public:
   /// Empty where the site was not perturbed.
   llvm::Expected<std::vector<Perturbation>>
   perturbations(llvm::StringRef site) const;
-  /// output_grad_second_moment, one entry a row; fails where it is missing.
-  llvm::Expected<std::vector<float>> outputGradient(llvm::StringRef site,
-                                                    int64_t rows) const;
+  /// output_curvature, one entry a row, or output_grad_second_moment where that
+  /// is missing; fails where both are.
+  llvm::Expected<std::vector<float>> outputCurvature(llvm::StringRef site,
+                                                     int64_t rows) const;
   /// The names of all tensors.
   std::vector<llvm::StringRef> tensorNames() const;
   /// row_importance, one entry a row; empty where it is missing.
   llvm::Expected<std::vector<float>> rowImportance(llvm::StringRef site,
                                                    int64_t rows) const;
   bool hasInput(llvm::StringRef site) const;
-  bool hasOutputGradient(llvm::StringRef site) const;
 
 private:
   std::shared_ptr<const archive::SafetensorsFile> file;

@@ -35,6 +35,9 @@ struct GradientOptions {
   bool lastIsPositionwise = false;
   /// Size of the vocabulary: with the former, what decides how many.
   int64_t vocab = 0;
+  /// i32, like the tokens: what stands at a position is taken for the token
+  /// behind it. Empty: the tokens that do follow.
+  Tensor labels;
   support::Progress *progress = nullptr;
 };
 

@@ -15,6 +15,7 @@
 
 #include "allot/Runtime/Program.h"
 #include "allot/Support/ScratchFile.h"
+#include <random>
 #include <vector>
 
 namespace allot::runtime {
@@ -32,6 +33,9 @@ struct SampleOptions {
 /// distribution, so that no text is needed (source of the idea: Liu et al. 2023, LLM-QAT). i32 `tokens` [rows, length]. The same seed gives the same tokens
 /// on the same machine. Needs the entries `prefill` and `decode`.
 llvm::Expected<Tensor> sampleTokens(Program &program, const SampleOptions &options);
+
+/// Draws one label for each position of `logits` [positions, vocab] from the distribution that they give.
+void sampleLabels(llvm::ArrayRef<float> logits, std::mt19937_64 &generator, llvm::MutableArrayRef<int32_t> labels);
 
 /// How often each token is met: the mean of its share of the tokens that were read and the probability that the model gave it, over all positions. What
 /// the rows of an embedding and of a head matter, up to a factor.
@@ -63,9 +67,11 @@ public:
   /// The sums are in a scratch file in `folder`: of a model of many layers they are larger than its weights.
   InputMoments(llvm::ArrayRef<SharedInput> inputs, llvm::StringRef folder);
 
-  /// Runs the entry `logits`, whose outputs include the inputs, on rows of
-  /// tokens (one row at a time) and adds what is seen; also to `frequencies`, which may be null, but for rows in `heldOut`.
-  llvm::Error add(Program &program, const Tensor &tokens, TokenFrequencies *frequencies, llvm::ArrayRef<int64_t> heldOut, support::Progress *progress);
+  /// What is done with the logits [T, vocab] of a row of tokens.
+  using SeeLogits = llvm::function_ref<llvm::Error(int64_t row, llvm::ArrayRef<int32_t> ids, llvm::ArrayRef<float> logits)>;
+
+  /// Runs the entry `logits`, whose outputs include the inputs, on rows of tokens (one row at a time) and adds what is seen. `seeLogits` may be null.
+  llvm::Error add(Program &program, const Tensor &tokens, SeeLogits seeLogits, support::Progress *progress);
 
   struct Moment {
     SharedInput input;

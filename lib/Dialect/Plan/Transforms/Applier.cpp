@@ -215,6 +215,7 @@ void Applier::plan() {
                                            : factor.getEncoding());
     }
   }
+  llvm::SmallPtrSet<Operation *, 32> decoded = plan::decodedWhole(module);
   for (auto global : module.getOps<ml_program::GlobalOp>()) {
     auto type = dyn_cast<RankedTensorType>(global.getType());
     if (!type || dropped.contains(global))
@@ -233,6 +234,8 @@ void Applier::plan() {
     }
     if (auto it = types.find(global); it != types.end())
       type = it->second;
+    else if (decoded.contains(global))
+      type = plan::wideType(type);
     outputs.push_back(
         {global.getSymName().str(), type,
          [this, global, type](archive::SafetensorsWriter &writer) {

@@ -124,10 +124,29 @@ plan::rowOrder(const analysis::Statistics *statistics,
   return analysis::rowsByImportance(*importance);
 }
 
+RankedTensorType plan::wideType(RankedTensorType type) {
+  auto f32 = Float32Type::get(type.getContext());
+  return format::withFormat(type,
+                            format::FloatAttr::get(type.getContext(), f32));
+}
+
 RankedTensorType plan::positionsType(MLIRContext *context, int64_t rows) {
-  auto f32 = Float32Type::get(context);
-  return RankedTensorType::get({rows}, f32,
-                               format::FloatAttr::get(context, f32));
+  return wideType(RankedTensorType::get({rows}, Float32Type::get(context)));
+}
+
+llvm::SmallPtrSet<Operation *, 32> plan::decodedWhole(ModuleOp module) {
+  llvm::SmallPtrSet<Operation *, 32> result;
+  SymbolTable symbols(module);
+  module.walk([&](format::DecodeOp decode) {
+    auto load =
+        decode.getSource().getDefiningOp<ml_program::GlobalLoadConstOp>();
+    if (!load)
+      return;
+    if (Operation *global =
+            symbols.lookup(load.getGlobal().getLeafReference()))
+      result.insert(global);
+  });
+  return result;
 }
 
 llvm::Expected<std::shared_ptr<const analysis::InputMoment>>

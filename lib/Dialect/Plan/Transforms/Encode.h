@@ -73,6 +73,14 @@ rowOrder(const analysis::Statistics *statistics, const analysis::Site &site);
 /// of each row.
 mlir::RankedTensorType positionsType(mlir::MLIRContext *context, int64_t rows);
 
+/// The globals of encoded numbers that functions decode whole and compute with,
+/// such as norms and biases: programs keep them as f32.
+llvm::SmallPtrSet<mlir::Operation *, 32> decodedWhole(mlir::ModuleOp module);
+
+/// How such a global is stored, by what it has now: as f32, so that what was
+/// counted is what a program keeps.
+mlir::RankedTensorType wideType(mlir::RankedTensorType type);
+
 /// The second moment of a site's input, or an even one where there are no
 /// statistics.
 llvm::Expected<std::shared_ptr<const analysis::InputMoment>>

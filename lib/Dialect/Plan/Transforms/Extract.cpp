@@ -148,10 +148,12 @@ plan::ProblemOp PlanExtract::createProblem(ModuleOp module,
   if (auto attr = module->getAttrOfType<IntegerAttr>("allot.weights"))
     total = attr.getInt();
   int64_t fixed = 0;
+  llvm::SmallPtrSet<Operation *, 32> decoded = plan::decodedWhole(module);
   for (auto global : module.getOps<ml_program::GlobalOp>())
     if (auto type = dyn_cast<RankedTensorType>(global.getType());
         type && !planned.contains(global))
-      fixed += format::getStoredBytes(type);
+      fixed += format::getStoredBytes(
+          decoded.contains(global) ? plan::wideType(type) : type);
   auto builder = OpBuilder::atBlockEnd(module.getBody());
   auto digest = module->getAttrOfType<StringAttr>("allot.model_digest");
   SmallVector<StringRef> names = {"bytes"};
