@@ -359,6 +359,20 @@ void Emitter::parallel(Value condition, function_ref<void()> body) {
   omp::TerminatorOp::create(builder, loc);
 }
 
+void Emitter::parallelOrAlone(Value condition,
+                              function_ref<void(kernel::Range)> body) {
+  (void)ifElse(
+      condition, {},
+      [&] {
+        parallel(integer(1, 1), [&] { body({threadId(), numThreads()}); });
+        return Values();
+      },
+      [&] {
+        body({index(0), index(1)});
+        return Values();
+      });
+}
+
 void Emitter::barrier() { omp::BarrierOp::create(builder, loc); }
 
 static Value callIndex(Emitter &e, StringRef name) {

@@ -17,12 +17,14 @@ using namespace allot;
 using namespace allot::kernel;
 using Values = Emitter::Values;
 
-void allot::kernel::emitFewRows(LinearDriver &driver, int64_t rowGroup) {
+void allot::kernel::emitFewRows(LinearDriver &driver, int64_t rowGroup,
+                                bool insideTeam) {
   Emitter &e = driver.e;
   const LinearKernelSpec &spec = driver.spec;
   TileFacts facts = cast<FormatTileInterface>(spec.weight).getTileFacts();
   bool weightHasCodes = facts.codeBits != 0;
   bool hasTerms = !spec.terms.empty();
+  assert(!(insideTeam && hasTerms) && "threads meet between A and B");
 
   std::optional<IntegerPlan> plan;
   std::optional<IntegerActivations> integers;
@@ -48,21 +50,24 @@ void allot::kernel::emitFewRows(LinearDriver &driver, int64_t rowGroup) {
   // waiting for each other.
   Value one = e.integer(1, 1), zero = e.index(0);
   Value together =
-      hasTerms ? one : e.less(e.index(1 << 14), e.mul(driver.rows, driver.in));
+      insideTeam ? e.integer(0, 1)
+      : hasTerms ? one
+                 : e.less(e.index(1 << 14), e.mul(driver.rows, driver.in));
   Value sharedBytes = e.select(together, prepared.getBytes(), zero);
   Value ownBytes = e.select(together, zero, prepared.getBytes());
   std::optional<Scratch> shared, z;
-  if (prepares)
+  if (prepares && !insideTeam)
     shared = e.scratch(sharedBytes);
   if (hasTerms)
     z = e.scratch(terms.getBytes());
 
-  e.parallel(driver.isLarge(), [&] {
+  auto share = [&] {
     kernel::Range threads{e.threadId(), e.numThreads()};
     std::optional<Scratch> own;
     if (prepares) {
       own = e.scratch(ownBytes);
-      Value buffer = e.select(together, shared->bytes, own->bytes);
+      Value buffer =
+          shared ? e.select(together, shared->bytes, own->bytes) : own->bytes;
       auto prepare = [&](auto &activations) {
         activations.bind(prepared, buffer);
         Value items = activations.getNumItems(e);
@@ -84,15 +89,15 @@ void allot::kernel::emitFewRows(LinearDriver &driver, int64_t rowGroup) {
         driver.emitFactorsA(/*withCodes=*/true, &*floats, rowGroup, threads);
       }
       e.barrier();
-    } else if (prepares) {
+    } else if (shared) {
       e.ifThen(together, [&] { e.barrier(); });
     }
 
     PackedMatrix weight = driver.weight();
     SmallVector<PackedMatrix> bs = driver.allFactorsB();
     Value groups = e.ceilDiv(driver.rows, rowGroup);
-    kernel::Range share = e.share(driver.tiles, threads.lo, threads.hi);
-    e.forLoop(share.lo, share.hi, 1, [&](Value tile) {
+    kernel::Range tiles = e.share(driver.tiles, threads.lo, threads.hi);
+    e.forLoop(tiles.lo, tiles.hi, 1, [&](Value tile) {
       e.forLoop(zero, groups, 1, [&](Value group) {
         Values acc(rowGroup, e.splat(0.0, e.f32Vector()));
         SmallVector<Value> rows;
@@ -124,7 +129,11 @@ void allot::kernel::emitFewRows(LinearDriver &driver, int64_t rowGroup) {
     });
     if (own)
       e.release(*own);
-  });
+  };
+  if (insideTeam)
+    share();
+  else
+    e.parallel(driver.isLarge(), share);
   if (shared)
     e.release(*shared);
   if (z)

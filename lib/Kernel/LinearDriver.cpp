@@ -38,10 +38,9 @@ LinearDriver::LinearDriver(Emitter &e, const LinearKernelSpec &spec,
       spec.terms, [](const auto &term) { return hasCodes(term.a); });
 }
 
-Value LinearDriver::isLarge() {
+Value allot::kernel::isWorthTeam(Emitter &e, Value products) {
   // About two microseconds of work: what starting a team costs.
-  Value work = e.mul(e.mul(rows, in), out);
-  return e.less(e.index(1 << 16), work);
+  return e.less(e.index(1 << 16), products);
 }
 
 PackedMatrix LinearDriver::weight() {

@@ -123,7 +123,7 @@ static FunctionType getKernelType(const LinearKernelSpec &spec, Builder &b) {
   return b.getFunctionType(types, {});
 }
 
-func::FuncOp allot::kernel::buildLinearKernel(ModuleOp module,
+LinearKernel allot::kernel::buildLinearKernel(ModuleOp module,
                                               const LinearKernelSpec &spec,
                                               const KernelTarget &target) {
   declareThreadFunctions(module);
@@ -152,11 +152,14 @@ func::FuncOp allot::kernel::buildLinearKernel(ModuleOp module,
       emit(driver);
     });
   };
-  func::FuncOp one = driver("_one", [](LinearDriver &d) { emitFewRows(d, 1); });
+  // With a low-rank term threads wait for z; it runs a team of its own.
+  bool hasShare = spec.terms.empty();
+  func::FuncOp one =
+      driver("_one", [&](LinearDriver &d) { emitFewRows(d, 1, hasShare); });
   func::FuncOp few = driver("_few", [](LinearDriver &d) { emitFewRows(d, 4); });
   func::FuncOp many = driver("_many", emitManyRows);
 
-  return function(name, [&](Emitter &e, LinearKernelOperands args) {
+  func::FuncOp all = function(name, [&](Emitter &e, LinearKernelOperands args) {
     Value rows = e.dim(args.x, 0);
     auto call = [&](func::FuncOp callee) {
       func::CallOp::create(e.builder, loc, callee, args.flatten());
@@ -166,7 +169,14 @@ func::FuncOp allot::kernel::buildLinearKernel(ModuleOp module,
     // docs of the drivers.
     e.ifThen(e.less(e.index(0), rows), [&] {
       (void)e.ifElse(
-          e.less(rows, e.index(2)), {}, [&] { return call(one); },
+          e.less(rows, e.index(2)), {},
+          [&] {
+            if (!hasShare)
+              return call(one);
+            Value products = e.mul(e.dim(args.x, 1), e.dim(args.y, 1));
+            e.parallel(isWorthTeam(e, products), [&] { (void)call(one); });
+            return Values();
+          },
           [&] {
             return e.ifElse(
                 e.less(rows, e.index(12)), {}, [&] { return call(few); },
@@ -174,4 +184,5 @@ func::FuncOp allot::kernel::buildLinearKernel(ModuleOp module,
           });
     });
   });
+  return {all, hasShare ? one : func::FuncOp()};
 }

@@ -174,7 +174,7 @@ struct LinearDriver {
   bool hasIntegerFactorA;
 
   /// False where one thread does the work as fast.
-  mlir::Value isLarge();
+  mlir::Value isLarge() { return isWorthTeam(e, e.mul(e.mul(rows, in), out)); }
   PackedMatrix weight();
   PackedMatrix factorA(unsigned term);
   PackedMatrix factorB(unsigned term);
@@ -206,7 +206,10 @@ mlir::Value clampedRow(Emitter &e, mlir::Value group, int64_t size,
                        int64_t lane, mlir::Value rows);
 
 /// The weight is met where it lies, `rowGroup` rows of x at a time.
-void emitFewRows(LinearDriver &driver, int64_t rowGroup);
+/// `insideTeam`: this is run by all threads of a team, and is the share of one,
+/// without waiting for the others; not for kernels with low-rank terms.
+void emitFewRows(LinearDriver &driver, int64_t rowGroup,
+                 bool insideTeam = false);
 /// The weight is decoded once, 16 rows at a time, then met by all rows of x.
 void emitManyRows(LinearDriver &driver);
 

@@ -151,6 +151,11 @@ public:
   // Threads (OpenMP).
   /// Runs `body` on all threads of a team, on one if `condition` is false.
   void parallel(mlir::Value condition, llvm::function_ref<void()> body);
+  /// The same for work so short that a team of one is felt: no team where
+  /// `condition` is false. `body` is given this thread and the number of
+  /// threads, and is emitted twice.
+  void parallelOrAlone(mlir::Value condition,
+                       llvm::function_ref<void(Range)> body);
   void barrier();
   mlir::Value threadId();
   mlir::Value numThreads();

@@ -9,6 +9,7 @@
 
 #include "allot/Dialect/Adapter/IR/Adapter.h"
 #include "allot/Interfaces/FormatInterfaces.h"
+#include "allot/Kernel/Emitter.h"
 #include "allot/Kernel/Target.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -62,14 +63,29 @@ struct LinearKernelOperands {
   llvm::SmallVector<mlir::Value> flatten() const;
 };
 
+/// The functions of a kernel.
+struct LinearKernel {
+  /// Any number of rows, in an OpenMP team of its own.
+  mlir::func::FuncOp function;
+  /// One row of x: the calling thread's share, in a team that runs already; it
+  /// waits for no other thread. Shares of equal OUT are equal, so that a
+  /// multiplier or residual may be what a kernel before it put out. Null where
+  /// the kernel has low-rank terms.
+  mlir::func::FuncOp shareOfOne;
+};
+
 /// Builds the kernel `y = activation(W x + sum_i s_i B_i (A_i x) + bias) *
 /// multiplier + residual` into `module`: a private function named after
 /// `spec.getName()` (made unique) and the drivers that it calls. `spec` was
 /// verified. x does not overlap y; multiplier and residual are y or do not
-/// overlap it. The function runs its own OpenMP team and is re-entrant.
-mlir::func::FuncOp buildLinearKernel(mlir::ModuleOp module,
-                                     const LinearKernelSpec &spec,
-                                     const KernelTarget &target);
+/// overlap it. The functions are re-entrant.
+LinearKernel buildLinearKernel(mlir::ModuleOp module,
+                               const LinearKernelSpec &spec,
+                               const KernelTarget &target);
+
+/// Whether a linear kernel with so many multiplications is shared by a team:
+/// rows * IN * OUT.
+mlir::Value isWorthTeam(Emitter &e, mlir::Value products);
 
 } // namespace allot::kernel
 

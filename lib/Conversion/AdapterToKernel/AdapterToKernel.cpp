@@ -5,10 +5,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/Conversion/AdapterToKernel/AdapterToKernel.h"
+#include "JoinCalls.h"
 #include "allot/Dialect/Adapter/IR/Adapter.h"
 #include "allot/Dialect/Format/IR/Format.h"
 #include "allot/Kernel/LinearKernel.h"
 #include "allot/Kernel/LookupKernel.h"
+#include <vector>
 
 namespace allot::conversion {
 #define GEN_PASS_DEF_CONVERTADAPTERTOKERNEL
@@ -121,16 +123,16 @@ public:
   Kernels(ModuleOp module, const KernelTarget &target)
       : module(module), target(target) {}
 
-  func::FuncOp getLinear(const LinearKernelSpec &spec) {
-    func::FuncOp &function = cache[spec.getKey(module.getContext())];
-    if (!function)
-      function = buildLinearKernel(module, spec, target);
-    return function;
+  LinearKernel getLinear(const LinearKernelSpec &spec) {
+    LinearKernel &kernel = linears[spec.getKey(module.getContext())];
+    if (!kernel.function)
+      kernel = buildLinearKernel(module, spec, target);
+    return kernel;
   }
   func::FuncOp getLookup(Attribute format, IntegerType idType) {
     Builder b(module.getContext());
     Attribute key = b.getArrayAttr({format, TypeAttr::get(idType)});
-    func::FuncOp &function = cache[key];
+    func::FuncOp &function = lookups[key];
     if (!function)
       function = buildLookupKernel(module, format, idType);
     return function;
@@ -139,7 +141,8 @@ public:
 private:
   ModuleOp module;
   const KernelTarget &target;
-  DenseMap<Attribute, func::FuncOp> cache;
+  DenseMap<Attribute, LinearKernel> linears;
+  DenseMap<Attribute, func::FuncOp> lookups;
 };
 
 } // namespace
@@ -160,7 +163,8 @@ static LogicalResult verifyBuffers(Operation *op, ValueRange bytes) {
   return success();
 }
 
-static LogicalResult convertLinear(adapter::LinearOp op, Kernels &kernels) {
+static LogicalResult convertLinear(adapter::LinearOp op, Kernels &kernels,
+                                   std::vector<LinearCall> &calls) {
   SmallVector<Value> bytes = {op.getWeight()};
   llvm::append_range(bytes, op.getFactors());
   if (failed(verifyBuffers(op, bytes)))
@@ -198,8 +202,11 @@ static LogicalResult convertLinear(adapter::LinearOp op, Kernels &kernels) {
   o.multiplier = shaper.shape(op.getMultiplier(), 2);
   o.residual = shaper.shape(op.getResidual(), 2);
   o.y = shaper.shape(op.getInit(), 2, /*isWritten=*/true);
-  func::CallOp::create(builder, loc, kernels.getLinear(spec), o.flatten());
+  LinearKernel kernel = kernels.getLinear(spec);
+  auto call = func::CallOp::create(builder, loc, kernel.function, o.flatten());
   shaper.finish();
+  ArrayRef<int64_t> shape = op.getStoredType(0).getShape();
+  calls.push_back({call, kernel, o, shape[0], shape[1]});
   op.erase();
   return success();
 }
@@ -231,21 +238,23 @@ static LogicalResult convertLookup(adapter::LookupOp op, Kernels &kernels) {
   return success();
 }
 
-LogicalResult
-allot::conversion::convertAdapterToKernel(ModuleOp module,
-                                          const KernelTarget &target) {
+LogicalResult allot::conversion::convertAdapterToKernel(
+    ModuleOp module, const KernelTarget &target, bool join) {
   SmallVector<Operation *> ops;
   module.walk([&](Operation *op) {
     if (isa<adapter::LinearOp, adapter::LookupOp>(op))
       ops.push_back(op);
   });
   Kernels kernels(module, target);
+  std::vector<LinearCall> calls;
   for (Operation *op : ops) {
     auto linear = dyn_cast<adapter::LinearOp>(op);
-    if (failed(linear ? convertLinear(linear, kernels)
+    if (failed(linear ? convertLinear(linear, kernels, calls)
                       : convertLookup(cast<adapter::LookupOp>(op), kernels)))
       return failure();
   }
+  if (join)
+    joinCalls(calls);
   return success();
 }
 
@@ -261,7 +270,7 @@ struct ConvertAdapterToKernelPass
       getOperation().emitError(llvm::toString(parsed.takeError()));
       return signalPassFailure();
     }
-    if (failed(convertAdapterToKernel(getOperation(), *parsed)))
+    if (failed(convertAdapterToKernel(getOperation(), *parsed, join)))
       signalPassFailure();
   }
 };

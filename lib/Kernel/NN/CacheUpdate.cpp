@@ -39,8 +39,8 @@ func::FuncOp kernel::getOrCreateKernel(ModuleOp module,
         Value tokens = e.mul(e.dim(source, 0), T);
         Value many = e.sless(e.index(kParallelElements - 1),
                              e.mul(tokens, e.mul(heads, D)));
-        e.parallel(many, [&] {
-          kernel::Range mine = e.share(tokens, e.threadId(), e.numThreads());
+        e.parallelOrAlone(many, [&](kernel::Range threads) {
+          kernel::Range mine = e.share(tokens, threads.lo, threads.hi);
           e.forLoop(mine.lo, mine.hi, 1, [&](Value token) {
             Value b = e.div(token, T), t = e.rem(token, T);
             Value position = e.add(e.toIndex(e.load(past, {b})), t);

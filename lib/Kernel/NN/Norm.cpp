@@ -103,8 +103,8 @@ func::FuncOp kernel::getOrCreateKernel(ModuleOp module,
         Value rows = e.dim(x, 0);
         Value many =
             e.sless(e.index(kParallelElements - 1), e.mul(rows, e.dim(x, 1)));
-        e.parallel(many, [&] {
-          kernel::Range mine = e.share(rows, e.threadId(), e.numThreads());
+        e.parallelOrAlone(many, [&](kernel::Range threads) {
+          kernel::Range mine = e.share(rows, threads.lo, threads.hi);
           e.forLoop(mine.lo, mine.hi, 1, [&](Value row) {
             emitRow(e, kernel, x, weight, bias, out, epsilon, row);
           });

@@ -78,50 +78,53 @@ func::FuncOp kernel::getOrCreateKernel(ModuleOp module,
         Value rotary = e.mul(pairs, 2);
         Value work =
             e.mul(tokens, e.add(e.mul(heads, D), e.mul(pairs, kAnglePrice)));
-        e.parallel(e.sless(e.index(kParallelWork - 1), work), [&] {
-          // Two vectors more than needed: neighbours store them in pairs.
-          Value size = e.roundUp(e.add(rotary, 2 * kLanes), kLanes);
-          MemRefType table = dynamicMemRef(f32, 1);
-          Value cosines = e.make<memref::AllocOp>(
-              table, ValueRange{size}, e.builder.getI64IntegerAttr(64));
-          Value sines = e.make<memref::AllocOp>(
-              table, ValueRange{size}, e.builder.getI64IntegerAttr(64));
-          kernel::Range mine = e.share(tokens, e.threadId(), e.numThreads());
-          e.forLoop(mine.lo, mine.hi, 1, [&](Value token) {
-            Value b = e.div(token, T), t = e.rem(token, T);
-            Value position = e.add(e.load(past, {b}), e.toI32(t));
-            emitTable(e, kernel, cosines, sines, frequencies, position, scale);
-            e.forLoop(e.index(0), heads, 1, [&](Value h) {
-              if (kernel.neighbours) {
-                e.vectors(rotary, [&](Value i, Value mask) {
-                  Value v = e.vload(x, {b, t, h, i}, mask);
-                  Value swapped = e.shuffle(v, v, {1, 0, 3, 2, 5, 4, 7, 6});
-                  e.vstore(e.fma(swapped, e.vload(sines, {i}),
-                                 e.mulf(v, e.vload(cosines, {i}))),
-                           out, {b, t, h, i}, mask);
+        e.parallelOrAlone(
+            e.sless(e.index(kParallelWork - 1), work),
+            [&](kernel::Range threads) {
+              // Two vectors more than needed: neighbours store them in pairs.
+              Value size = e.roundUp(e.add(rotary, 2 * kLanes), kLanes);
+              MemRefType table = dynamicMemRef(f32, 1);
+              Value cosines = e.make<memref::AllocOp>(
+                  table, ValueRange{size}, e.builder.getI64IntegerAttr(64));
+              Value sines = e.make<memref::AllocOp>(
+                  table, ValueRange{size}, e.builder.getI64IntegerAttr(64));
+              kernel::Range mine = e.share(tokens, threads.lo, threads.hi);
+              e.forLoop(mine.lo, mine.hi, 1, [&](Value token) {
+                Value b = e.div(token, T), t = e.rem(token, T);
+                Value position = e.add(e.load(past, {b}), e.toI32(t));
+                emitTable(e, kernel, cosines, sines, frequencies, position,
+                          scale);
+                e.forLoop(e.index(0), heads, 1, [&](Value h) {
+                  if (kernel.neighbours) {
+                    e.vectors(rotary, [&](Value i, Value mask) {
+                      Value v = e.vload(x, {b, t, h, i}, mask);
+                      Value swapped = e.shuffle(v, v, {1, 0, 3, 2, 5, 4, 7, 6});
+                      e.vstore(e.fma(swapped, e.vload(sines, {i}),
+                                     e.mulf(v, e.vload(cosines, {i}))),
+                               out, {b, t, h, i}, mask);
+                    });
+                  } else {
+                    e.vectors(pairs, [&](Value i, Value mask) {
+                      Value j = e.add(i, pairs);
+                      Value a = e.vload(x, {b, t, h, i}, mask),
+                            c = e.vload(x, {b, t, h, j}, mask);
+                      Value cosine = e.vload(cosines, {i}),
+                            sine = e.vload(sines, {i});
+                      e.vstore(e.subf(e.mulf(a, cosine), e.mulf(c, sine)), out,
+                               {b, t, h, i}, mask);
+                      e.vstore(e.fma(c, cosine, e.mulf(a, sine)), out,
+                               {b, t, h, j}, mask);
+                    });
+                  }
+                  e.vectors(e.sub(D, rotary), [&](Value i, Value mask) {
+                    Value j = e.add(rotary, i);
+                    e.vstore(e.vload(x, {b, t, h, j}, mask), out, {b, t, h, j},
+                             mask);
+                  });
                 });
-              } else {
-                e.vectors(pairs, [&](Value i, Value mask) {
-                  Value j = e.add(i, pairs);
-                  Value a = e.vload(x, {b, t, h, i}, mask),
-                        c = e.vload(x, {b, t, h, j}, mask);
-                  Value cosine = e.vload(cosines, {i}),
-                        sine = e.vload(sines, {i});
-                  e.vstore(e.subf(e.mulf(a, cosine), e.mulf(c, sine)), out,
-                           {b, t, h, i}, mask);
-                  e.vstore(e.fma(c, cosine, e.mulf(a, sine)), out, {b, t, h, j},
-                           mask);
-                });
-              }
-              e.vectors(e.sub(D, rotary), [&](Value i, Value mask) {
-                Value j = e.add(rotary, i);
-                e.vstore(e.vload(x, {b, t, h, j}, mask), out, {b, t, h, j},
-                         mask);
               });
+              e.dealloc(cosines);
+              e.dealloc(sines);
             });
-          });
-          e.dealloc(cosines);
-          e.dealloc(sines);
-        });
       });
 }

@@ -26,9 +26,11 @@ namespace allot::conversion {
 
 /// Replaces every adapter.linear and adapter.lookup on buffers in `module` by a
 /// call of its kernel, for the given target. Fails, with a diagnostic at the
-/// op, where one is on tensors or in a format that no kernel reads.
+/// op, where one is on tensors or in a format that no kernel reads. `join`:
+/// calls on one row of the same x that follow each other share a team.
 llvm::LogicalResult convertAdapterToKernel(mlir::ModuleOp module,
-                                           const kernel::KernelTarget &target);
+                                           const kernel::KernelTarget &target,
+                                           bool join = true);
 
 #define GEN_PASS_REGISTRATION
 #include "allot/Conversion/AdapterToKernel/Passes.h.inc"
