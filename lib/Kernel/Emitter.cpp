@@ -364,7 +364,7 @@ void Emitter::parallelOrAlone(Value condition,
   (void)ifElse(
       condition, {},
       [&] {
-        parallel(integer(1, 1), [&] { body({threadId(), numThreads()}); });
+        parallel({}, [&] { body({threadId(), numThreads()}); });
         return Values();
       },
       [&] {

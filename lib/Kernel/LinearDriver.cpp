@@ -38,11 +38,6 @@ LinearDriver::LinearDriver(Emitter &e, const LinearKernelSpec &spec,
       spec.terms, [](const auto &term) { return hasCodes(term.a); });
 }
 
-Value allot::kernel::isWorthTeam(Emitter &e, Value products) {
-  // About two microseconds of work: what starting a team costs.
-  return e.less(e.index(1 << 16), products);
-}
-
 PackedMatrix LinearDriver::weight() {
   return PackedMatrix(e, spec.weight, args.weight, out, in);
 }

@@ -174,7 +174,8 @@ LinearKernel allot::kernel::buildLinearKernel(ModuleOp module,
             if (!hasShare)
               return call(one);
             Value products = e.mul(e.dim(args.x, 1), e.dim(args.y, 1));
-            e.parallel(isWorthTeam(e, products), [&] { (void)call(one); });
+            e.parallel(e.less(e.index(worthTeam), products),
+                       [&] { (void)call(one); });
             return Values();
           },
           [&] {

@@ -174,7 +174,9 @@ struct LinearDriver {
   bool hasIntegerFactorA;
 
   /// False where one thread does the work as fast.
-  mlir::Value isLarge() { return isWorthTeam(e, e.mul(e.mul(rows, in), out)); }
+  mlir::Value isLarge() {
+    return e.less(e.index(worthTeam), e.mul(e.mul(rows, in), out));
+  }
   PackedMatrix weight();
   PackedMatrix factorA(unsigned term);
   PackedMatrix factorB(unsigned term);

@@ -149,7 +149,8 @@ public:
                 llvm::function_ref<Values()> otherwise);
 
   // Threads (OpenMP).
-  /// Runs `body` on all threads of a team, on one if `condition` is false.
+  /// Runs `body` on all threads of a team, on one if `condition` is false
+  /// (null: true).
   void parallel(mlir::Value condition, llvm::function_ref<void()> body);
   /// The same for work so short that a team of one is felt: no team where
   /// `condition` is false. `body` is given this thread and the number of

@@ -9,7 +9,6 @@
 
 #include "allot/Dialect/Adapter/IR/Adapter.h"
 #include "allot/Interfaces/FormatInterfaces.h"
-#include "allot/Kernel/Emitter.h"
 #include "allot/Kernel/Target.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -83,9 +82,9 @@ LinearKernel buildLinearKernel(mlir::ModuleOp module,
                                const LinearKernelSpec &spec,
                                const KernelTarget &target);
 
-/// Whether a linear kernel with so many multiplications is shared by a team:
-/// rows * IN * OUT.
-mlir::Value isWorthTeam(Emitter &e, mlir::Value products);
+/// Multiplications (rows * IN * OUT) beyond which a linear kernel is shared by
+/// a team: about two microseconds of work, which is what starting a team costs.
+inline constexpr int64_t worthTeam = 1 << 16;
 
 } // namespace allot::kernel
 

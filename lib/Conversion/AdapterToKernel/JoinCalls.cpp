@@ -5,10 +5,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "JoinCalls.h"
+#include "allot/Kernel/Emitter.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
-#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVectorExtras.h"
 
 using namespace mlir;
 using namespace allot;
@@ -88,17 +89,12 @@ static bool mayStandBetween(Operation &op) {
 }
 
 static void join(ArrayRef<LinearCall> group) {
-  if (group.size() < 2)
-    return;
   func::CallOp last = group.back().call;
   OpBuilder builder(last);
-  SmallVector<Location> locs;
-  int64_t products = 0;
-  for (const LinearCall &member : group) {
-    locs.push_back(member.call->getLoc());
-    products += member.in * member.out;
-  }
-  Emitter e(builder, builder.getFusedLoc(locs));
+  Emitter e(builder, builder.getFusedLoc(llvm::map_to_vector(
+                         group, [](const LinearCall &member) -> Location {
+                           return member.call->getLoc();
+                         })));
   Value oneRow = e.cmp(arith::CmpIPredicate::eq,
                        e.dim(group.front().operands.x, 0), e.index(1));
   auto call = [&](const LinearCall &member, func::FuncOp callee) {
@@ -108,7 +104,7 @@ static void join(ArrayRef<LinearCall> group) {
   (void)e.ifElse(
       oneRow, {},
       [&] {
-        e.parallel(isWorthTeam(e, e.index(products)), [&] {
+        e.parallel({}, [&] {
           for (const LinearCall &member : group)
             call(member, member.kernel.shareOfOne);
         });
@@ -147,6 +143,10 @@ void allot::conversion::joinCalls(ArrayRef<LinearCall> calls) {
         ++size;
     ArrayRef<LinearCall> group = calls.take_front(size);
     calls = calls.drop_front(size);
-    join(group);
+    int64_t products = 0;
+    for (const LinearCall &member : group)
+      products += member.in * member.out;
+    if (size > 1 && products > worthTeam)
+      join(group);
   }
 }

@@ -80,11 +80,14 @@ func.func @floats(%w: memref<?xi8>, %x: memref<?x5xf32>, %y: memref<?x7xf32>) {
 
 // One private function for each kernel, which chooses a driver by the number of rows.
 // CHECK: func.func private @linear_q4_1_f32_one(%{{.*}}: memref<?xi8>, %{{.*}}: memref<?x?xf32>, %{{.*}}: memref<?x?xf32>)
-// CHECK: omp.parallel
+// One row is shared by the team of its caller.
+// CHECK-NOT: omp.parallel
 // CHECK: func.func private @linear_q4_1_f32_few(
+// CHECK: omp.parallel
 // CHECK: func.func private @linear_q4_1_f32_many(
 // CHECK: func.func private @linear_q4_1_f32(
-// CHECK: call @linear_q4_1_f32_one
+// CHECK: omp.parallel
+// CHECK-NEXT: call @linear_q4_1_f32_one
 // CHECK: call @linear_q4_1_f32_few
 // CHECK: call @linear_q4_1_f32_many
 // CHECK-NOT: func.func private @linear_q4_1_f32(

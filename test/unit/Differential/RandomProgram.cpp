@@ -33,6 +33,11 @@ RandomProgram::RandomProgram(mlir::MLIRContext &context, unsigned seed) : contex
   hidden = oneIn(2) ? 32 * between(1, 3) : between(5, 90);
   inner = oneIn(2) ? 64 * between(1, 2) : between(3, 130);
   vocab = between(9, 70);
+  isWide = seed % 5 == 3;
+  if (isWide) {
+    hidden += 192;
+    inner += 192;
+  }
   for (unsigned &index : palette)
     index = random();
 }
@@ -175,7 +180,7 @@ std::string RandomProgram::attention(const std::string &x, int64_t layer) {
     frequencies += (i ? ", " : "") + to_string(std::pow(100.0, -2.0 * double(i) / double(rotary)));
   std::string table = make("arith.constant dense<[" + frequencies + "]> : tensor<" + to_string(rotary / 2) + "xf32>");
   const char *layout = oneIn(2) ? "halves" : "neighbours";
-  bool normed = oneIn(3), plain = oneIn(2);
+  bool normed = oneIn(3), plain = oneIn(2) || isWide;
   auto project = [&](int64_t count) {
     std::string y = apply(x, count * headSize, hidden, plain);
     return make("tensor.expand_shape " + y + " [[0], [1], [2, 3]] output_shape [%B, %T, " + to_string(count) + ", " + to_string(headSize) +
@@ -214,7 +219,7 @@ std::string RandomProgram::attention(const std::string &x, int64_t layer) {
 
 std::string RandomProgram::mlp(const std::string &x) {
   static const char *const kinds[] = {"silu", "gelu", "gelu_tanh", "relu"};
-  std::string of = type(inner), gate = apply(x, inner, hidden), up = apply(x, inner, hidden);
+  std::string of = type(inner), gate = apply(x, inner, hidden, isWide), up = apply(x, inner, hidden, isWide);
   gate = make(std::string("nn.activation ") + kinds[random() % 4] + " " + gate + " : " + of);
   return apply(make("arith.mulf " + gate + ", " + up + " : " + of), hidden, inner);
 }

@@ -28,6 +28,8 @@ public:
   llvm::Expected<std::string> write(llvm::StringRef folder);
 
   int64_t vocab, layers, keyHeads, headSize;
+  /// Matrices are so large that those on one row share a team.
+  bool isWide;
 
 private:
   struct Weight {
