@@ -65,10 +65,10 @@ struct ProgramParallelizeLoops
   LogicalResult lower(linalg::LinalgOp op) {
     IRRewriter rewriter(op);
     std::optional<unsigned> dim = chooseDimension(op);
-    bool isEverSmall =
+    bool isAlwaysSmall =
         llvm::none_of(op.getStaticLoopRanges(), ShapedType::isDynamic) &&
         product(op.getStaticLoopRanges()) < minimum;
-    if (!dim || isEverSmall)
+    if (!dim || isAlwaysSmall)
       return toLoops(rewriter, op, {});
 
     kernel::Emitter e(rewriter, op.getLoc());

@@ -178,7 +178,7 @@ static void addEntry(llvm::Module &module, llvm::Function &interface,
   builder.CreateRetVoid();
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &target) {
+void runtime::optimizeCode(llvm::Module &module, llvm::TargetMachine &target) {
   llvm::PipelineTuningOptions tuning;
   tuning.LoopUnrolling = false;
   tuning.LoopVectorization = true;
@@ -211,7 +211,7 @@ compilePart(llvm::ArrayRef<char> bitcode,
   auto target = targetBuilder.createTargetMachine();
   if (!target)
     return target.takeError();
-  optimize(**module, **target);
+  optimizeCode(**module, **target);
   llvm::SmallVector<char, 0> object;
   llvm::raw_svector_ostream os(object);
   llvm::legacy::PassManager pm;

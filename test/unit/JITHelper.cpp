@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "JITHelper.h"
+#include "allot/Runtime/CodeGeneration.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/Passes.h"
@@ -18,7 +19,6 @@
 #include "mlir/Transforms/Passes.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
 #include "llvm/IR/Module.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include <omp.h>
@@ -74,25 +74,6 @@ static LogicalResult lower(ModuleOp module) {
   return pm.run(module);
 }
 
-static llvm::Error optimize(llvm::Module &module, llvm::TargetMachine &target) {
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopUnrolling = false;
-  tuning.SLPVectorization = false;
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&target, tuning);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
-      .run(module, modules);
-  return llvm::Error::success();
-}
-
 llvm::Expected<std::unique_ptr<CompiledKernels>>
 CompiledKernels::create(ModuleOp module) {
   // Kernels call the OpenMP runtime that this process has; asking it something
@@ -113,8 +94,9 @@ CompiledKernels::create(ModuleOp module) {
   auto forEngine = builder->createTargetMachine();
   if (!forEngine)
     return forEngine.takeError();
-  auto transformer = [&](llvm::Module *code) {
-    return optimize(*code, **forOptimizer);
+  auto transformer = [&](llvm::Module *code) -> llvm::Error {
+    runtime::optimizeCode(*code, **forOptimizer);
+    return llvm::Error::success();
   };
   ExecutionEngineOptions options;
   options.transformer = transformer;

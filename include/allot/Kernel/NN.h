@@ -42,28 +42,32 @@ struct RopeKernel {
   std::string key() const;
 };
 
+/// What the kernels of attention and of its gradients decide beforehand.
+struct AttentionVariant {
+  bool causal = false;
+  bool softcap = false; ///< scores are capped
+  bool total = false;   ///< keys are counted row by row
+
+protected:
+  std::string keyOf(const char *name) const;
+};
+
 /// Attention. Arguments: q memref<?x?x?x?xf32> [batch, T, Hq, D], k and v
 /// memref<?x?x?x?xf32, strided<[?, ?, ?, 1], offset: ?>> [batch, S, Hkv, D or
 /// Dv], past memref<?xi32>, total memref<?xi32> (with `total`), result [batch,
 /// T, Hq, Dv], scale f32, softcap f32 (with `softcap`), window index (a large
 /// number where there is none). Keys at `total[b]` and later, and those that
 /// the mask hides from every query of a block, are never read.
-struct AttentionKernel {
-  bool causal = false;
-  bool softcap = false;
-  bool total = false;
-  std::string key() const;
+struct AttentionKernel : AttentionVariant {
+  std::string key() const { return keyOf("nn_attention"); }
 };
 
 /// Gradients of attention. Arguments: q, k, v, grad, past, total as for
 /// attention (grad like its result), then the gradients of q, k and v, in the
 /// layout of theirs without strides, scale f32, softcap f32 (with `softcap`),
 /// window index. Keys that come after all that a query sees are never read.
-struct AttentionGradKernel {
-  bool causal = false;
-  bool softcap = false;
-  bool total = false;
-  std::string key() const;
+struct AttentionGradKernel : AttentionVariant {
+  std::string key() const { return keyOf("nn_attention_grad"); }
 };
 
 /// Writes new keys or values into a cache. Arguments: source

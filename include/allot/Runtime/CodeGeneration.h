@@ -17,6 +17,7 @@
 namespace llvm {
 class MemoryBuffer;
 class Module;
+class TargetMachine;
 namespace orc {
 class JITTargetMachineBuilder;
 } // namespace orc
@@ -64,9 +65,12 @@ struct CodeOptions {
 /// results, then to each argument (a memref descriptor or a scalar).
 std::string entrySymbol(llvm::StringRef name);
 
-/// Object files, one per part, of a module of the LLVM dialect: LLVM -O3
-/// without loop unrolling, which makes the rolled loops of kernels slower and
-/// the compiler three times slower. Position-independent. Every function with
+/// LLVM -O3 without loop unrolling, which makes the rolled loops of kernels
+/// slower and the compiler three times slower.
+void optimizeCode(llvm::Module &module, llvm::TargetMachine &target);
+
+/// Object files, one per part, of a module of the LLVM dialect, optimized.
+/// Position-independent. Every function with
 /// the unit attribute `llvm.emit_c_interface` gets the symbol `entrySymbol`.
 llvm::Expected<std::vector<std::unique_ptr<llvm::MemoryBuffer>>>
 generateObjects(mlir::ModuleOp module, const CodeOptions &options);

@@ -172,8 +172,11 @@ LogicalResult convert(ModuleOp module, nn::RopeOp op) {
   return success();
 }
 
-LogicalResult convert(ModuleOp module, nn::AttentionOp op) {
-  kernel::AttentionKernel key;
+/// Attention and its gradients, which also read the gradient of the result.
+template <typename Kernel, typename Op>
+LogicalResult convertAttention(ModuleOp module, Op op, ValueRange gradient,
+                               ValueRange results) {
+  Kernel key;
   key.causal = op.getCausal();
   key.softcap = op.getSoftcap().has_value();
   key.total = static_cast<bool>(op.getTotal());
@@ -181,10 +184,13 @@ LogicalResult convert(ModuleOp module, nn::AttentionOp op) {
   call.addInput(op.getQ());
   call.addInput(op.getK(), /*strided=*/true);
   call.addInput(op.getV(), /*strided=*/true);
+  for (Value value : gradient)
+    call.addInput(value);
   call.addInput(op.getPast());
   if (op.getTotal())
     call.addInput(op.getTotal());
-  call.addOutput(op.getInit());
+  for (Value result : results)
+    call.addOutput(result);
   call.addFloat(op.getScale().convertToDouble());
   if (op.getSoftcap())
     call.addFloat(op.getSoftcap()->convertToDouble());
@@ -194,28 +200,15 @@ LogicalResult convert(ModuleOp module, nn::AttentionOp op) {
   return success();
 }
 
+LogicalResult convert(ModuleOp module, nn::AttentionOp op) {
+  return convertAttention<kernel::AttentionKernel>(module, op, {},
+                                                   op.getInit());
+}
+
 LogicalResult convert(ModuleOp module, nn::AttentionGradOp op) {
-  kernel::AttentionGradKernel key;
-  key.causal = op.getCausal();
-  key.softcap = op.getSoftcap().has_value();
-  key.total = static_cast<bool>(op.getTotal());
-  CallBuilder call(op);
-  call.addInput(op.getQ());
-  call.addInput(op.getK(), /*strided=*/true);
-  call.addInput(op.getV(), /*strided=*/true);
-  call.addInput(op.getGrad());
-  call.addInput(op.getPast());
-  if (op.getTotal())
-    call.addInput(op.getTotal());
-  for (Value init : {op.getQInit(), op.getKInit(), op.getVInit()})
-    call.addOutput(init);
-  call.addFloat(op.getScale().convertToDouble());
-  if (op.getSoftcap())
-    call.addFloat(op.getSoftcap()->convertToDouble());
-  call.addIndex(std::min<int64_t>(op.getWindow().value_or(kernel::kNoWindow),
-                                  kernel::kNoWindow));
-  call.finish(kernel::getOrCreateKernel(module, key));
-  return success();
+  Value results[] = {op.getQInit(), op.getKInit(), op.getVInit()};
+  return convertAttention<kernel::AttentionGradKernel>(module, op, op.getGrad(),
+                                                       results);
 }
 
 LogicalResult convert(ModuleOp module, nn::CacheUpdateOp op) {

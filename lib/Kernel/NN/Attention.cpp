@@ -24,8 +24,8 @@ static constexpr int64_t kMinSplit = 64;
 /// Multiplications below which a second thread costs more than it brings.
 static constexpr int64_t kParallelWork = 65536;
 
-std::string AttentionKernel::key() const {
-  return std::string("nn_attention") + (causal ? "_causal" : "") +
+std::string AttentionVariant::keyOf(const char *name) const {
+  return std::string(name) + (causal ? "_causal" : "") +
          (softcap ? "_softcap" : "") + (total ? "_total" : "");
 }
 
@@ -33,13 +33,13 @@ AttentionCall::AttentionCall(NNEmitter &e, const AttentionKernel &kernel,
                              Block::BlockArgListType args)
     : e(e), kernel(kernel) {
   unsigned i = 0;
-  q = args[i++], k = args[i++], v = args[i++], past = args[i++];
+  q = args[i++], k = args[i++], v = args[i++], rules.past = args[i++];
   if (kernel.total)
-    total = args[i++];
-  out = args[i++], scale = args[i++];
+    rules.total = args[i++];
+  out = args[i++], rules.scale = args[i++];
   if (kernel.softcap)
-    softcap = args[i++];
-  window = args[i++];
+    rules.softcap = args[i++];
+  rules.window = args[i++];
 
   Value B = e.dim(q, 0), Hq = e.dim(q, 2);
   T = e.dim(q, 1), D = e.dim(q, 3), S = e.dim(k, 1), Hkv = e.dim(k, 2),
@@ -48,6 +48,7 @@ AttentionCall::AttentionCall(NNEmitter &e, const AttentionKernel &kernel,
   // all the same.
   Value one = e.index(1);
   group = e.smax(one, e.div(Hq, e.smax(one, Hkv)));
+  rules.causal = kernel.causal, rules.keys = S, rules.group = group;
   rowsAll = e.mul(T, group);
   pairs = e.mul(B, Hkv);
   columns = e.roundUp(Dv, kAttentionPanel);
@@ -86,34 +87,59 @@ Value AttentionCall::finiteOrZero(Value x) {
                   zero, x);
 }
 
-Value AttentionCall::finishScore(Value score, Value key, Value lower,
-                                 Value upper) {
+Value AttentionRules::position(NNEmitter &e, Value b, Value row) const {
+  return e.add(e.toIndex(e.load(past, {b})), e.div(row, group));
+}
+
+Value AttentionRules::limit(NNEmitter &e, Value b, Value position) const {
+  Value end = keys;
+  if (total)
+    end = e.smin(end, e.toIndex(e.load(total, {b})));
+  if (causal)
+    end = e.smin(end, e.add(position, 1));
+  return e.smax(end, e.index(0));
+}
+
+Value AttentionRules::firstSeen(NNEmitter &e, Value position) const {
+  return e.smax(e.index(0), e.add(e.sub(position, window), 1));
+}
+
+Value AttentionRules::bend(NNEmitter &e, Value score, Value *slope) const {
   score = e.mulf(score, e.spread(scale));
-  if (kernel.softcap) {
-    Value cap = e.spread(softcap);
-    score = e.mulf(cap, e.make<math::TanhOp>(e.divf(score, cap)));
-  }
+  if (slope)
+    *slope = Value();
+  if (!softcap)
+    return score;
+  Value cap = e.spread(softcap);
+  Value bent = e.make<math::TanhOp>(e.divf(score, cap));
+  if (slope)
+    *slope = e.subf(e.vec(1.0), e.mulf(bent, bent));
+  return e.mulf(cap, bent);
+}
+
+Value AttentionRules::hide(NNEmitter &e, Value score, Value key, Value lower,
+                           Value upper) {
   Value seen =
       e.make<arith::AndIOp>(e.cmp(arith::CmpIPredicate::sge, key, lower),
                             e.cmp(arith::CmpIPredicate::slt, key, upper));
   return e.select(seen, score, e.vec(-std::numeric_limits<float>::infinity()));
 }
 
+Value AttentionCall::finishScore(Value score, Value key, Value lower,
+                                 Value upper) {
+  return AttentionRules::hide(e, rules.bend(e, score), key, lower, upper);
+}
+
 Value AttentionCall::position(const Unit &u, Value r) {
-  return e.add(e.toIndex(e.load(past, {u.b})), e.div(e.add(u.r0, r), group));
+  return rules.position(e, u.b, e.add(u.r0, r));
 }
 
 Value AttentionCall::limit(const Unit &u, Value position) {
-  Value end = S;
-  if (kernel.total)
-    end = e.smin(end, e.toIndex(e.load(total, {u.b})));
-  if (kernel.causal)
-    end = e.smin(end, e.add(position, 1));
-  return e.smax(end, e.index(0));
+  return rules.limit(e, u.b, position);
 }
 
 Value AttentionCall::firstSeen(Value position) {
-  return e.smax(e.index(0), e.add(e.sub(position, window), 1));
+  return rules.firstSeen(e, position);
 }
 
 AttentionCall::Unit AttentionCall::decompose(Value unit) {

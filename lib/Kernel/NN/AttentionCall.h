@@ -36,6 +36,29 @@ constexpr int64_t kAttentionRows = 64;
 /// more than it saves.
 constexpr int64_t kAttentionFewRows = 16;
 
+/// Which keys a query sees and what becomes of its scores, for the kernels of
+/// attention and of its gradients.
+struct AttentionRules {
+  bool causal = false;
+  Value past, window, keys; // keys: how many there are
+  Value total;              // null: all of them count
+  Value scale, softcap;     // softcap null: scores are not capped
+  Value group;              // query heads of a key head
+
+  /// The position of the query of row `row` of batch row `b`.
+  Value position(NNEmitter &e, Value b, Value row) const;
+  /// One behind the last key that a query at `position` sees.
+  Value limit(NNEmitter &e, Value b, Value position) const;
+  Value firstSeen(NNEmitter &e, Value position) const;
+  /// Scaled and capped. `slope`, where it is not null, gets the derivative by
+  /// the scaled score, null without a cap.
+  Value bend(NNEmitter &e, Value score, Value *slope = nullptr) const;
+  /// -inf where `key` is not in [lower, upper), which are vectors of i32 as
+  /// `key` is.
+  static Value hide(NNEmitter &e, Value score, Value key, Value lower,
+                    Value upper);
+};
+
 /// Arguments, sizes and the cutting into units of one call of the kernel.
 class AttentionCall {
 public:
@@ -52,7 +75,6 @@ public:
 
   Unit decompose(Value unit);
   Value position(const Unit &u, Value r);
-  /// One behind the last key that a query at `position` sees.
   Value limit(const Unit &u, Value position);
   Value firstSeen(Value position);
   /// Query index and query head of row `row` of key head `head`.
@@ -76,7 +98,8 @@ public:
 
   NNEmitter &e;
   const AttentionKernel &kernel;
-  Value q, k, v, past, total, out, scale, softcap, window;
+  AttentionRules rules;
+  Value q, k, v, out;
   Value T, D, S, Hkv, Dv, group, rowsAll, pairs, columns;
   Value blockRows, rowBlocks, unitHeads, unitRows, headGroups, groups, items,
       splits;

@@ -15,19 +15,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "NNEmitter.h"
-#include "allot/Kernel/NN.h"
+#include "AttentionCall.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include <limits>
 
 using namespace mlir;
 using namespace allot;
 using namespace allot::kernel;
-
-std::string AttentionGradKernel::key() const {
-  return std::string("nn_attention_grad") + (causal ? "_causal" : "") +
-         (softcap ? "_softcap" : "") + (total ? "_total" : "");
-}
 
 namespace {
 
@@ -40,16 +34,16 @@ class AttentionGradEmitter {
 public:
   AttentionGradEmitter(NNEmitter &e, const AttentionGradKernel &kernel,
                        Block::BlockArgListType args)
-      : e(e), kernel(kernel) {
+      : e(e) {
     unsigned i = 0;
     q = args[i++], k = args[i++], v = args[i++], grad = args[i++],
-    past = args[i++];
+    rules.causal = kernel.causal, rules.past = args[i++];
     if (kernel.total)
-      total = args[i++];
-    dq = args[i++], dk = args[i++], dv = args[i++], scale = args[i++];
+      rules.total = args[i++];
+    dq = args[i++], dk = args[i++], dv = args[i++], rules.scale = args[i++];
     if (kernel.softcap)
-      softcap = args[i++];
-    window = args[i++];
+      rules.softcap = args[i++];
+    rules.window = args[i++];
   }
 
   void emit();
@@ -82,8 +76,8 @@ private:
   Value low() { return e.f32(-std::numeric_limits<float>::infinity()); }
 
   NNEmitter &e;
-  const AttentionGradKernel &kernel;
-  Value q, k, v, grad, past, total, dq, dk, dv, scale, softcap, window;
+  AttentionRules rules;
+  Value q, k, v, grad, dq, dk, dv;
   Value T, D, S, Hkv, Dv, group, rows, room;
   // Of a thread: keys and values transposed, queries and gradients of a tile,
   // and per row of a tile one number for each key.
@@ -116,15 +110,10 @@ void AttentionGradEmitter::clear(const Unit &u, Value result, Value width) {
 }
 
 std::pair<Value, Value> AttentionGradEmitter::seen(const Unit &u, Value row) {
-  Value position = e.add(e.toIndex(e.load(past, {u.b})), e.div(row, group));
-  Value first = e.smax(e.index(0), e.add(e.sub(position, window), 1));
-  Value last = S;
-  if (kernel.total)
-    last = e.smin(last, e.toIndex(e.load(total, {u.b})));
-  if (kernel.causal)
-    last = e.smin(last, e.add(position, 1));
-  last = e.select(e.sless(row, rows), last, e.index(0));
-  return {first, last};
+  Value position = rules.position(e, u.b, row);
+  Value last =
+      e.select(e.sless(row, rows), rules.limit(e, u.b, position), e.index(0));
+  return {rules.firstSeen(e, position), last};
 }
 
 void AttentionGradEmitter::forRow(const Tile &tile, int64_t r,
@@ -190,21 +179,13 @@ void AttentionGradEmitter::scores(const Tile &tile) {
           Value at = e.add(j, half * kLanes);
           Value key = e.make<arith::AddIOp>(e.spread(e.toI32(at)), iota);
           for (int64_t r = 0; r < kTile; ++r) {
-            Value score = e.mulf(sums[2 * r + half], e.spread(scale));
-            Value row = e.index(r);
-            if (kernel.softcap) {
-              Value cap = e.spread(softcap);
-              Value bend = e.make<math::TanhOp>(e.divf(score, cap));
-              score = e.mulf(cap, bend);
-              e.vstore(e.subf(e.vec(1.0), e.mulf(bend, bend)), slopes,
-                       {row, at});
-            }
-            Value inside = e.make<arith::AndIOp>(
-                e.make<arith::CmpIOp>(arith::CmpIPredicate::sge, key,
-                                      e.spread(e.load(lower, {row}))),
-                e.make<arith::CmpIOp>(arith::CmpIPredicate::slt, key,
-                                      e.spread(e.load(upper, {row}))));
-            score = e.select(inside, score, lowest);
+            Value row = e.index(r), slope;
+            Value score = rules.bend(e, sums[2 * r + half], &slope);
+            if (slope)
+              e.vstore(slope, slopes, {row, at});
+            score = AttentionRules::hide(e, score, key,
+                                         e.spread(e.load(lower, {row})),
+                                         e.spread(e.load(upper, {row})));
             e.vstore(score, weights, {row, at});
             e.vstore(values[2 * r + half], along, {row, at});
             next[r] = e.maxf(next[r], score);
@@ -243,10 +224,10 @@ void AttentionGradEmitter::softmax(const Tile &tile) {
     e.forLoop(tile.first, end, kLanes, [&](Value j) {
       Value weight = e.mulf(e.vload(weights, {r, j}), factor);
       Value change = e.mulf(weight, e.subf(e.vload(along, {r, j}), mean));
-      if (kernel.softcap)
+      if (rules.softcap)
         change = e.mulf(change, e.vload(slopes, {r, j}));
       e.vstore(weight, weights, {r, j});
-      e.vstore(e.mulf(change, e.spread(scale)), along, {r, j});
+      e.vstore(e.mulf(change, e.spread(rules.scale)), along, {r, j});
     });
   });
 }
@@ -325,6 +306,7 @@ void AttentionGradEmitter::emit() {
   T = e.dim(q, 1), D = e.dim(q, 3), S = e.dim(k, 1), Hkv = e.dim(k, 2),
   Dv = e.dim(v, 3);
   group = e.smax(one, e.div(Hq, e.smax(one, Hkv)));
+  rules.keys = S, rules.group = group;
   rows = e.mul(T, group);
   room = e.roundUp(S, kPanel);
   Value units = e.mul(B, Hkv);
@@ -348,7 +330,7 @@ void AttentionGradEmitter::emit() {
     queries = heap(kTile, {e.roundUp(D, kLanes)});
     grads = heap(kTile, {e.roundUp(Dv, kLanes)});
     weights = heap(kTile, {room}), along = heap(kTile, {room});
-    slopes = kernel.softcap ? heap(kTile, {room}) : Value();
+    slopes = rules.softcap ? heap(kTile, {room}) : Value();
     lower = stack(i32), upper = stack(i32), largest = stack(f32);
     e.handOut(counter, units, [&](Value unit) { unitBody(unit); });
     for (Value buffer :
