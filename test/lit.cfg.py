@@ -31,6 +31,7 @@ if config.sanitize:
     config.available_features.add("sanitizer")
     sanitizers.configure(config)
 
+config.substitutions.append(("%tensors", f'"{config.python}" "{config.allot_source_dir}/test/Inputs/tensors.py"'))
 config.substitutions.append(("%python", '"' + config.python + '"'))
 config.substitutions.append(("%allot_source", config.allot_source_dir))
 config.substitutions.append(("%allot_binary", config.allot_binary_dir))

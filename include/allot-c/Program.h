@@ -70,6 +70,13 @@ MLIR_CAPI_EXPORTED AllotProgramOptions allotProgramOptionsGet(void);
 MLIR_CAPI_EXPORTED AllotProgram
 allotProgramLoad(MlirModule module, const AllotProgramOptions *options);
 
+/// Opens a folder that allotCompile wrote, or loads the module in a file.
+/// Everything in a folder is checked; `activations` and `evaluate` were decided
+/// when it was compiled. Diagnostics go to `context`.
+MLIR_CAPI_EXPORTED AllotProgram
+allotProgramOpen(MlirContext context, MlirStringRef path,
+                 const AllotProgramOptions *options);
+
 MLIR_CAPI_EXPORTED void allotProgramDestroy(AllotProgram program);
 static inline bool allotProgramIsNull(AllotProgram program) {
   return !program.ptr;

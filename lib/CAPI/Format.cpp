@@ -10,9 +10,8 @@
 #include "mlir/CAPI/Registration.h"
 
 using namespace mlir;
+using allot::CodeGrid;
 using allot::FormatAttrInterface;
-using FloatFormatAttr = allot::format::FloatAttr;
-using allot::format::IntAttr;
 
 MLIR_DEFINE_CAPI_DIALECT_REGISTRATION(Format, format,
                                       allot::format::FormatDialect)
@@ -44,8 +43,25 @@ void allotFormatGetName(MlirAttribute attribute, MlirStringCallback callback,
   callback(wrap(StringRef(format(attribute).getShortName())), userData);
 }
 
-unsigned allotFormatGetCodeBits(MlirAttribute attribute) {
-  return format(attribute).getCodeGrid().bits;
+// The enumerators have the values of ours.
+static_assert(ALLOT_SCALE_F32 == int(CodeGrid::ScaleKind::F32) &&
+              ALLOT_SCALE_F16 == int(CodeGrid::ScaleKind::F16) &&
+              ALLOT_SCALE_U8 == int(CodeGrid::ScaleKind::U8));
+static_assert(ALLOT_OFFSET_CONSTANT == int(CodeGrid::OffsetKind::Constant) &&
+              ALLOT_OFFSET_ZERO_POINT == int(CodeGrid::OffsetKind::ZeroPoint) &&
+              ALLOT_OFFSET_MINIMUM == int(CodeGrid::OffsetKind::Minimum));
+
+AllotCodeGrid allotFormatGetCodeGrid(MlirAttribute attribute) {
+  CodeGrid grid = format(attribute).getCodeGrid();
+  return {grid.bits,
+          grid.minCode,
+          grid.maxCode,
+          AllotScaleKind(grid.scale),
+          AllotOffsetKind(grid.offset),
+          grid.zeroPoint};
+}
+MlirType allotFormatGetElementType(MlirAttribute attribute) {
+  return wrap(format(attribute).getCodeGrid().elementType);
 }
 int64_t allotFormatGetBlockSize(MlirAttribute attribute) {
   return format(attribute).getBlockSize();
@@ -90,46 +106,4 @@ MlirAttribute allotFormatGetPacked(MlirAttribute attribute, int64_t tileRows) {
   if (tileRows != 8 && tileRows != 16)
     return wrap(Attribute());
   return wrap(format(attribute).getPackedFormat(tileRows));
-}
-
-bool allotAttributeIsAIntFormat(MlirAttribute attribute) {
-  return isa<IntAttr>(unwrap(attribute));
-}
-
-MlirAttribute allotIntFormatGet(unsigned bits, int64_t blockColumns,
-                                MlirType scaleType, bool hasZeroPoint) {
-  Type scale = unwrap(scaleType);
-  load(scale.getContext());
-  return wrap(Attribute(IntAttr::getChecked(
-      [&] { return emitError(UnknownLoc::get(scale.getContext())); },
-      scale.getContext(), bits, blockColumns, scale, hasZeroPoint)));
-}
-
-unsigned allotIntFormatGetBits(MlirAttribute attribute) {
-  return cast<IntAttr>(unwrap(attribute)).getBits();
-}
-int64_t allotIntFormatGetBlockColumns(MlirAttribute attribute) {
-  return cast<IntAttr>(unwrap(attribute)).getBlockColumns();
-}
-MlirType allotIntFormatGetScaleType(MlirAttribute attribute) {
-  return wrap(cast<IntAttr>(unwrap(attribute)).getScaleType());
-}
-bool allotIntFormatHasZeroPoint(MlirAttribute attribute) {
-  return cast<IntAttr>(unwrap(attribute)).getHasZeroPoint();
-}
-
-bool allotAttributeIsAFloatFormat(MlirAttribute attribute) {
-  return isa<FloatFormatAttr>(unwrap(attribute));
-}
-
-MlirAttribute allotFloatFormatGet(MlirType elementType) {
-  Type element = unwrap(elementType);
-  load(element.getContext());
-  return wrap(Attribute(FloatFormatAttr::getChecked(
-      [&] { return emitError(UnknownLoc::get(element.getContext())); },
-      element.getContext(), element)));
-}
-
-MlirType allotFloatFormatGetElementType(MlirAttribute attribute) {
-  return wrap(cast<FloatFormatAttr>(unwrap(attribute)).getElementType());
 }

@@ -24,6 +24,21 @@ using runtime::Parameter;
 using runtime::Program;
 using runtime::Tensor;
 
+StringRef capi::nameOf(ModuleOp module) {
+  auto location = module.getLoc()->findInstanceOf<FileLineColLoc>();
+  return location ? location.getFilename().getValue() : "the module";
+}
+
+const DialectRegistry &capi::programRegistry() {
+  static const DialectRegistry *all = [] {
+    auto *made = new DialectRegistry;
+    registerAllDialects(*made);
+    registerAllExtensions(*made);
+    return made;
+  }();
+  return *all;
+}
+
 /// In the order of AllotDType.
 static constexpr DType dtypes[] = {DType::F32, DType::F16, DType::I32,
                                    DType::I64};
@@ -61,38 +76,70 @@ AllotProgramOptions allotProgramOptionsGet(void) {
   return options;
 }
 
+/// The passes that the options ask for, and the other options of a program.
+/// `lowering` must live as long as the result.
+static runtime::ProgramOptions
+programOptions(pipelines::LoweringOptions &lowering,
+               const pipelines::ProgramRequest &request,
+               const AllotProgramOptions &options) {
+  request.configure(lowering);
+  lowering.activations = text(options.activations);
+  lowering.evaluate = text(options.evaluate);
+  lowering.target = runtime::hostKernelTarget();
+  runtime::ProgramOptions result;
+  result.passes = [&lowering,
+                   reference = options.reference](OpPassManager &pm) {
+    pipelines::buildProgramPipeline(pm, lowering, reference);
+  };
+  // The parts of an entry that is cut take its place.
+  if (request.splitAt.empty())
+    result.entries = request.entries;
+  result.reference = options.reference;
+  result.threads = options.threads;
+  return result;
+}
+
+llvm::Expected<std::unique_ptr<Program>>
+capi::loadProgram(ModuleOp module, StringRef folder,
+                  const pipelines::ProgramRequest &request,
+                  const AllotProgramOptions &options) {
+  pipelines::LoweringOptions lowering;
+  return Program::load(module, nameOf(module), folder, programRegistry(),
+                       programOptions(lowering, request, options));
+}
+
+static AllotProgram own(MLIRContext *context,
+                        llvm::Expected<std::unique_ptr<Program>> program) {
+  if (!program) {
+    (void)report(context, program.takeError());
+    return {nullptr};
+  }
+  return {program->release()};
+}
+
+static pipelines::ProgramRequest requestOf(const AllotProgramOptions &options) {
+  pipelines::ProgramRequest request;
+  request.entries = capi::texts(options.numEntries, options.entries);
+  return request;
+}
+
 AllotProgram allotProgramLoad(MlirModule module,
                               const AllotProgramOptions *options) {
   if (mlirModuleIsNull(module))
     return {nullptr};
-  pipelines::LoweringOptions lowering;
-  std::vector<std::string> entries =
-      capi::texts(options->numEntries, options->entries);
-  lowering.entries = entries;
-  lowering.activations = text(options->activations);
-  lowering.evaluate = text(options->evaluate);
-  lowering.target = runtime::hostKernelTarget();
-  runtime::ProgramOptions request;
-  request.passes = [&](OpPassManager &pm) {
-    pipelines::buildProgramPipeline(pm, lowering, options->reference);
-  };
-  request.entries = entries;
-  request.reference = options->reference;
-  request.threads = options->threads;
-  // A program has a context of its own.
-  DialectRegistry registry;
-  registerAllDialects(registry);
-  registerAllExtensions(registry);
   ModuleOp op = unwrap(module);
-  auto location = op.getLoc()->findInstanceOf<FileLineColLoc>();
-  auto program = Program::load(
-      op, location ? location.getFilename().getValue() : "the module",
-      capi::folderOf(op, options->folder), registry, request);
-  if (!program) {
-    (void)report(op.getContext(), program.takeError());
-    return {nullptr};
-  }
-  return {program->release()};
+  return own(op.getContext(),
+             capi::loadProgram(op, capi::folderOf(op, options->folder),
+                               requestOf(*options), *options));
+}
+
+AllotProgram allotProgramOpen(MlirContext context, MlirStringRef path,
+                              const AllotProgramOptions *options) {
+  pipelines::LoweringOptions lowering;
+  return own(
+      unwrap(context),
+      Program::load(unwrap(path), capi::programRegistry(),
+                    programOptions(lowering, requestOf(*options), *options)));
 }
 
 void allotProgramDestroy(AllotProgram program) {
@@ -123,8 +170,7 @@ uint64_t allotProgramGetWeightBytes(AllotProgram program) {
   return unwrapProgram(program)->stats().weightBytes;
 }
 
-/// The caller's bytes, which the caller keeps.
-static llvm::Expected<Tensor> borrow(const AllotTensor &given) {
+llvm::Expected<Tensor> capi::borrow(const AllotTensor &given) {
   std::string name = support::quoted(unwrap(given.name));
   if (size_t(given.dtype) >= std::size(dtypes))
     return llvm::createStringError("input %s has an unknown type of elements",
@@ -148,7 +194,7 @@ runEntry(Program &program, StringRef name, ArrayRef<AllotTensor> given) {
     return entry.takeError();
   std::vector<Tensor> inputs;
   for (const AllotTensor &tensor : given) {
-    auto borrowed = borrow(tensor);
+    auto borrowed = capi::borrow(tensor);
     if (!borrowed)
       return borrowed.takeError();
     inputs.push_back(std::move(*borrowed));

@@ -104,6 +104,29 @@ void addCodeGeneration(OpPassManager &pm) {
 
 } // namespace
 
+void ProgramRequest::configure(LoweringOptions &options) const {
+  options.entries = entries;
+  options.taps = taps;
+  options.splitAt = splitAt;
+  options.instrument = instrument;
+  options.gradients = gradients;
+  options.weightsAs = weightsAs;
+}
+
+std::vector<std::string> pipelines::tapsOf(ArrayRef<std::string> prefixes) {
+  std::vector<std::string> taps;
+  for (const std::string &prefix : prefixes) {
+    taps.push_back(prefix);
+    // The stream of a model goes under more than one name: encoder and decoder
+    // have their own, and its end after the last norm is not numbered.
+    if (prefix == kHiddenStates)
+      taps.insert(taps.end(),
+                  {"last_hidden_state", "enc_hidden_states",
+                   "dec_hidden_states", "encoder_last_hidden_state"});
+  }
+  return taps;
+}
+
 void pipelines::buildPreparePipeline(OpPassManager &pm,
                                      const LoweringOptions &options) {
   if (!options.entries.empty()) {

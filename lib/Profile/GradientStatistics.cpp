@@ -13,7 +13,7 @@
 #include "llvm/ADT/DenseSet.h"
 
 using namespace allot;
-using namespace allot::tool;
+using namespace allot::profile;
 
 /// True if each position of what leaves a part depends on the same position of
 /// what enters it alone: matrices, norms and functions, row by row. Weights and
@@ -40,8 +40,8 @@ static bool isPositionwise(mlir::func::FuncOp part) {
 }
 
 runtime::GradientOptions
-tool::gradientOptions(llvm::ArrayRef<mlir::func::FuncOp> parts,
-                      const llvm::StringMap<std::string> &sites) {
+profile::gradientOptions(llvm::ArrayRef<mlir::func::FuncOp> parts,
+                         const llvm::StringMap<std::string> &sites) {
   runtime::GradientOptions options;
   for (auto [k, function] : llvm::enumerate(parts)) {
     mlir::func::FuncOp part = function;
@@ -84,10 +84,10 @@ static double sumOf(llvm::ArrayRef<double> values) {
 }
 
 llvm::Expected<GradientStatistics>
-tool::gradientStatistics(const runtime::Gradients &gradients,
-                         llvm::ArrayRef<analysis::Site> sites,
-                         const runtime::InputMoments &moments,
-                         llvm::ArrayRef<float> importance, int64_t vocab) {
+profile::gradientStatistics(const runtime::Gradients &gradients,
+                            llvm::ArrayRef<analysis::Site> sites,
+                            const runtime::InputMoments &moments,
+                            llvm::ArrayRef<float> importance, int64_t vocab) {
   GradientStatistics result;
   double perToken = 1.0 / static_cast<double>(gradients.tokens),
          perRow = 1.0 / static_cast<double>(gradients.rows),

@@ -4,15 +4,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef ALLOT_TOOLS_ALLOT_GRADIENTSTATISTICS_H
-#define ALLOT_TOOLS_ALLOT_GRADIENTSTATISTICS_H
+#ifndef ALLOT_LIB_PROFILE_GRADIENTSTATISTICS_H
+#define ALLOT_LIB_PROFILE_GRADIENTSTATISTICS_H
 
 #include "allot/Analysis/Sites.h"
 #include "allot/Runtime/Gradients.h"
 #include "allot/Runtime/Profile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
-namespace allot::tool {
+namespace allot::profile {
 
 /// What is measured of an entry that was cut into `parts`: one use for each
 /// `apply` and `gather` with a site, whose statistics go to the name that
@@ -48,6 +48,6 @@ gradientStatistics(const runtime::Gradients &gradients,
                    const runtime::InputMoments &moments,
                    llvm::ArrayRef<float> importance, int64_t vocab);
 
-} // namespace allot::tool
+} // namespace allot::profile
 
-#endif // ALLOT_TOOLS_ALLOT_GRADIENTSTATISTICS_H
+#endif // ALLOT_LIB_PROFILE_GRADIENTSTATISTICS_H

@@ -154,15 +154,19 @@ static llvm::Expected<std::string> chooseName(llvm::StringRef wanted,
   return wanted.str();
 }
 
+/// Makes what is compiled.
+using LoadModule =
+    llvm::function_ref<llvm::Expected<std::unique_ptr<LoweredModule>>(
+        StepLog &)>;
+
 /// Fills a folder; the manifest is written last.
-static llvm::Error fillFolder(llvm::StringRef module,
+static llvm::Error fillFolder(llvm::StringRef module, LoadModule load,
                               const support::AtomicFolder &folder,
-                              const mlir::DialectRegistry &registry,
                               const CompileFolderOptions &options,
                               llvm::StringRef name, const Linker &linker) {
   const ProgramOptions &program = options.program;
   StepLog log(program.log, module);
-  auto loaded = LoweredModule::load(module, registry, program, log);
+  auto loaded = load(log);
   if (!loaded)
     return loaded.takeError();
   LoweredModule &lowered = **loaded;
@@ -229,10 +233,9 @@ static llvm::Error fillFolder(llvm::StringRef module,
   return llvm::Error::success();
 }
 
-llvm::Error runtime::compileToFolder(llvm::StringRef module,
-                                     llvm::StringRef output,
-                                     const mlir::DialectRegistry &registry,
-                                     const CompileFolderOptions &options) {
+static llvm::Error compile(llvm::StringRef module, LoadModule load,
+                           llvm::StringRef output,
+                           const CompileFolderOptions &options) {
   auto name = chooseName(options.name, output);
   if (!name)
     return name.takeError();
@@ -246,7 +249,7 @@ llvm::Error runtime::compileToFolder(llvm::StringRef module,
     return folder.takeError();
 
   if (llvm::Error error =
-          fillFolder(module, **folder, registry, options, *name, *linker)) {
+          fillFolder(module, load, **folder, options, *name, *linker)) {
     // Messages are about the folder as the user knows it.
     std::string text = llvm::toString(std::move(error));
     llvm::StringRef temporary = (*folder)->temporaryPath();
@@ -256,4 +259,31 @@ llvm::Error runtime::compileToFolder(llvm::StringRef module,
     return llvm::createStringError(llvm::inconvertibleErrorCode(), text);
   }
   return (*folder)->commit();
+}
+
+llvm::Error runtime::compileToFolder(llvm::StringRef module,
+                                     llvm::StringRef output,
+                                     const mlir::DialectRegistry &registry,
+                                     const CompileFolderOptions &options) {
+  return compile(
+      module,
+      [&](StepLog &log) {
+        return LoweredModule::load(module, registry, options.program, log);
+      },
+      output, options);
+}
+
+llvm::Error runtime::compileToFolder(mlir::ModuleOp module,
+                                     llvm::StringRef name,
+                                     llvm::StringRef weightFolder,
+                                     llvm::StringRef output,
+                                     const mlir::DialectRegistry &registry,
+                                     const CompileFolderOptions &options) {
+  return compile(
+      name,
+      [&](StepLog &log) {
+        return LoweredModule::load(module, name, weightFolder, registry,
+                                   options.program, log);
+      },
+      output, options);
 }

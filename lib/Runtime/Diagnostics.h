@@ -14,7 +14,8 @@
 
 namespace allot::runtime {
 
-/// Collects the errors that are reported while it lives, so that they become the text of an error.
+/// Collects the errors that are reported while it lives, so that they become
+/// the text of an error.
 class Diagnostics {
 public:
   explicit Diagnostics(mlir::MLIRContext *context)
@@ -29,7 +30,9 @@ public:
 
   /// What was reported, or `otherwise` about `file`.
   llvm::Error error(llvm::StringRef file, llvm::StringRef otherwise) {
-    return text.empty() ? support::fileError(file, otherwise) : llvm::createStringError(llvm::inconvertibleErrorCode(), text);
+    return text.empty()
+               ? support::fileError(file, otherwise)
+               : llvm::createStringError(llvm::inconvertibleErrorCode(), text);
   }
 
 private:
@@ -37,12 +40,14 @@ private:
     llvm::raw_string_ostream os(text);
     if (!text.empty())
       os << '\n';
-    // A fused or named location ends in a place of a file; without one the message stands alone.
+    // A fused or named location ends in a place of a file; without one the
+    // message stands alone.
     diagnostic.getLocation()->walk([&](mlir::Location location) {
       auto place = mlir::dyn_cast<mlir::FileLineColLoc>(location);
       if (!place)
         return mlir::WalkResult::advance();
-      os << place.getFilename().getValue() << ':' << place.getLine() << ':' << place.getColumn() << ": ";
+      os << place.getFilename().getValue() << ':' << place.getLine() << ':'
+         << place.getColumn() << ": ";
       return mlir::WalkResult::interrupt();
     });
     os << prefix << diagnostic.str();

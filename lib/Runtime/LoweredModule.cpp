@@ -6,6 +6,7 @@
 
 #include "LoweredModule.h"
 #include "allot/Support/Error.h"
+#include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Parser/Parser.h"
@@ -140,6 +141,20 @@ LoweredModule::load(StringRef path, const DialectRegistry &registry,
               [&](MLIRContext *context) {
                 return parseSourceFile<ModuleOp>(path, ParserConfig(context));
               });
+}
+
+llvm::Expected<std::unique_ptr<LoweredModule>>
+LoweredModule::load(ModuleOp module, StringRef name, StringRef folder,
+                    const DialectRegistry &registry,
+                    const ProgramOptions &options, StepLog &log) {
+  // As bytecode, the way into a context of its own.
+  std::string bytes;
+  llvm::raw_string_ostream os(bytes);
+  if (failed(writeBytecodeToFile(module, os)))
+    return support::fileError(name, "the module cannot be copied");
+  return load(name, folder, registry, options, log, [&](MLIRContext *context) {
+    return parseSourceString<ModuleOp>(bytes, ParserConfig(context), name);
+  });
 }
 
 llvm::Expected<std::unique_ptr<LoweredModule>> LoweredModule::load(

@@ -42,6 +42,11 @@ struct LoweredModule {
   static llvm::Expected<std::unique_ptr<LoweredModule>>
   load(llvm::StringRef path, const mlir::DialectRegistry &registry,
        const ProgramOptions &options, StepLog &log);
+  /// The same for a module in memory, of which a copy is made.
+  static llvm::Expected<std::unique_ptr<LoweredModule>>
+  load(mlir::ModuleOp module, llvm::StringRef name, llvm::StringRef folder,
+       const mlir::DialectRegistry &registry, const ProgramOptions &options,
+       StepLog &log);
   /// The same for what `parse` gives. Errors call it `name`; names of weight
   /// files are relative to `folder`.
   static llvm::Expected<std::unique_ptr<LoweredModule>>

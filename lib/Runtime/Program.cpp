@@ -10,7 +10,6 @@
 #include "allot/Reference/Interpreter.h"
 #include "allot/Runtime/CompiledModule.h"
 #include "allot/Support/Error.h"
-#include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
@@ -70,19 +69,12 @@ Program::load(StringRef path, const DialectRegistry &registry,
 llvm::Expected<std::unique_ptr<Program>>
 Program::load(ModuleOp module, StringRef name, StringRef folder,
               const DialectRegistry &registry, const ProgramOptions &options) {
-  // As bytecode, the way into a context of the program's own.
-  std::string bytes;
-  llvm::raw_string_ostream os(bytes);
-  if (failed(writeBytecodeToFile(module, os)))
-    return support::fileError(name, "the module cannot be copied");
   auto program = create(name, options);
   if (!program)
     return program.takeError();
   StepLog log(options.log, name);
-  auto lowered = LoweredModule::load(
-      name, folder, registry, options, log, [&](MLIRContext *context) {
-        return parseSourceString<ModuleOp>(bytes, ParserConfig(context), name);
-      });
+  auto lowered =
+      LoweredModule::load(module, name, folder, registry, options, log);
   if (!lowered)
     return lowered.takeError();
   if (llvm::Error error = (*program)->loadModule(**lowered, options, log))
@@ -106,8 +98,7 @@ llvm::Error Program::loadModule(LoweredModule &lowered,
     for (const auto &source : lowered.sources)
       stats.storedBytes += source.second.stored.getBytes();
     stats.weightBytes = stats.storedBytes;
-    auto made =
-        reference::Interpreter::create(*lowered.module, lowered.folder);
+    auto made = reference::Interpreter::create(*lowered.module, lowered.folder);
     if (!made)
       return support::fileError(file, llvm::toString(made.takeError()));
     interpreter = std::move(*made);

@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     take(gguf.getStringArray(value.key));
   }
   take(importer::readConfig(gguf));
-  static volatile uint64_t sink;
+  [[maybe_unused]] static volatile uint64_t sink;
   sink = sum;
   return 0;
 }

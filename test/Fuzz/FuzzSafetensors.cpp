@@ -28,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   take((*file)->readFloat("weight"));
   for (auto &entry : (*file)->metadata())
     sum += entry.getValue().size();
-  static volatile uint64_t sink;
+  [[maybe_unused]] static volatile uint64_t sink;
   sink = sum;
   return 0;
 }

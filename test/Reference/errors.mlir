@@ -1,18 +1,17 @@
 // What goes wrong while a program is evaluated is an error at the op: file, line and column; no output is left.
-// DEFINE: %{tensors} = %python %S/../tools/allot/Inputs/tensors.py
-// RUN: %{tensors} write %t.x "x=F32:2:1,2" "y=F32:3:1,2,3"
+// RUN: %tensors write %t.x "x:F32:2=1,2" "y:F32:3=1,2,3"
 // RUN: rm -f %t.y && not allot run %s --reference --entry add --inputs %t.x --outputs %t.y 2>&1 | FileCheck %s --check-prefix=ADD && test ! -e %t.y
 
-// RUN: %{tensors} write %t.x "x=F32:2:1,2"
+// RUN: %tensors write %t.x "x:F32:2=1,2"
 // RUN: not allot run %s --reference --entry missing --inputs %t.x --outputs %t.y 2>&1 | FileCheck %s --check-prefix=FILE && test ! -e %t.y
 
-// RUN: %{tensors} write %t.x "n=I32:1:-2"
+// RUN: %tensors write %t.x "n:I32:1=-2"
 // RUN: not allot run %s --reference --entry many --inputs %t.x --outputs %t.y 2>&1 | FileCheck %s --check-prefix=MANY && test ! -e %t.y
 
-// RUN: %{tensors} write %t.x "x=F32:2:1,2"
+// RUN: %tensors write %t.x "x:F32:2=1,2"
 // RUN: not allot run %s --reference --entry loop --inputs %t.x --outputs %t.y 2>&1 | FileCheck %s --check-prefix=LOOP && test ! -e %t.y
 
-// RUN: %{tensors} write %t.x "x=F32:2:1,2"
+// RUN: %tensors write %t.x "x:F32:2=1,2"
 // RUN: not allot run %s --reference --entry endless --inputs %t.x --outputs %t.y 2>&1 | FileCheck %s --check-prefix=ENDLESS && test ! -e %t.y
 
 func.func @add(%x: tensor<?xf32> {allot.name = "x"}, %y: tensor<?xf32> {allot.name = "y"}) -> (tensor<?xf32> {allot.name = "z"}) {

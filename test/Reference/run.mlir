@@ -1,17 +1,16 @@
 // Entries, taps and caches through the command, without compiling anything.
-// DEFINE: %{tensors} = %python %S/../tools/allot/Inputs/tensors.py
-// RUN: %{tensors} write %t.x "x=F32:2x3:0..5"
-// RUN: allot run %s --reference --entry map --inputs %t.x --outputs %t.y --outputs-also hidden_states && %{tensors} print %t.y | FileCheck %s --check-prefix=MAP
+// RUN: %tensors write %t.x "x:F32:2x3=0..5"
+// RUN: allot run %s --reference --entry map --inputs %t.x --outputs %t.y --outputs-also hidden_states && %tensors print %t.y | FileCheck %s --check-prefix=MAP
 // MAP: hidden_states.0 F32 2x2 3.5 9.5 12.5 38.75
 // MAP: y F32 2x2 2.5 9.5 11.5 38.75
 
-// RUN: %{tensors} write %t.x "tokens=I32:1x2:7,8" "count=I32:1:2" "past=I32:1:1" "cache=F32:1x2x1x3x1x1:-1,-2,-3,-4,-5,-6"
-// RUN: allot run %s --reference --entry step --inputs %t.x --outputs %t.y && %{tensors} print %t.y | FileCheck %s --check-prefix=STEP
+// RUN: %tensors write %t.x "tokens:I32:1x2=7,8" "count:I32:1=2" "past:I32:1=1" "cache:F32:1x2x1x3x1x1=-1,-2,-3,-4,-5,-6"
+// RUN: allot run %s --reference --entry step --inputs %t.x --outputs %t.y && %tensors print %t.y | FileCheck %s --check-prefix=STEP
 // STEP: cache F32 1x2x1x3x1x1 -1 7 8 -4 -5 -6
 
 // Compiled code gives the same.
-// RUN: %{tensors} write %t.x "x=F32:2x3:0..5"
-// RUN: allot run %s --entry map --inputs %t.x --outputs %t.y --outputs-also hidden_states && %{tensors} print %t.y | FileCheck %s --check-prefix=MAP
+// RUN: %tensors write %t.x "x:F32:2x3=0..5"
+// RUN: allot run %s --entry map --inputs %t.x --outputs %t.y --outputs-also hidden_states && %tensors print %t.y | FileCheck %s --check-prefix=MAP
 
 // The pipeline in front of it lowers nothing.
 // RUN: allot run %s --reference --entry map --inputs %t.x --print-pipeline | FileCheck %s --check-prefix=PIPELINE

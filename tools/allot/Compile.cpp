@@ -36,7 +36,7 @@ public:
       return llvm::createStringError("--outputs-also: a name is empty");
     ProgramFlags::Wanted wanted;
     wanted.entries.assign(entries.begin(), entries.end());
-    wanted.taps = tapsOf(outputsAlso);
+    wanted.taps = pipelines::tapsOf(outputsAlso);
     wanted.target = target->kernelTarget();
     auto printed = flags.printed(module, wanted);
     if (!printed)

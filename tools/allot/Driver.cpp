@@ -61,15 +61,10 @@ static constexpr const char *kActivationNames[] = {"f32", "i16", "i8"},
 
 void ProgramFlags::configure(pipelines::LoweringOptions &options,
                              const Wanted &wanted) const {
+  wanted.configure(options);
   options.activations = kActivationNames[unsigned(
       wanted.exactActivations ? Activations::F32 : Activations(activations))];
   options.evaluate = kEvaluateNames[unsigned(Evaluate(evaluate))];
-  options.entries = wanted.entries;
-  options.taps = wanted.taps;
-  options.instrument = wanted.instrument;
-  options.gradients = wanted.gradients;
-  options.splitAt = wanted.splitAt;
-  options.weightsAs = wanted.weightsAs;
   options.target =
       wanted.target.empty() ? runtime::hostKernelTarget() : wanted.target;
 }
@@ -82,25 +77,12 @@ std::string tool::evaluateName(const ProgramFlags &flags) {
   return kEvaluateNames[unsigned(Evaluate(flags.evaluate))];
 }
 
-std::vector<std::string> tool::tapsOf(llvm::ArrayRef<std::string> prefixes) {
-  std::vector<std::string> taps;
-  for (const std::string &prefix : prefixes) {
-    taps.push_back(prefix);
-    // The stream of a model goes under more than one name: encoder and decoder
-    // have their own, and its end after the last norm is not numbered.
-    if (prefix == kHiddenStates)
-      taps.insert(taps.end(),
-                  {"last_hidden_state", "enc_hidden_states",
-                   "dec_hidden_states", "encoder_last_hidden_state"});
-  }
-  return taps;
-}
-
 std::string ProgramFlags::pipelineText(const Wanted &wanted) const {
   pipelines::LoweringOptions lowering;
   configure(lowering, wanted);
-  return pipelines::pipelineText(
-      [&](mlir::OpPassManager &pm) { pipelines::buildProgramPipeline(pm, lowering, reference); });
+  return pipelines::pipelineText([&](mlir::OpPassManager &pm) {
+    pipelines::buildProgramPipeline(pm, lowering, reference);
+  });
 }
 
 llvm::Expected<bool> ProgramFlags::printed(llvm::StringRef path,

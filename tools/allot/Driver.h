@@ -66,19 +66,10 @@ struct ProgramFlags {
   cl::opt<bool> verbose;
 
   /// What the pipeline is asked for.
-  struct Wanted {
-    std::vector<std::string> entries, taps;
-    /// Cut the entry `logits` into parts at the taps that start so.
-    std::string splitAt;
-    /// Make the inputs of matrices taps first.
-    bool instrument = false;
-    /// Make the loss of `logits`, and gradients of it.
-    bool gradients = false;
+  struct Wanted : pipelines::ProgramRequest {
     /// f32 activations whatever --activations says: the base that programs are
     /// compared with.
     bool exactActivations = false;
-    /// Keep packed weights in this float format; empty: in their own.
-    std::string weightsAs;
     /// Class of the kernels; empty: the one for this processor.
     std::string target;
   };
@@ -106,11 +97,6 @@ private:
 /// The values of --activations and --evaluate as text.
 std::string activationsName(const ProgramFlags &flags);
 std::string evaluateName(const ProgramFlags &flags);
-
-/// The prefixes of taps that --outputs-also stands for.
-std::vector<std::string> tapsOf(llvm::ArrayRef<std::string> prefixes);
-inline constexpr llvm::StringLiteral kHiddenStates = "hidden_states",
-                                     kRouter = "router";
 
 /// Everything registered: dialects and extensions.
 const mlir::DialectRegistry &registry();

@@ -56,7 +56,7 @@ public:
     ProgramFlags::Wanted wanted;
     if (llvm::is_contained(outputsAlso, ""))
       return llvm::createStringError("--outputs-also: a name is empty");
-    wanted.taps = tapsOf(outputsAlso);
+    wanted.taps = pipelines::tapsOf(outputsAlso);
     if (!entry.empty())
       wanted.entries.push_back(entry);
     else if (llvm::Error error = functionsOf(**file, wanted.entries))
@@ -93,7 +93,7 @@ private:
       auto begins = [&](const Parameter &output) {
         return llvm::StringRef(output.name).starts_with(prefix);
       };
-      if (prefix != kHiddenStates && prefix != kRouter &&
+      if (prefix != pipelines::kHiddenStates && prefix != pipelines::kRouter &&
           llvm::none_of(program.entries(), [&](const Entry &entry) {
             return llvm::any_of(entry.outputs, begins);
           }))

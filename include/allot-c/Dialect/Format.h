@@ -15,12 +15,12 @@ extern "C" {
 
 MLIR_DECLARE_CAPI_DIALECT_REGISTRATION(Format, format);
 
-//===----------------------------------------------------------------------===//
-// Any format
-//===----------------------------------------------------------------------===//
+// A format is made by its short name, or as any attribute by its text
+// (mlirAttributeParseGet: `#format.int<4, block = [1, 64], scale = f16>`), and
+// read through what all formats answer.
 
 /// Whether an attribute is a storage format, to be used as the encoding of a
-/// tensor type. The functions of this section take such attributes alone.
+/// tensor type. The functions below take such attributes alone.
 MLIR_CAPI_EXPORTED bool allotAttributeIsAFormat(MlirAttribute attribute);
 
 /// The format that has a short name, such as `int4g64zs8`, `f16` or `q4_1`. A
@@ -33,8 +33,40 @@ MLIR_CAPI_EXPORTED void allotFormatGetName(MlirAttribute format,
                                            MlirStringCallback callback,
                                            void *userData);
 
-/// Bits of a code; 0 for formats that round each number on its own.
-MLIR_CAPI_EXPORTED unsigned allotFormatGetCodeBits(MlirAttribute format);
+/// How the scale of a block is stored.
+typedef enum AllotScaleKind {
+  ALLOT_SCALE_F32,
+  ALLOT_SCALE_F16,
+  /// As a number of 8 bits, a part of the scale of the row.
+  ALLOT_SCALE_U8
+} AllotScaleKind;
+
+/// How the offset of a block is stored.
+typedef enum AllotOffsetKind {
+  /// Not at all: it is -zeroPoint * scale.
+  ALLOT_OFFSET_CONSTANT,
+  /// -z * scale with a zero point z per block.
+  ALLOT_OFFSET_ZERO_POINT,
+  /// On its own.
+  ALLOT_OFFSET_MINIMUM
+} AllotOffsetKind;
+
+/// The numbers that a block can hold: scale * code + offset, with a code of
+/// minCode to maxCode.
+typedef struct AllotCodeGrid {
+  /// Bits of a code. 0: the format rounds each number on its own, to
+  /// allotFormatGetElementType; there are no codes.
+  unsigned bits;
+  unsigned minCode, maxCode;
+  AllotScaleKind scale;
+  AllotOffsetKind offset;
+  /// With ALLOT_OFFSET_CONSTANT.
+  unsigned zeroPoint;
+} AllotCodeGrid;
+MLIR_CAPI_EXPORTED AllotCodeGrid allotFormatGetCodeGrid(MlirAttribute format);
+
+/// Type of the numbers of a format without codes, null for the others.
+MLIR_CAPI_EXPORTED MlirType allotFormatGetElementType(MlirAttribute format);
 
 /// Number of columns that share a scale; 1 for formats without blocks.
 MLIR_CAPI_EXPORTED int64_t allotFormatGetBlockSize(MlirAttribute format);
@@ -52,38 +84,6 @@ MLIR_CAPI_EXPORTED MlirLogicalResult allotFormatGetBitsPerElement(
 /// rows. A null attribute for other numbers of rows.
 MLIR_CAPI_EXPORTED MlirAttribute allotFormatGetPacked(MlirAttribute format,
                                                       int64_t tileRows);
-
-//===----------------------------------------------------------------------===//
-// #format.int
-//===----------------------------------------------------------------------===//
-
-MLIR_CAPI_EXPORTED bool allotAttributeIsAIntFormat(MlirAttribute attribute);
-
-/// `#format.int`: codes of 2 to 8 bits in blocks of 32, 64 or 128 columns with
-/// a scale of type f32, f16 or ui8, with or without a zero point per block. A
-/// diagnostic and a null attribute where the parameters are others.
-MLIR_CAPI_EXPORTED MlirAttribute allotIntFormatGet(unsigned bits,
-                                                   int64_t blockColumns,
-                                                   MlirType scaleType,
-                                                   bool hasZeroPoint);
-
-/// These take an attribute `#format.int`.
-MLIR_CAPI_EXPORTED unsigned allotIntFormatGetBits(MlirAttribute format);
-MLIR_CAPI_EXPORTED int64_t allotIntFormatGetBlockColumns(MlirAttribute format);
-MLIR_CAPI_EXPORTED MlirType allotIntFormatGetScaleType(MlirAttribute format);
-MLIR_CAPI_EXPORTED bool allotIntFormatHasZeroPoint(MlirAttribute format);
-
-//===----------------------------------------------------------------------===//
-// #format.float
-//===----------------------------------------------------------------------===//
-
-MLIR_CAPI_EXPORTED bool allotAttributeIsAFloatFormat(MlirAttribute attribute);
-
-/// `#format.float` of f32, f16 or bf16. A diagnostic and a null attribute for
-/// other types.
-MLIR_CAPI_EXPORTED MlirAttribute allotFloatFormatGet(MlirType elementType);
-MLIR_CAPI_EXPORTED MlirType
-allotFloatFormatGetElementType(MlirAttribute format);
 
 #ifdef __cplusplus
 }

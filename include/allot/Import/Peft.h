@@ -50,7 +50,7 @@ struct ModuleInfo {
   /// The output head, which `all-linear` leaves out.
   bool isHead = false;
   /// Path of the module whose weight this one shares; empty: its own.
-  std::string tiedTo;
+  std::string tiedTo = "";
 };
 
 /// One adapter's part in one module: `scale * B A`, B `[OUT, r]`, A `[r, IN]`;

@@ -66,6 +66,28 @@ struct LoweringOptions : public mlir::PassPipelineOptions<LoweringOptions> {
       llvm::cl::init("")};
 };
 
+/// The prefixes of taps (LoweringOptions::taps) that users' prefixes stand for:
+/// the hidden states of a model have several names.
+std::vector<std::string> tapsOf(llvm::ArrayRef<std::string> prefixes);
+inline constexpr llvm::StringLiteral kHiddenStates = "hidden_states",
+                                     kRouter = "router";
+
+/// What the user of a program asks of the pipeline that makes it; the other
+/// options say how.
+struct ProgramRequest {
+  std::vector<std::string> entries, taps;
+  /// Cut the entry `logits` into parts at the taps that start so.
+  std::string splitAt;
+  /// Make the inputs of matrices taps first.
+  bool instrument = false;
+  /// Make the loss of `logits`, and gradients of it.
+  bool gradients = false;
+  /// Keep packed weights in this float format; empty: in their own.
+  std::string weightsAs;
+
+  void configure(LoweringOptions &options) const;
+};
+
 /// The part before any lowering: drops functions that are not wanted, exposes
 /// or strips taps, describes the entries. What the reference evaluation runs
 /// on.

@@ -37,6 +37,13 @@ struct CompileFolderOptions {
 llvm::Error compileToFolder(llvm::StringRef module, llvm::StringRef folder,
                             const mlir::DialectRegistry &registry,
                             const CompileFolderOptions &options);
+/// The same for a module in memory, of which a copy is made. Errors call it
+/// `name`; names of weight files are relative to `weightFolder`.
+llvm::Error compileToFolder(mlir::ModuleOp module, llvm::StringRef name,
+                            llvm::StringRef weightFolder,
+                            llvm::StringRef folder,
+                            const mlir::DialectRegistry &registry,
+                            const CompileFolderOptions &options);
 
 } // namespace allot::runtime
 

@@ -1,5 +1,6 @@
 /* A C program that embeds Allot: imports a model with an adapter, runs it and compares with what the reference library computed, plans it
-   under a budget, applies the plan, runs the result; and makes every kind of mistake.
+   under a budget, applies the plan, runs the result, compiles it to a folder, opens that; and makes every kind of mistake. Leaves the
+   logits of the applied program in OUTPUT_FOLDER/applied.bin.
 
      embed MODEL_FOLDER ADAPTER_FOLDER STATISTICS IDS LOGITS OUTPUT_FOLDER
 
@@ -7,6 +8,7 @@
 
    SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 
+#include "allot-c/Compile.h"
 #include "allot-c/Dialect/Adapter.h"
 #include "allot-c/Dialect/Format.h"
 #include "allot-c/Dialect/NN.h"
@@ -14,8 +16,10 @@
 #include "allot-c/Import.h"
 #include "allot-c/Pipelines.h"
 #include "allot-c/Plan.h"
+#include "allot-c/Profile.h"
 #include "allot-c/Program.h"
 #include "allot-c/Registration.h"
+#include "mlir-c/BuiltinAttributes.h"
 #include "mlir-c/BuiltinTypes.h"
 #include "mlir-c/Diagnostics.h"
 #include <math.h>
@@ -85,7 +89,8 @@ static void checkTypes(MlirContext context) {
   int64_t shape[3] = {4, 64, 128}, bad[2] = {0, 3}, one[1] = {2};
   MlirType f32 = mlirF32TypeGet(context), f16 = mlirF16TypeGet(context);
   MlirType bank = allotAdapterMapTypeGet(3, shape, f32), map = allotAdapterMapTypeGet(2, shape + 1, f32);
-  MlirAttribute int4, packed;
+  MlirAttribute int4, packed, half;
+  AllotCodeGrid grid;
   uint64_t bytes = 0;
   double bits = 0;
   check(allotTypeIsAAdapterMap(map) && !allotTypeIsAAdapterMap(f32), "map type");
@@ -97,11 +102,12 @@ static void checkTypes(MlirContext context) {
   checkFails(mlirTypeIsNull(allotAdapterMapTypeGet(1, one, f32)), "(A1)", "map of one dimension");
   checkFails(mlirTypeIsNull(allotAdapterMapTypeGet(2, shape + 1, f16)), "(A2)", "map of f16");
 
-  int4 = allotIntFormatGet(4, 64, f16, false);
-  check(allotAttributeIsAFormat(int4) && allotAttributeIsAIntFormat(int4) && !allotAttributeIsAFloatFormat(int4), "int format");
-  check(allotIntFormatGetBits(int4) == 4 && allotIntFormatGetBlockColumns(int4) == 64 && !allotIntFormatHasZeroPoint(int4), "parameters");
-  check(mlirTypeEqual(allotIntFormatGetScaleType(int4), f16), "scale type");
-  check(allotFormatGetCodeBits(int4) == 4 && allotFormatGetBlockSize(int4) == 64, "facts");
+  int4 = mlirAttributeParseGet(context, str("#format.int<4, block = [1, 64], scale = f16>"));
+  check(!mlirAttributeIsNull(int4) && allotAttributeIsAFormat(int4) && !allotAttributeIsAFormat(mlirTypeAttrGet(f16)), "int format");
+  grid = allotFormatGetCodeGrid(int4);
+  check(grid.bits == 4 && grid.minCode < grid.maxCode && grid.maxCode == 15 && grid.zeroPoint == 8, "codes");
+  check(grid.scale == ALLOT_SCALE_F16 && grid.offset == ALLOT_OFFSET_CONSTANT && mlirTypeIsNull(allotFormatGetElementType(int4)), "scale and offset");
+  check(allotFormatGetBlockSize(int4) == 64, "block");
   check(mlirAttributeEqual(int4, allotFormatGetByName(context, str("int4g64"))), "format by name");
   allotFormatGetName(int4, checkName, (void *)"int4g64");
   check(mlirLogicalResultIsSuccess(allotFormatGetStorageBytes(int4, 2, shape + 1, &bytes)) && bytes == 64 * (64 + 2 * 2), "bytes");
@@ -110,11 +116,15 @@ static void checkTypes(MlirContext context) {
   packed = allotFormatGetPacked(int4, 8);
   check(!mlirAttributeIsNull(packed) && allotAttributeIsAFormat(packed), "packed format");
   check(mlirAttributeIsNull(allotFormatGetPacked(int4, 5)), "tiles of 5 rows");
-  checkFails(mlirAttributeIsNull(allotIntFormatGet(9, 64, f16, false)), "(F2)", "9 bits");
-  checkFails(mlirAttributeIsNull(allotIntFormatGet(4, 48, f16, true)), "(F3)", "blocks of 48");
+  grid = allotFormatGetCodeGrid(allotFormatGetByName(context, str("int8g128zs8")));
+  check(grid.bits == 8 && grid.scale == ALLOT_SCALE_U8 && grid.offset == ALLOT_OFFSET_ZERO_POINT, "zero points");
+  check(allotFormatGetCodeGrid(allotFormatGetByName(context, str("q4_1"))).offset == ALLOT_OFFSET_MINIMUM, "minima");
+  checkFails(mlirAttributeIsNull(mlirAttributeParseGet(context, str("#format.int<9, block = [1, 64], scale = f16>"))), "(F2)", "9 bits");
+  checkFails(mlirAttributeIsNull(mlirAttributeParseGet(context, str("#format.int<4, block = [1, 48], scale = f16, zero_point>"))), "(F3)", "blocks of 48");
   checkFails(mlirAttributeIsNull(allotFormatGetByName(context, str("int4g63"))), "int4g63", "unknown format");
-  check(mlirTypeEqual(allotFloatFormatGetElementType(allotFloatFormatGet(f16)), f16), "float format");
-  checkFails(mlirAttributeIsNull(allotFloatFormatGet(mlirIntegerTypeGet(context, 8))), "(F1)", "float format of integers");
+  half = allotFormatGetByName(context, str("f16"));
+  check(allotFormatGetCodeGrid(half).bits == 0 && mlirTypeEqual(allotFormatGetElementType(half), f16), "float format");
+  checkFails(mlirAttributeIsNull(mlirAttributeParseGet(context, str("#format.float<i8>"))), "(F1)", "float format of integers");
 
   check(same(mlirDialectHandleGetNamespace(mlirGetDialectHandle__adapter__()), "adapter"), "adapter dialect");
   check(same(mlirDialectHandleGetNamespace(mlirGetDialectHandle__format__()), "format"), "format dialect");
@@ -222,6 +232,113 @@ static void checkRun(MlirContext context, MlirModule model, const Case *c) {
   checkFails(allotProgramIsNull(loadLogits(model, "sideways", false)), "sideways", "unknown evaluation");
 }
 
+/* Compiles to FOLDER/small.allot; what that computes is `wanted`, to the bit. */
+static void checkCompile(MlirContext context, MlirModule module, const Case *c, const float *wanted, const char *folder) {
+  AllotCompileOptions options = allotCompileOptionsGet();
+  AllotProgramOptions open = allotProgramOptionsGet();
+  AllotProgram program;
+  MlirStringRef entries[1];
+  char output[4096];
+  snprintf(output, sizeof(output), "%s/small.allot", folder);
+  options.folder = str(folder);
+  entries[0] = str("sing");
+  options.entries = entries;
+  options.numEntries = 1;
+  checkFails(mlirLogicalResultIsFailure(allotCompile(module, str(output), &options)), "no entry 'sing'", "compiling an unknown entry");
+  entries[0] = str("logits");
+  options.cpu = str("abacus");
+  checkFails(mlirLogicalResultIsFailure(allotCompile(module, str(output), &options)), "abacus", "compiling for an unknown processor");
+  options.cpu = str("host");
+  options.activations = str("f64");
+  checkFails(mlirLogicalResultIsFailure(allotCompile(module, str(output), &options)), "f64", "compiling for unknown activations");
+  options.activations = str("f32");
+  options.name = str("4 ever");
+  checkFails(mlirLogicalResultIsFailure(allotCompile(module, str(output), &options)), "no C identifier", "a name that is none");
+  options.name = str("");
+  options.linker = str("no-such-linker");
+  checkFails(mlirLogicalResultIsFailure(allotCompile(module, str(output), &options)), "no-such-linker", "no linker");
+  options.linker = str("");
+  options.folder = str("no/such/folder");
+  checkFails(mlirLogicalResultIsFailure(allotCompile(module, str(output), &options)), "no/such/folder", "weights that are not there");
+  options.folder = str(folder);
+  checkFails(mlirLogicalResultIsFailure(allotCompile(module, str(folder), &options)), folder, "a folder with other files");
+  checkFails(mlirLogicalResultIsFailure(allotCompile(module, str("no/such/folder/small.allot"), &options)), "no/such/folder", "a folder that cannot be made");
+  checkFails(mlirLogicalResultIsFailure(allotCompile(module, str(""), &options)), "empty", "a folder without a name");
+  checkFails(allotProgramIsNull(allotProgramOpen(context, str(output), &open)), "small.allot", "a folder that is not there");
+
+  check(mlirLogicalResultIsSuccess(allotCompile(module, str(output), &options)), "compile");
+  program = allotProgramOpen(context, str(output), &open);
+  check(!allotProgramIsNull(program), "open");
+  if (!allotProgramIsNull(program)) {
+    check(allotProgramGetNumEntries(program) == 1 && same(allotProgramGetEntryName(program, 0), "logits"), "the entry of the folder");
+    check(difference(context, program, c, wanted, NULL) == 0, "the result of the folder");
+    allotProgramDestroy(program);
+  }
+  open.reference = true;
+  checkFails(allotProgramIsNull(allotProgramOpen(context, str(output), &open)), "small.allot", "a folder has no reference evaluation");
+}
+
+/* Measures the model on the reference's tokens, and on some of its own; a plan takes what is written. */
+static void checkProfile(MlirModule model, const Case *c, const char *folder) {
+  AllotProfileOptions options = allotProfileOptionsGet();
+  AllotPlanOptions budget = allotPlanOptionsGet();
+  MlirStringRef formats[1], allow[1];
+  MlirModule plan;
+  char output[4096];
+  snprintf(output, sizeof(output), "%s/stats.safetensors", folder);
+  options.sensitivityTokens = 16;
+  options.sites = str("lm_head");
+  options.tokens.dtype = ALLOT_DTYPE_I32;
+  options.tokens.rank = 2;
+  options.tokens.shape = c->shape;
+  options.tokens.data = c->ids;
+  formats[0] = str("int3");
+  options.formats = formats;
+  options.numFormats = 1;
+  checkFails(mlirLogicalResultIsFailure(allotProfile(model, str(output), &options)), "unknown format 'int3'", "rounding to an unknown format");
+  formats[0] = str("int3g32");
+  options.importance = str("guess");
+  checkFails(mlirLogicalResultIsFailure(allotProfile(model, str(output), &options)), "guess", "unknown importance");
+  options.importance = str("both");
+  options.labels = str("guess");
+  checkFails(mlirLogicalResultIsFailure(allotProfile(model, str(output), &options)), "unknown labels 'guess'", "unknown labels");
+  options.labels = str("model");
+  options.sites = str("[");
+  checkFails(mlirLogicalResultIsFailure(allotProfile(model, str(output), &options)), "expression", "no regular expression");
+  options.sites = str("lm_head");
+  options.tokens.dtype = ALLOT_DTYPE_F32;
+  checkFails(mlirLogicalResultIsFailure(allotProfile(model, str(output), &options)), "i32", "tokens that are none");
+  options.tokens.dtype = ALLOT_DTYPE_I32;
+  checkFails(mlirLogicalResultIsFailure(allotProfile(model, str("no/such/folder/s.safetensors"), &options)), "no/such/folder", "statistics that cannot be written");
+  check(mlirLogicalResultIsSuccess(allotProfile(model, str(output), &options)), "profile");
+
+  budget.statistics = str(output);
+  budget.budget = str("12bpw");
+  formats[0] = str("int8g32");
+  budget.formats = formats;
+  budget.numFormats = 1;
+  allow[0] = str("lm_head=int.*");
+  budget.allow = allow;
+  budget.numAllow = 1;
+  plan = allotPlan(model, &budget);
+  check(!mlirModuleIsNull(plan), "a plan with these statistics");
+  if (!mlirModuleIsNull(plan))
+    mlirModuleDestroy(plan);
+
+  options.tokens.data = NULL;
+  options.selfLength = 1;
+  checkFails(mlirLogicalResultIsFailure(allotProfile(model, str(output), &options)), "two tokens", "rows of one token");
+  options.selfRows = 1;
+  options.selfLength = 4;
+  options.importance = str("gradients");
+  check(mlirLogicalResultIsSuccess(allotProfile(model, str(output), &options)), "profile on tokens of its own");
+}
+
+static void writeRaw(const char *path, const void *data, size_t bytes) {
+  FILE *file = fopen(path, "wb");
+  check(file && fwrite(data, 1, bytes, file) == bytes && !fclose(file), path);
+}
+
 static void countChoice(MlirStringRef item, MlirStringRef option, void *data) {
   check(item.length > 0 && option.length > 0, "choice");
   ++*(int *)data;
@@ -319,6 +436,9 @@ static void checkPlan(MlirContext context, MlirModule model, const char *statist
       allotProgramDestroy(program);
     }
   }
+  snprintf(file, sizeof(file), "%s/applied.bin", folder);
+  writeRaw(file, first, (size_t)c->numLogits * sizeof(float));
+  checkCompile(context, applied, c, first, folder);
   mlirModuleDestroy(applied);
   mlirModuleDestroy(plan);
 
@@ -363,6 +483,7 @@ int main(int argc, char **argv) {
   check(!mlirModuleIsNull(model), "import");
   if (!mlirModuleIsNull(model)) {
     checkRun(context, model, &c);
+    checkProfile(model, &c, argv[6]);
     checkPlan(context, model, argv[3], &c, argv[6]);
 
     snprintf(path, sizeof(path), "%s/merged.safetensors", argv[6]);

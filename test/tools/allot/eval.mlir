@@ -1,6 +1,5 @@
 // A model of four tokens whose logits for the next token are 3 for the same token and 0 else: log-probabilities are 3 - log(e^3 + 3) = -0.139206 and -3.13921.
-// DEFINE: %{tensors} = %python %S/Inputs/tensors.py
-// RUN: %{tensors} write %t.tokens "input_ids=I64:3x3:0,0,0,1,1,2,3,3,3"
+// RUN: %tensors write %t.tokens "input_ids:I64:3x3=0,0,0,1,1,2,3,3,3"
 // RUN: allot eval %s --tokens %t.tokens --rows 0:2 --json --logprobs %t.lp | FileCheck %s --check-prefix=JSON
 // JSON: "nll": 0.8892
 // JSON: "perplexity": 2.433
@@ -24,7 +23,7 @@
 // PLANNED-NEXT: "solver": "knapsack",
 // PLANNED-NEXT: "against_model": null,
 // PLANNED-NEXT: "against_plan": null
-// RUN: %{tensors} print %t.lp | FileCheck %s --check-prefix=LOGP
+// RUN: %tensors print %t.lp | FileCheck %s --check-prefix=LOGP
 // LOGP: logp F32 2x2 -0.139206 -0.139206 -0.139206 -3.13921
 // LOGP: top1 I32 2x2 0 0 1 1
 
@@ -40,13 +39,13 @@
 
 // RUN: not allot eval %s --tokens %t.tokens --rows 2:5 2>&1 | FileCheck %s --check-prefix=ROWS
 // ROWS: error: --rows: '2:5' is no range of rows within 0:3
-// RUN: %{tensors} write %t.tokens "tokens=I32:1x2:0,4"
+// RUN: %tensors write %t.tokens "tokens:I32:1x2=0,4"
 // RUN: not allot eval %s --tokens %t.tokens 2>&1 | FileCheck %s --check-prefix=IDS
 // IDS: error: {{.*}} id 4
-// RUN: %{tensors} write %t.tokens "tokens=I32:2x1:0,1"
+// RUN: %tensors write %t.tokens "tokens:I32:2x1=0,1"
 // RUN: not allot eval %s --tokens %t.tokens 2>&1 | FileCheck %s --check-prefix=SHORT
 // SHORT: rows have one token
-// RUN: %{tensors} write %t.tokens "words=I32:2x1:0,1"
+// RUN: %tensors write %t.tokens "words:I32:2x1=0,1"
 // RUN: not allot eval %s --tokens %t.tokens 2>&1 | FileCheck %s --check-prefix=NONE
 // NONE: tensor 'tokens'
 

@@ -65,14 +65,7 @@ Tally compareMany(uint64_t seed, int count, const Shape &shape) {
 
 TEST(CbcTest, OneBudget) { compareMany(1, 300, {}); }
 
-TEST(CbcTest, EqualSums) {
-  Shape shape;
-  shape.integerLosses = true;
-  shape.zeroLoss = 0.3;
-  shape.equalCost = 0.5;
-  shape.maxCost = 6;
-  compareMany(2, 300, shape);
-}
+TEST(CbcTest, EqualSums) { compareMany(2, 300, equalSums()); }
 
 TEST(CbcTest, TwoBudgets) {
   Shape shape;
@@ -93,11 +86,7 @@ TEST(CbcTest, ThreeBudgetsOfFourResources) {
 }
 
 TEST(CbcTest, TiesAndPins) {
-  Shape shape;
-  shape.maxTies = 3;
-  shape.pin = 0.1;
-  shape.maxOptions = 4;
-  Tally tally = compareMany(5, 500, shape);
+  Tally tally = compareMany(5, 500, tiesAndPins());
   EXPECT_GT(tally.contradictory, 0u);
 }
 
@@ -159,10 +148,7 @@ TEST(CbcTest, HugeLossesDoNotHideSmallOnes) {
     Shape shape;
     shape.resources = shape.budgets = 2;
     Problem problem = randomProblem(random, shape);
-    for (Item &item : problem.items)
-      for (Option &option : item.options)
-        if (random.chance(0.2))
-          option.loss = std::ldexp(1.0, int(random.integer(-300, 1000)));
+    spreadLosses(random, problem);
     compare(problem, tally);
     ASSERT_FALSE(HasFatalFailure());
   }
@@ -185,12 +171,7 @@ TEST(CbcTest, UnlimitedAndEmpty) {
 }
 
 TEST(CbcTest, OfEqualOptionsTheCheaperIsTaken) {
-  Problem problem;
-  problem.resources = {{"bytes", 100}, {"flops", 100}};
-  problem.items = {
-      {"a",
-       {makeOption("dear", {9, 1}, 0.5), makeOption("first", {5, 1}, 0.5),
-        makeOption("second", {5, 1}, 0.5)}}};
+  Problem problem = equalOptions(2);
   llvm::Expected<Solution> solution = solveCbc(problem);
   ASSERT_TRUE(bool(solution)) << messageOf(std::move(solution));
   EXPECT_EQ(solution->choice[0], 1u);

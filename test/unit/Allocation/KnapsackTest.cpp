@@ -62,12 +62,7 @@ void compareMany(uint64_t seed, int count, const Shape &shape,
 TEST(KnapsackTest, PlainAgainstBruteForce) { compareMany(1, 3000, {}); }
 
 TEST(KnapsackTest, EqualSumsAgainstBruteForce) {
-  Shape shape;
-  shape.integerLosses = true;
-  shape.zeroLoss = 0.3;
-  shape.equalCost = 0.5;
-  shape.maxCost = 6;
-  compareMany(2, 3000, shape);
+  compareMany(2, 3000, equalSums());
 }
 
 TEST(KnapsackTest, MoreItemsAgainstBruteForce) {
@@ -79,11 +74,7 @@ TEST(KnapsackTest, MoreItemsAgainstBruteForce) {
 }
 
 TEST(KnapsackTest, TiesAndPinsAgainstBruteForce) {
-  Shape shape;
-  shape.maxTies = 3;
-  shape.pin = 0.1;
-  shape.maxOptions = 4;
-  compareMany(4, 3000, shape);
+  compareMany(4, 3000, tiesAndPins());
 }
 
 TEST(KnapsackTest, UnbudgetedResourcesAreCounted) {
@@ -112,10 +103,7 @@ TEST(KnapsackTest, HugeLossesDoNotHideSmallOnes) {
   for (int n = 0; n != 500; ++n) {
     SCOPED_TRACE("problem " + std::to_string(n));
     Problem problem = randomProblem(random, {});
-    for (Item &item : problem.items)
-      for (Option &option : item.options)
-        if (random.chance(0.2))
-          option.loss = std::ldexp(1.0, int(random.integer(-300, 1000)));
+    spreadLosses(random, problem);
     ASSERT_NO_FATAL_FAILURE(compare(problem, {}, tally));
   }
   EXPECT_GT(tally.solved, 100u);
@@ -155,12 +143,7 @@ TEST(KnapsackTest, HugeCosts) {
 }
 
 TEST(KnapsackTest, EqualOptionsLowerCostThenLowerIndex) {
-  Problem problem;
-  problem.resources = {{"bytes", 100}};
-  problem.items = {
-      {"a",
-       {makeOption("dear", {9}, 0.5), makeOption("first", {5}, 0.5),
-        makeOption("second", {5}, 0.5)}}};
+  Problem problem = equalOptions(1);
   llvm::Expected<Solution> solution = solveKnapsack(problem);
   ASSERT_TRUE(bool(solution)) << messageOf(std::move(solution));
   EXPECT_EQ(solution->choice[0], 1u);

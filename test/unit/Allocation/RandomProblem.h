@@ -22,6 +22,24 @@ struct Shape {
   unsigned budgets = 1;
 };
 
+/// Many sums are equal.
+inline Shape equalSums() {
+  Shape shape;
+  shape.integerLosses = true;
+  shape.zeroLoss = 0.3;
+  shape.equalCost = 0.5;
+  shape.maxCost = 6;
+  return shape;
+}
+
+inline Shape tiesAndPins() {
+  Shape shape;
+  shape.maxTies = 3;
+  shape.pin = 0.1;
+  shape.maxOptions = 4;
+  return shape;
+}
+
 inline double randomLoss(Random &random, const Shape &shape) {
   if (random.chance(shape.zeroLoss))
     return 0;
@@ -95,6 +113,28 @@ inline Problem randomProblem(Random &random, const Shape &shape) {
   int64_t most = shape.maxCost * items;
   for (unsigned r = 0; r != shape.budgets; ++r)
     problem.resources[r].budget = random.integer(0, most);
+  return problem;
+}
+
+/// Some options become hopeless, or cost next to nothing.
+inline void spreadLosses(Random &random, Problem &problem) {
+  for (Item &item : problem.items)
+    for (Option &option : item.options)
+      if (random.chance(0.2))
+        option.loss = std::ldexp(1.0, int(random.integer(-300, 1000)));
+}
+
+/// An item `dear`, `first` and `second` with one loss; the last two cost less,
+/// and the same.
+inline Problem equalOptions(unsigned resources) {
+  Problem problem;
+  Costs dear(resources, 9), cheap(resources, 5);
+  for (unsigned r = 0; r != resources; ++r)
+    problem.resources.push_back({"r" + std::to_string(r), 100});
+  problem.items = {
+      {"a",
+       {makeOption("dear", dear, 0.5), makeOption("first", cheap, 0.5),
+        makeOption("second", cheap, 0.5)}}};
   return problem;
 }
 

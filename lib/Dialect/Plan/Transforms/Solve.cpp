@@ -90,7 +90,7 @@ PlanSolve::infeasible(plan::ProblemOp op,
       << "the budgets cannot be met together, though each of them can alone";
   for (auto [i, part] : llvm::enumerate(error.getParts())) {
     unsigned index = *op.findResource(part.resource);
-    auto describe = [&](int64_t amount) {
+    auto describe = [&, &part = part](int64_t amount) {
       return plan::describeAmount(amount + op.getFixed()[index], part.resource,
                                   op.getWeights());
     };

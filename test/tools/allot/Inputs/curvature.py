@@ -2,21 +2,13 @@
 """SITE.output_curvature is (T - 1) fisher_rows / tr(H) in a statistics file.
 
 Usage: curvature.py STATS.safetensors T [SITE...]; the sites named are tables that are looked up too, whose curvature is larger."""
-import json
-import struct
+import os
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../Inputs"))
+import tensors
 
-def tensors(path):
-    data = open(path, "rb").read()
-    size = struct.unpack("<Q", data[:8])[0]
-    for name, entry in json.loads(data[8:8 + size]).items():
-        if name != "__metadata__":
-            begin, end = entry["data_offsets"]
-            yield name, struct.unpack(f"<{(end - begin) // 4}f", data[8 + size + begin:8 + size + end])
-
-
-stats = dict(tensors(sys.argv[1]))
+stats = {name: tensors.numbers(tensor) for name, tensor in tensors.read(sys.argv[1])[1].items()}
 positions, tables = int(sys.argv[2]) - 1, sys.argv[3:]
 sites = [name[:-len(".fisher_rows")] for name in stats if name.endswith(".fisher_rows")]
 assert len(sites) > 10, sites
