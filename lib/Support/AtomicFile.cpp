@@ -15,10 +15,13 @@
 #include "llvm/Support/raw_ostream.h"
 #include <cerrno>
 #include <cstdio>
+#include <ctime>
 #include <memory>
 #include <optional>
 #if LLVM_ON_UNIX
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #endif
 #ifdef __linux__
@@ -42,6 +45,48 @@ static llvm::SmallString<128> temporaryName(llvm::StringRef folder) {
   path::append(name, ".allot-" + llvm::utohexstr(random, /*LowerCase=*/true) +
                          ".tmp");
   return name;
+}
+
+/// Tells removeStaleTemporaries of other processes that this one is at work,
+/// until the file is closed or the process ends.
+static void hold(int fd) {
+#if LLVM_ON_UNIX
+  if (fd >= 0)
+    (void)::flock(fd, LOCK_EX | LOCK_NB);
+#endif
+}
+
+static bool isTemporaryName(llvm::StringRef name) {
+  return name.consume_front(".allot-") && name.consume_back(".tmp") &&
+         !name.empty() && llvm::all_of(name, llvm::isHexDigit);
+}
+
+void removeStaleTemporaries(llvm::StringRef folder, std::chrono::seconds age) {
+#if LLVM_ON_UNIX
+  std::error_code code;
+  fs::directory_iterator at(folder.empty() ? "." : folder, code,
+                            /*follow_symlinks=*/false),
+      end;
+  for (; !code && at != end; at.increment(code)) {
+    const std::string &name = at->path();
+    if (!isTemporaryName(path::filename(name)))
+      continue;
+    int fd =
+        ::open(name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+      continue;
+    // The time of the last change of anything, also of its names.
+    struct stat status;
+    bool stale = ::fstat(fd, &status) == 0 &&
+                 std::time(nullptr) - status.st_ctime >= age.count() &&
+                 ::flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (stale && S_ISREG(status.st_mode))
+      fs::remove(name);
+    else if (stale && S_ISDIR(status.st_mode))
+      fs::remove_directories(name);
+    ::close(fd);
+  }
+#endif
 }
 
 /// The name behind a link; the name itself where there is nothing yet.
@@ -157,6 +202,7 @@ AtomicFile::create(llvm::StringRef target) {
   if (!impl.copy)
     folder = path::parent_path(impl.final);
 
+  removeStaleTemporaries(folder);
   for (int attempt = 0;; ++attempt) {
     impl.temporary = temporaryName(folder);
     code = fs::openFile(impl.temporary, impl.fd, fs::CD_CreateNew,
@@ -168,6 +214,7 @@ AtomicFile::create(llvm::StringRef target) {
       return writeError(target, code);
   }
   impl.done = false;
+  hold(impl.fd);
   // Interrupted by Ctrl-C, the program should not leave its temporary file.
   llvm::sys::RemoveFileOnSignal(impl.temporary);
   impl.os =
@@ -366,6 +413,7 @@ AtomicFolder::create(llvm::StringRef target, llvm::StringRef marker) {
   folder->marker = marker.str();
   if (llvm::Error error = mayReplace(folder->target, marker))
     return error;
+  removeStaleTemporaries(path::parent_path(folder->target));
   for (int attempt = 0;; ++attempt) {
     llvm::SmallString<128> name =
         temporaryName(path::parent_path(folder->target));
@@ -373,6 +421,11 @@ AtomicFolder::create(llvm::StringRef target, llvm::StringRef marker) {
         fs::create_directory(name, /*IgnoreExisting=*/false, fs::all_all);
     if (!code) {
       folder->temporary = std::string(name);
+#if LLVM_ON_UNIX
+      folder->lock =
+          ::open(folder->temporary.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+#endif
+      hold(folder->lock);
       return folder;
     }
     if (code != std::errc::file_exists || attempt == 16)
@@ -383,6 +436,10 @@ AtomicFolder::create(llvm::StringRef target, llvm::StringRef marker) {
 AtomicFolder::~AtomicFolder() {
   if (!temporary.empty())
     fs::remove_directories(temporary);
+#if LLVM_ON_UNIX
+  if (lock >= 0)
+    ::close(lock);
+#endif
 }
 
 std::string AtomicFolder::file(llvm::StringRef name) const {

@@ -16,6 +16,8 @@
 //                 before it; part: it is killed after half of the bytes of a
 //                 write
 //   FAULT_COUNT   a file that gets a line with the name of each operation
+//   FAULT_SHARED  a file of 16 zero bytes, through which processes that the
+//                 program starts (a linker) count on where it has got to
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,6 +31,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <mutex>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -44,13 +47,25 @@ struct Plan {
   const char *folder = std::getenv("FAULT_FOLDER");
   const char *count = std::getenv("FAULT_COUNT");
   const char *kind = std::getenv("FAULT_KIND");
-  long at = 0, operations = 0;
-  bool full = false;
+  long at = 0;
+  struct State {
+    long operations, full;
+  } own = {0, 0}, *state = &own;
   std::mutex mutex;
 
   Plan() {
     if (const char *text = std::getenv("FAULT_AT"))
       at = std::atol(text);
+    const char *shared = std::getenv("FAULT_SHARED");
+    int fd =
+        shared ? next<int(const char *, int, ...)>("open")(shared, O_RDWR) : -1;
+    if (fd < 0)
+      return;
+    void *mapped =
+        mmap(nullptr, sizeof(State), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (mapped != MAP_FAILED)
+      state = static_cast<State *>(mapped);
+    close(fd);
   }
   bool is(const char *name) const { return kind && !std::strcmp(kind, name); }
 };
@@ -97,7 +112,7 @@ bool inFolder(int fd) {
 int operation(const char *name, bool needsSpace, bool *half = nullptr) {
   Plan &p = plan();
   std::lock_guard<std::mutex> lock(p.mutex);
-  ++p.operations;
+  ++p.state->operations;
   if (p.count) {
     int fd = next<int(const char *, int, ...)>("open")(
         p.count, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -106,9 +121,9 @@ int operation(const char *name, bool needsSpace, bool *half = nullptr) {
       close(fd);
     }
   }
-  if (p.full && needsSpace)
+  if (p.state->full && needsSpace)
     return ENOSPC;
-  if (p.at == 0 || p.operations != p.at)
+  if (p.at == 0 || p.state->operations != p.at)
     return 0;
   if (p.is("kill") || (p.is("part") && !half))
     raise(SIGKILL);
@@ -116,7 +131,7 @@ int operation(const char *name, bool needsSpace, bool *half = nullptr) {
     return EIO;
   if (half && (p.is("short") || p.is("part")))
     *half = true;
-  p.full = !p.is("part");
+  p.state->full = !p.is("part");
   return half && *half ? 0 : needsSpace ? ENOSPC : 0;
 }
 
@@ -231,7 +246,7 @@ OF_PATH(mkdir, (const char *path, mode_t mode), path, mode)
 int rename(const char *path, const char *target) {
   static auto *real = next<int(const char *, const char *)>("rename");
   if (inFolder(path)) {
-    bool first = plan().operations + 1 == plan().at;
+    bool first = plan().state->operations + 1 == plan().at;
     if (int error = operation("rename", first || access(target, F_OK) != 0))
       return failed(error);
   }

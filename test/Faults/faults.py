@@ -13,37 +13,49 @@ Kinds of faults: those of FaultyDisk.cpp (full, io, short, kill, part) at every 
 
 import argparse
 import collections
-import json
 import os
 import random
 import re
 import resource
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../Inputs"))
+import tensors
+
 TEMPORARY = re.compile(r"^\.allot-([0-9a-f]+\.tmp|\w{6})$")
 
 
-def safetensors(path, tensors):
-    header, data = {}, b""
-    for name, (shape, values) in tensors.items():
-        raw = struct.pack(f"<{len(values)}i", *values)
-        header[name] = {"dtype": "I32", "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
-        data += raw
-    text = json.dumps(header).encode()
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text + data)
-
-
 class Case:
-    """One command line. `outputs`: name -> what is there before (None: nothing)."""
+    """One command line. `outputs`: name -> what is there before, the bytes of a file or a folder as name -> bytes. `starts`: it starts other programs, which meet the
+    faults as well."""
 
-    def __init__(self, name, argv, outputs, together=False):
-        self.name, self.argv, self.outputs, self.together = name, argv, outputs, together
+    def __init__(self, name, argv, outputs, together=False, starts=False):
+        self.name, self.argv, self.outputs, self.together, self.starts = name, argv, outputs, together, starts
+
+
+def write(path, content):
+    if isinstance(content, dict):
+        os.mkdir(path)
+        for name, inner in content.items():
+            write(os.path.join(path, name), inner)
+    else:
+        with open(path, "wb") as f:
+            f.write(content)
+
+
+def read(path):
+    if os.path.isdir(path) and not os.path.islink(path):
+        return {name: read(os.path.join(path, name)) for name in os.listdir(path)}
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def sizes(content):
+    return [size for inner in content.values() for size in sizes(inner)] if isinstance(content, dict) else [len(content)]
 
 
 class Bench:
@@ -72,6 +84,14 @@ class Bench:
         _, message = process.communicate(timeout=300)
         return process.returncode, message.decode(errors="replace")
 
+    def faulty(self, case):
+        env = {"LD_PRELOAD": self.disk, "FAULT_FOLDER": self.out}
+        if case.starts:
+            env["FAULT_SHARED"] = os.path.join(self.work, "shared")
+            with open(env["FAULT_SHARED"], "wb") as f:
+                f.write(bytes(16))
+        return env
+
     def must(self, argv):
         status, message = self.run(argv)
         if status:
@@ -82,15 +102,10 @@ class Bench:
         os.makedirs(self.out)
         for name, content in case.outputs.items():
             if old:
-                with open(os.path.join(self.out, name), "wb") as f:
-                    f.write(content)
+                write(os.path.join(self.out, name), content)
 
     def found(self):
-        files = {}
-        for name in os.listdir(self.out):
-            with open(os.path.join(self.out, name), "rb") as f:
-                files[name] = f.read()
-        return files
+        return read(self.out)
 
     # Preparing
 
@@ -106,8 +121,8 @@ class Bench:
     def commands(self):
         inputs = os.path.abspath(self.o.inputs)
         model = os.path.join(inputs, "Import/Inputs/models/llama_tied_llama3")
-        safetensors(os.path.join(self.work, "ids"), {"tokens": ([2, 6], list(range(12)))})
-        safetensors(os.path.join(self.work, "input"), {"input_ids": ([1, 4], [1, 2, 3, 4])})
+        tensors.write(os.path.join(self.work, "ids"), {}, {}, ["tokens:I32:2x6=0..11"])
+        tensors.write(os.path.join(self.work, "input"), {}, {}, ["input_ids:I32:1x4=1,2,3,4"])
         self.must(["import", model, "-o", "m.mlir"])
         profile = ["profile", "m.mlir", "--tokens", "ids", "--sensitivity-tokens", "8", "--perturb", "int3g64"]
         self.must([*profile, "-o", "stats"])
@@ -117,6 +132,11 @@ class Bench:
             self.must(["apply", "m.mlir", "--plan", f"plan{bits}.mlir", "-o", f"out/a.mlir", "--archive", f"out/w"])
             if bits == 4:
                 pair = self.found()
+        # The old folder is that of another entry.
+        compile = ["compile", "m.mlir", "-o", "out/p.allot", "--entries"]
+        self.fill(Case("", [], {}), old=False)
+        self.must([*compile, "decode"])
+        folder = self.found()
         old = b"the file that was there before\n" * 3
         files = lambda *names: {name: old for name in names}
         cases = [
@@ -132,6 +152,7 @@ class Bench:
             Case("generate", ["generate", "m.mlir", "--reference", "--tokens", "ids", "--steps", "2", "--outputs", "out/y"], files("y")),
             Case("eval", ["eval", "m.mlir", "--reference", "--tokens", "ids", "--json", "--logprobs", "out/y"], files("y")),
         ]
+        cases.append(Case("compile", [*compile, "logits"], folder, starts=True))
         help_of = lambda command: subprocess.run([self.allot, command, "--help"], capture_output=True, text=True).stdout
         if "--html" in help_of("explain"):
             cases.append(Case("explain", ["explain", "plan4.mlir", "--html", "out/r.html"], files("r.html")))
@@ -147,7 +168,7 @@ class Bench:
         if os.path.exists(log):
             os.remove(log)
         begin = time.time()
-        status, message = self.run(case.argv, {"LD_PRELOAD": self.disk, "FAULT_FOLDER": self.out, "FAULT_AT": "0", "FAULT_COUNT": log})
+        status, message = self.run(case.argv, {**self.faulty(case), "FAULT_AT": "0", "FAULT_COUNT": log})
         case.seconds = time.time() - begin
         if status or not os.path.exists(log):
             sys.exit(f"{case.name}: {status}: {message or 'no operation was seen'}")
@@ -202,11 +223,12 @@ class Bench:
         elif kind == "time":
             after = at
         elif kind != "tmpfs":
-            env = {"LD_PRELOAD": self.disk, "FAULT_FOLDER": self.out, "FAULT_AT": str(at), "FAULT_KIND": kind}
+            env = {**self.faulty(case), "FAULT_AT": str(at), "FAULT_KIND": kind}
         status, message = self.run(case.argv, env, limit, after)
         killed = kind in ("time", "kill", "part") and status == -signal.SIGKILL
         wrong = self.check(case, what, before, status, message, killed)
-        if not wrong and kind in ("kill", "part") and not killed:
+        # Killed may be a program that the command has started: then it fails.
+        if not wrong and kind in ("kill", "part") and not killed and not (case.starts and status == 1):
             wrong = f"was to be killed, ended with {status}"
         if not wrong and killed:
             # What is left does not disturb the next run.
@@ -227,7 +249,7 @@ class Bench:
             for kind in "full", "io", "short", "kill", "part":
                 for at in range(1, n + 1):
                     yield case, kind, at, at % 4 != 0
-            for size in sorted({0, 1, *(max(0, len(b) - 1) for b in case.new.values()), *(len(b) // 2 for b in case.new.values())}):
+            for size in sorted({0, 1, *(max(0, size - 1) for size in sizes(case.new)), *(size // 2 for size in sizes(case.new))}):
                 yield case, "size", size, True
             for i in range(20):
                 yield case, "time", round(rng.uniform(0, 1.1 * case.seconds), 3), i % 4 != 0
@@ -242,8 +264,7 @@ class Bench:
     def try_tmpfs(self, cases):
         """Runs inside a mount namespace of its own."""
         for case in cases:
-            whole = sum(len(b) for b in case.new.values())
-            before = sum(len(b) for b in case.outputs.values())
+            whole, before = sum(sizes(case.new)), sum(sizes(case.outputs))
             for part in 0.1, 0.5, 0.9:
                 size = max(2, int((before + part * whole) // 4096)) * 4096
                 # Not on itself: the folder is emptied, not removed, between tries.
@@ -251,8 +272,7 @@ class Bench:
                 os.makedirs(self.out)
                 subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", self.out], check=True)
                 for name, content in case.outputs.items():
-                    with open(os.path.join(self.out, name), "wb") as f:
-                        f.write(content)
+                    write(os.path.join(self.out, name), content)
                 old = self.found()
                 status, message = self.run(case.argv)
                 wrong = self.check(case, "", old, status, message, killed=False)

@@ -12,6 +12,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -98,7 +99,15 @@ public:
 private:
   AtomicFolder() = default;
   std::string target, temporary, marker;
+  /// Of the temporary folder; tells others that somebody works on it.
+  int lock = -1;
 };
+
+/// Removes from `folder` what killed processes left under temporary names of
+/// AtomicFile and AtomicFolder: what no process holds any more, and was last
+/// changed that long ago. Both do it before they write. Failures are ignored.
+void removeStaleTemporaries(llvm::StringRef folder,
+                            std::chrono::seconds age = std::chrono::hours(1));
 
 } // namespace allot::support
 

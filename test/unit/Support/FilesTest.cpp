@@ -145,6 +145,32 @@ TEST(AtomicFile, CommitsNoneWhereOneCannotBe) {
   EXPECT_EQ(folder.entries(), 2u);
 }
 
+TEST(AtomicFile, RemovesWhatKilledProcessesLeft) {
+  TemporaryFolder folder;
+  auto file = take(AtomicFile::create(folder.path("out")));
+  auto inner = take(AtomicFolder::create(folder.path("out.allot"), "mark"));
+  folder.write(".allot-0123abc.tmp", "half");
+  ASSERT_FALSE(fs::create_directory(folder.path(".allot-ff.tmp")));
+  folder.write(".allot-ff.tmp/weights.bin", "half");
+  folder.write(".allot-other.tmp", "somebody else's");
+  folder.write("allot-0123abc.tmp", "somebody else's");
+  ASSERT_FALSE(fs::create_link(folder.path("allot-0123abc.tmp"),
+                               folder.path(".allot-1.tmp")));
+  EXPECT_EQ(folder.entries(), 7u);
+  // What is young may belong to a process that has just begun.
+  removeStaleTemporaries(folder.path());
+  EXPECT_EQ(folder.entries(), 7u);
+  // What is held is not touched, whatever its age.
+  removeStaleTemporaries(folder.path(), std::chrono::seconds(0));
+  EXPECT_EQ(folder.entries(), 5u);
+  EXPECT_TRUE(fs::exists(file->temporaryPath()));
+  EXPECT_TRUE(fs::exists(inner->temporaryPath()));
+  expectSuccess(file->commit());
+  expectSuccess(inner->commit());
+  EXPECT_EQ(folder.entries(), 5u);
+  removeStaleTemporaries(folder.path("missing"), std::chrono::seconds(0));
+}
+
 TEST(AtomicFile, DoesNotReplaceDevices) {
   expectSuccess(writeFileAtomically("/dev/null", "gone"));
   struct stat status;
