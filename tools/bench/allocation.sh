@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The allocation tables of docs/Results.md: allocated against uniform at the same budgets. Usage: allocation.sh BIN MODEL.mlir STATS EVAL.safetensors WORKDIR [ROWS]
-# BIN holds allot and allot-opt. Writes one line per program: budget, kind, choice, bytes, bits per weight, predicted loss, KL, its standard error.
+# BUDGETS (3.0 3.5 4.0) and KINDS (allocated within above, or names of formats: uniform, whatever the budget) can be set in the environment. BIN holds allot and allot-opt. Writes one line per program: budget, kind, choice, bytes, bits per weight, predicted loss, KL, its standard error.
 set -euo pipefail
 bin=$1 model=$2 stats=$3 tokens=$4 work=$5 rows=${6:-16:64}
 mkdir -p "$work"
