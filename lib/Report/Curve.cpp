@@ -14,27 +14,28 @@ using namespace allot::report;
 
 /// The cost of the choice of least loss: more is not worth anything.
 static llvm::Expected<int64_t> mostUseful(allocation::Problem problem,
+                                          unsigned resource,
                                           const allocation::SolveOptions &o) {
-  problem.resources.front().budget = std::nullopt;
+  problem.resources[resource].budget = std::nullopt;
   auto solution = allocation::solveKnapsack(problem, o);
   if (!solution)
     return solution.takeError();
-  return solution->costs.front();
+  return solution->costs[resource];
 }
 
 llvm::Expected<std::vector<CurvePoint>>
 allot::report::budgetCurve(const allocation::Problem &given, int64_t budget,
-                           unsigned count,
+                           unsigned count, unsigned resource,
                            const allocation::SolveOptions &options) {
   std::vector<CurvePoint> curve;
-  for (const allocation::Resource &resource : llvm::drop_begin(given.resources))
-    if (resource.budget)
+  for (auto [r, other] : llvm::enumerate(given.resources))
+    if (r != resource && other.budget)
       return curve;
   allocation::Problem problem = given;
-  auto least = allocation::leastTotal(problem, 0);
+  auto least = allocation::leastTotal(problem, resource);
   if (!least)
     return least.takeError();
-  auto most = mostUseful(problem, options);
+  auto most = mostUseful(problem, resource, options);
   if (!most)
     return most.takeError();
   auto part = [&](double factor) { return int64_t(factor * double(budget)); };
@@ -45,11 +46,11 @@ allot::report::budgetCurve(const allocation::Problem &given, int64_t budget,
     budgets.insert(low +
                    int64_t(double(high - low) * double(i) / double(count - 1)));
   for (int64_t amount : budgets) {
-    problem.resources.front().budget = amount;
+    problem.resources[resource].budget = amount;
     auto solution = allocation::solveKnapsack(problem, options);
     if (!solution)
       return solution.takeError();
-    curve.push_back({amount, solution->costs.front(), solution->objective,
+    curve.push_back({amount, solution->costs[resource], solution->objective,
                      solution->bound});
   }
   return curve;

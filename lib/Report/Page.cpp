@@ -153,6 +153,12 @@ void Page::writeSummary() {
                 : ", above its budget of " + amount(*report.budget);
   }
   text += ".";
+  for (const OtherResource &other : report.others) {
+    text += " It takes " + grouped(other.taken) + " " + other.name;
+    if (other.budget)
+      text += " of at most " + grouped(*other.budget);
+    text += ".";
+  }
   if (auto stored = report.storedCost(); stored && *stored != report.cost) {
     text += " Left as they were, they take " + amount(*stored);
     if (auto bits = report.bitsPerWeight(*stored))
@@ -388,6 +394,9 @@ void Page::writeCurve() {
                     false,
                     {}};
     for (const MeasuredLoss &point : report.measured) {
+      // Of other resources nobody measured how much a program takes.
+      if (!report.inBytes())
+        break;
       double x = point.bitsPerWeight && report.bitsPerWeight(0)
                      ? *point.bitsPerWeight
                      : costPlace(point.bytes);

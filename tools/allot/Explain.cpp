@@ -6,8 +6,6 @@
 
 #include "ExplainPage.h"
 #include "Modules.h"
-#include "allot/Allocation/Solvers.h"
-#include "allot/Dialect/Plan/Transforms/Convert.h"
 #include "allot/Support/Error.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -26,90 +24,50 @@ struct Row {
   double loss = 0;
 };
 
-/// A resource beside the one that the table shows.
-struct Total {
-  llvm::StringRef name;
-  std::optional<int64_t> budget;
-  int64_t taken = 0, fixed = 0;
-};
-
 struct Report {
-  std::optional<int64_t> budget;
-  int64_t bytes = 0, fixed = 0, weights = 0;
-  double objective = 0, bound = 0, gap = 0;
-  llvm::StringRef resource, solver;
-  std::vector<Row> rows;
-  std::vector<Total> totals;
-  std::vector<allocation::MarginalPrice> prices;
+  explicit Report(ExplainedPlan &plan) : plan(plan) {
+    weights = plan.weights();
+    resource = plan.resource().name;
+    for (auto &[item, choice, taken] : plan.items) {
+      Row row;
+      row.name = item.getName();
+      row.choice = choice.getOption();
+      row.origin = item.getOrigin();
+      row.reason = choice.getReason().value_or("");
+      row.weights = static_cast<int64_t>(item.getWeights());
+      row.bytes = plan.costOf(taken);
+      row.loss = taken.getLoss().convertToDouble();
+      rows.push_back(row);
+    }
+  }
 
   std::optional<double> bitsPerWeight(int64_t amount) const {
     if (weights <= 0 || resource != "bytes")
       return std::nullopt;
     return 8.0 * static_cast<double>(amount) / static_cast<double>(weights);
   }
-};
 
-llvm::Expected<Report> makeReport(llvm::StringRef path,
-                                  plan::SolutionOp solution) {
-  auto problem = mlir::SymbolTable::lookupNearestSymbolFrom<plan::ProblemOp>(
-      solution, solution.getProblemAttr());
-  auto data = plan::toAllocation(problem);
-  if (mlir::failed(data))
-    return support::fileError(path, "the problem makes no sense");
-  auto answer = plan::toAllocation(solution, problem, *data);
-  if (mlir::failed(answer))
-    return support::fileError(path, "the solution does not fit the problem");
-  unsigned main = plan::mainResource(problem);
-  auto prices = allocation::marginalPrices(*data, *answer, main);
-  if (!prices)
-    return prices.takeError();
-  Report report;
-  report.budget = plan::budgetOf(problem, main);
-  report.bytes = solution.getCosts()[main];
-  report.fixed = problem.getFixed()[main];
-  for (auto [r, name] : llvm::enumerate(
-           problem.getResources().getAsValueRange<mlir::StringAttr>()))
-    report.totals.push_back({name, plan::budgetOf(problem, r),
-                             solution.getCosts()[r], problem.getFixed()[r]});
-  report.weights = static_cast<int64_t>(problem.getWeights());
-  report.objective = answer->objective;
-  report.bound = answer->bound;
-  report.gap = answer->gap;
-  report.resource = report.totals[main].name;
-  report.solver = solution.getSolver();
-  report.prices = std::move(*prices);
-  llvm::StringMap<plan::ChoiceOp> choices;
-  for (auto choice : solution.getBody().getOps<plan::ChoiceOp>())
-    choices[choice.getItem()] = choice;
-  for (auto item : problem.getBody().getOps<plan::ItemOp>()) {
-    plan::ChoiceOp choice = choices.lookup(item.getName());
-    plan::OptionOp option = item.findOption(choice.getOption());
-    Row row;
-    row.name = item.getName();
-    row.choice = choice.getOption();
-    row.origin = item.getOrigin();
-    row.reason = choice.getReason().value_or("");
-    row.weights = static_cast<int64_t>(item.getWeights());
-    row.bytes = option.getCosts()[main];
-    row.loss = option.getLoss().convertToDouble();
-    report.rows.push_back(row);
-  }
-  return report;
-}
+  ExplainedPlan &plan;
+  int64_t weights = 0;
+  llvm::StringRef resource;
+  std::vector<Row> rows;
+};
 
 void printJson(const Report &report) {
   llvm::json::OStream os(llvm::outs(), 1);
   os.object([&] {
-    os.attribute("budget_bytes", report.budget
-                                     ? llvm::json::Value(*report.budget)
-                                     : llvm::json::Value(nullptr));
-    os.attribute("bytes", report.bytes);
-    std::optional<double> bpw = report.bitsPerWeight(report.bytes);
+    auto budget = [](std::optional<int64_t> amount) {
+      return amount ? llvm::json::Value(*amount) : llvm::json::Value(nullptr);
+    };
+    const ExplainedPlan::Resource &main = report.plan.resource();
+    os.attribute("budget_bytes", budget(main.budget));
+    os.attribute("bytes", main.taken);
+    std::optional<double> bpw = report.bitsPerWeight(main.taken);
     os.attribute("bpw",
                  bpw ? llvm::json::Value(*bpw) : llvm::json::Value(nullptr));
-    os.attribute("objective", report.objective);
-    os.attribute("bound", report.bound);
-    os.attribute("gap", report.gap);
+    os.attribute("objective", report.plan.answer.objective);
+    os.attribute("bound", report.plan.answer.bound);
+    os.attribute("gap", report.plan.answer.gap);
     os.attributeArray("items", [&] {
       for (const Row &row : report.rows)
         os.object([&] {
@@ -120,13 +78,12 @@ void printJson(const Report &report) {
           os.attribute("origin", row.origin);
         });
     });
-    os.attribute("solver", report.solver);
+    os.attribute("solver", report.plan.solution.getSolver());
     os.attributeArray("resources", [&] {
-      for (const Total &total : report.totals)
+      for (const ExplainedPlan::Resource &total : report.plan.resources)
         os.object([&] {
           os.attribute("name", total.name);
-          os.attribute("budget", total.budget ? llvm::json::Value(*total.budget)
-                                              : llvm::json::Value(nullptr));
+          os.attribute("budget", budget(total.budget));
           os.attribute("taken", total.taken);
           os.attribute("fixed", total.fixed);
         });
@@ -180,7 +137,7 @@ void printPrices(const Report &report) {
   bool inBytes = report.resource == "bytes";
   double unit = inBytes ? 1048576.0 : 1.0;
   llvm::StringRef per = inBytes ? "MiB" : "unit";
-  auto [better, worse] = edgePrices(report.prices);
+  auto [better, worse] = report.plan.prices;
   if (better)
     llvm::outs() << llvm::formatv(
         "one more {0} would lower the loss by at most {1:e3} nats\n", per,
@@ -221,15 +178,16 @@ void printText(const Report &report) {
   }
   printUse(report);
   llvm::outs() << "\n";
-  if (report.budget)
-    printAmount("budget", *report.budget, report);
-  printAmount("taken", report.bytes, report);
-  if (report.fixed)
-    printAmount("of it fixed", report.fixed, report);
-  if (report.budget && report.bytes > *report.budget)
-    llvm::outs() << "this is " << report.bytes - *report.budget << " "
+  const ExplainedPlan::Resource &main = report.plan.resource();
+  if (main.budget)
+    printAmount("budget", *main.budget, report);
+  printAmount("taken", main.taken, report);
+  if (main.fixed)
+    printAmount("of it fixed", main.fixed, report);
+  if (main.budget && main.taken > *main.budget)
+    llvm::outs() << "this is " << main.taken - *main.budget << " "
                  << report.resource << " over the budget\n";
-  for (const Total &total : report.totals) {
+  for (const ExplainedPlan::Resource &total : report.plan.resources) {
     if (total.name == report.resource)
       continue;
     llvm::outs() << llvm::formatv("{0,-11} {1,14} {2}", "taken", total.taken,
@@ -238,10 +196,12 @@ void printText(const Report &report) {
       llvm::outs() << " of at most " << *total.budget;
     llvm::outs() << "\n";
   }
+  const allocation::Solution &answer = report.plan.answer;
   llvm::outs() << llvm::formatv(
       "predicted loss {0:e6} nats per token, at least {1:e6} (gap {2:e2}), by "
       "{3}\n",
-      report.objective, report.bound, report.gap, report.solver);
+      answer.objective, answer.bound, answer.gap,
+      report.plan.solution.getSolver());
   printPrices(report);
 }
 
@@ -269,9 +229,9 @@ public:
     if (solutions.size() != 1)
       return support::fileError(input, "expected one plan.solution, found " +
                                            llvm::Twine(solutions.size()));
-    auto report = makeReport(input, solutions.front());
-    if (!report)
-      return report.takeError();
+    auto plan = ExplainedPlan::read(input, solutions.front());
+    if (!plan)
+      return plan.takeError();
     bool page = html.getNumOccurrences() > 0;
     if (page) {
       PageOptions wanted;
@@ -279,13 +239,14 @@ public:
       wanted.measured.assign(measured.begin(), measured.end());
       wanted.times.assign(times.begin(), times.end());
       wanted.force = force;
-      if (llvm::Error error = writePlanPage(input, solutions.front(), wanted))
+      if (llvm::Error error = writePlanPage(input, *plan, wanted))
         return error;
     }
+    Report report(*plan);
     if (json)
-      printJson(*report);
+      printJson(report);
     else if (!page)
-      printText(*report);
+      printText(report);
     return llvm::Error::success();
   }
 

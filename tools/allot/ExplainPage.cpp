@@ -18,17 +18,6 @@ using namespace allot;
 using namespace allot::tool;
 using report::AdapterUse;
 
-EdgePrices tool::edgePrices(llvm::ArrayRef<allocation::MarginalPrice> prices) {
-  EdgePrices edge;
-  for (const allocation::MarginalPrice &price : prices) {
-    if (price.better && (!edge.better || price.better->price > *edge.better))
-      edge.better = price.better->price;
-    if (price.worse && (!edge.worse || price.worse->price < *edge.worse))
-      edge.worse = price.worse->price;
-  }
-  return edge;
-}
-
 /// The option leaves the matrix and its adapters as they are stored.
 static bool keepsAll(plan::OptionOp option) {
   return !option.getFormat() && !option.getMerged() &&
@@ -47,8 +36,9 @@ static AdapterUse adapterUse(plan::ItemOp item, plan::OptionOp taken) {
   return AdapterUse::None;
 }
 
-static report::PlannedItem makeItem(plan::ItemOp item, plan::ChoiceOp choice) {
-  plan::OptionOp option = item.findOption(choice.getOption());
+static report::PlannedItem makeItem(const ExplainedPlan &plan,
+                                    ExplainedPlan::Item entry) {
+  auto &[item, choice, taken] = entry;
   report::PlannedItem planned;
   planned.name = item.getName();
   planned.site = item.getSite();
@@ -58,26 +48,26 @@ static report::PlannedItem makeItem(plan::ItemOp item, plan::ChoiceOp choice) {
   planned.origin = item.getOrigin();
   planned.reason = choice.getReason().value_or("");
   planned.weights = static_cast<int64_t>(item.getWeights());
-  planned.cost = option.getCosts().front();
-  planned.rank = option.getRank().value_or(0);
-  planned.loss = option.getLoss().convertToDouble();
-  planned.adapters = adapterUse(item, option);
+  planned.cost = plan.costOf(taken);
+  planned.rank = taken.getRank().value_or(0);
+  planned.loss = taken.getLoss().convertToDouble();
+  planned.adapters = adapterUse(item, taken);
   for (auto other : item.getBody().getOps<plan::OptionOp>())
     if (keepsAll(other))
-      planned.storedCost = other.getCosts().front();
+      planned.storedCost = plan.costOf(other);
   return planned;
 }
 
 /// Curve and uniform choices, fixed costs added.
 static llvm::Error addAlternatives(report::PlanReport &page,
-                                   const allocation::Problem &problem) {
+                                   const ExplainedPlan &plan) {
   constexpr unsigned numBudgets = 24;
   // Should a problem be hard, its bounds say what the limit lost.
   allocation::SolveOptions limits;
   limits.maxNodes = 1u << 22;
   if (page.budget && page.cost <= *page.budget) {
-    auto curve = report::budgetCurve(problem, *page.budget - page.fixed,
-                                     numBudgets, limits);
+    auto curve = report::budgetCurve(plan.data, *page.budget - page.fixed,
+                                     numBudgets, plan.main, limits);
     if (!curve)
       return curve.takeError();
     for (report::CurvePoint &point : *curve) {
@@ -86,14 +76,14 @@ static llvm::Error addAlternatives(report::PlanReport &page,
     }
     page.curve = std::move(*curve);
   }
-  auto uniform = plan::uniformChoices(problem);
+  auto uniform = plan::uniformChoices(plan.data);
   if (!uniform)
     return uniform.takeError();
   // Of the ways to treat adapters the one of least loss stands for a storage.
   llvm::StringMap<size_t> found;
   for (const allocation::UniformChoice &choice : *uniform) {
-    report::UniformPoint point{choice.name, choice.costs.front() + page.fixed,
-                               choice.objective};
+    report::UniformPoint point{
+        choice.name, choice.costs[plan.main] + page.fixed, choice.objective};
     auto [it, isNew] = found.try_emplace(choice.name, page.uniform.size());
     if (isNew)
       page.uniform.push_back(std::move(point));
@@ -140,48 +130,36 @@ static llvm::Error checkOutput(llvm::StringRef path,
   return llvm::Error::success();
 }
 
-llvm::Error tool::writePlanPage(llvm::StringRef path, plan::SolutionOp solution,
+llvm::Error tool::writePlanPage(llvm::StringRef path, ExplainedPlan &plan,
                                 const PageOptions &options) {
   if (llvm::Error error = checkOutput(path, options))
     return error;
-  auto problem = mlir::SymbolTable::lookupNearestSymbolFrom<plan::ProblemOp>(
-      solution, solution.getProblemAttr());
-  auto data = plan::toAllocation(problem);
-  if (mlir::failed(data))
-    return support::fileError(path, "the problem makes no sense");
-  auto answer = plan::toAllocation(solution, problem, *data);
-  if (mlir::failed(answer))
-    return support::fileError(path, "the solution does not fit the problem");
-  auto prices = allocation::marginalPrices(*data, *answer);
-  if (!prices)
-    return prices.takeError();
-
+  const ExplainedPlan::Resource &main = plan.resource();
   report::PlanReport page;
   page.file = llvm::sys::path::filename(path).str();
-  page.model = problem.getModel();
-  page.resource =
-      llvm::cast<mlir::StringAttr>(problem.getResources()[0]).getValue();
-  page.solver = solution.getSolver();
-  page.budget = plan::budgetOf(problem, 0);
-  page.cost = solution.getCosts().front();
-  page.fixed = problem.getFixed().front();
-  page.weights = static_cast<int64_t>(problem.getWeights());
-  page.loss = answer->objective;
-  page.bound = answer->bound;
-  page.gap = answer->gap;
-  EdgePrices edge = edgePrices(*prices);
-  page.priceBetter = edge.better;
-  page.priceWorse = edge.worse;
-  llvm::StringMap<plan::ChoiceOp> choices;
-  for (auto choice : solution.getBody().getOps<plan::ChoiceOp>())
-    choices[choice.getItem()] = choice;
-  for (auto item : problem.getBody().getOps<plan::ItemOp>())
-    page.items.push_back(makeItem(item, choices.lookup(item.getName())));
-  report::Subject subject{page.model, plan::solutionDigest(solution, problem),
+  page.model = plan.problem.getModel();
+  page.resource = main.name;
+  page.solver = plan.solution.getSolver();
+  page.budget = main.budget;
+  page.cost = main.taken;
+  page.fixed = main.fixed;
+  page.weights = plan.weights();
+  page.loss = plan.answer.objective;
+  page.bound = plan.answer.bound;
+  page.gap = plan.answer.gap;
+  page.priceBetter = plan.prices.better;
+  page.priceWorse = plan.prices.worse;
+  for (auto [r, other] : llvm::enumerate(plan.resources))
+    if (r != plan.main)
+      page.others.push_back({other.name.str(), other.budget, other.taken});
+  for (const ExplainedPlan::Item &item : plan.items)
+    page.items.push_back(makeItem(plan, item));
+  report::Subject subject{page.model,
+                          plan::solutionDigest(plan.solution, plan.problem),
                           options.force};
   if (llvm::Error error = addMeasurements(page, subject, options))
     return error;
-  if (llvm::Error error = addAlternatives(page, *data))
+  if (llvm::Error error = addAlternatives(page, plan))
     return support::fileError(path, llvm::toString(std::move(error)));
 
   auto file = support::AtomicFile::create(options.output);

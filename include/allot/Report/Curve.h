@@ -18,13 +18,14 @@ struct CurvePoint {
 };
 
 /// Solves `problem` again, pins and ties included, under about `count` budgets
-/// of resource 0 evenly spread around `budget` (from 0.6 to 1.75 times of it,
+/// of `resource` evenly spread around `budget` (from 0.6 to 1.75 times of it,
 /// as far as they can be met and make a difference), `budget` itself among
 /// them; by rising budget. Limits are per point those of `options`. Empty where
 /// another resource has a budget too: the exact solver takes one. Errors:
 /// check(), `budget` cannot be met.
 llvm::Expected<std::vector<CurvePoint>>
 budgetCurve(const allocation::Problem &problem, int64_t budget, unsigned count,
+            unsigned resource = 0,
             const allocation::SolveOptions &options = {});
 
 } // namespace allot::report

@@ -38,7 +38,14 @@ struct UniformPoint {
   double loss = 0;
 };
 
-/// Everything that the page tells. Costs are of the first resource, fixed costs
+/// What a plan takes of a resource that the page is not about.
+struct OtherResource {
+  std::string name;
+  std::optional<int64_t> budget;
+  int64_t taken = 0;
+};
+
+/// Everything that the page tells. Costs are of `resource`, fixed costs
 /// included where they are totals.
 struct PlanReport {
   /// The plan's file, without folder.
@@ -47,6 +54,7 @@ struct PlanReport {
   std::optional<int64_t> budget;
   int64_t cost = 0, fixed = 0, weights = 0;
   double loss = 0, bound = 0, gap = 0;
+  std::vector<OtherResource> others;
   std::vector<PlannedItem> items;
   std::vector<CurvePoint> curve;
   std::vector<UniformPoint> uniform;

@@ -75,3 +75,24 @@ TEST(BudgetCurve, SeveralBudgetsHaveNoCurve) {
   ASSERT_TRUE(bool(curve)) << llvm::toString(curve.takeError());
   EXPECT_TRUE(curve->empty());
 }
+
+TEST(BudgetCurve, OfAnyResource) {
+  allocation::Problem problem = makeProblem(std::nullopt);
+  problem.resources = {{"microseconds", std::nullopt}, {"bytes", 400}};
+  for (allocation::Item &item : problem.items)
+    for (allocation::Option &option : item.options)
+      option.costs = {1, option.costs.front()};
+  auto curve = budgetCurve(problem, 400, 24, /*resource=*/1),
+       alone = budgetCurve(makeProblem(400), 400, 24);
+  ASSERT_TRUE(bool(curve)) << llvm::toString(curve.takeError());
+  ASSERT_TRUE(bool(alone)) << llvm::toString(alone.takeError());
+  ASSERT_EQ(curve->size(), alone->size());
+  for (size_t i = 0; i < curve->size(); ++i) {
+    EXPECT_EQ((*curve)[i].cost, (*alone)[i].cost);
+    EXPECT_EQ((*curve)[i].loss, (*alone)[i].loss);
+  }
+  // Seen from the other one, the budget on bytes is in the way.
+  auto other = budgetCurve(problem, 10, 24, /*resource=*/0);
+  ASSERT_TRUE(bool(other)) << llvm::toString(other.takeError());
+  EXPECT_TRUE(other->empty());
+}
