@@ -168,8 +168,12 @@ void pipelines::buildPreparePipeline(OpPassManager &pm,
 void pipelines::buildLowerToLLVMPipeline(OpPassManager &pm,
                                          const LoweringOptions &options) {
   buildPreparePipeline(pm, options);
+  if (options.timeParts)
+    pm.addPass(createProgramNameParts());
   addMaps(pm, options);
   addBufferization(pm);
+  if (options.timeParts)
+    pm.addPass(createProgramTimeParts());
   conversion::ConvertAdapterToKernelOptions kernels;
   kernels.target = options.target;
   pm.addPass(conversion::createConvertAdapterToKernel(kernels));

@@ -93,6 +93,21 @@ static bool isSubject(llvm::StringRef plan, const Subject &subject) {
   return !plan.empty() && plan == subject.plan;
 }
 
+Agreement allot::report::orderAgreement(llvm::ArrayRef<MeasuredLoss> measured) {
+  Agreement agreement;
+  for (size_t i = 0; i < measured.size(); ++i)
+    for (size_t j = 0; j < i; ++j) {
+      const MeasuredLoss &a = measured[i], &b = measured[j];
+      if (!a.predicted || !b.predicted || *a.predicted == *b.predicted)
+        continue;
+      ++agreement.pairs;
+      agreement.agreeing +=
+          a.divergence != b.divergence &&
+          (*a.predicted < *b.predicted) == (a.divergence < b.divergence);
+    }
+  return agreement;
+}
+
 llvm::Expected<MeasuredLoss>
 allot::report::readMeasuredLoss(llvm::StringRef path, const Subject &subject) {
   auto document = archive::JsonDocument::open(path);
@@ -132,6 +147,30 @@ allot::report::readMeasuredLoss(llvm::StringRef path, const Subject &subject) {
   return result;
 }
 
+static llvm::Expected<PartTimes> readParts(const JsonField &object) {
+  PartTimes times;
+  Fields fields(object);
+  fields.take("seconds", times.seconds);
+  fields.take("rest", times.rest);
+  fields.take("runs", times.runs);
+  if (fields.hasFailed())
+    return fields.takeError();
+  auto list = object["list"].elements();
+  if (!list)
+    return list.takeError();
+  for (const JsonField &entry : *list) {
+    PartTime part;
+    Fields of(entry);
+    of.take("site", part.site);
+    of.take("op", part.op);
+    of.take("seconds", part.seconds);
+    if (of.hasFailed())
+      return of.takeError();
+    times.parts.push_back(std::move(part));
+  }
+  return times;
+}
+
 static llvm::Expected<MeasuredTime> readTime(const JsonField &row,
                                              const Subject &subject) {
   if (!row.isObject())
@@ -159,6 +198,12 @@ static llvm::Expected<MeasuredTime> readTime(const JsonField &row,
   fields.takeText("plan", plan);
   if (fields.hasFailed())
     return fields.takeError();
+  if (!row["parts"].isNull()) {
+    auto parts = readParts(row["parts"]);
+    if (!parts)
+      return parts.takeError();
+    time.parts = std::move(*parts);
+  }
   time.isSubject = isSubject(plan, subject);
   return time;
 }

@@ -320,6 +320,8 @@ void Page::writeCurve() {
         "point on it is the whole problem solved again (bounds are in the "
         "table). Grey marks are uniform choices, one format for everything. "
         "The vertical axis is logarithmic.";
+    if (!report.measured.empty())
+      text += " What was measured stands beside it.";
     if (report.priceBetter || report.priceWorse) {
       double unit = report.inBytes() ? 1048576.0 : 1.0;
       std::string per = report.inBytes() ? "MiB" : "unit of " + report.resource;
@@ -388,23 +390,33 @@ void Page::writeCurve() {
            "uniform " + point.name + ": " + number(x) + " " + costUnit() +
                ", predicted " + number(point.loss)});
     }
-    Series measured{"measured (bars: one standard error)",
+    // Allocations for other budgets make a curve of their own beside the
+    // predicted one; uniform choices stay points.
+    Series measured{"measured allocations (bars: one standard error)",
                     "measured",
                     Shape::Diamond,
-                    false,
-                    {}};
+                    true,
+                    {}},
+        measuredUniform{
+            "measured uniform", "measured", Shape::Square, false, {}};
     for (const MeasuredLoss &point : report.measured) {
       // Of other resources nobody measured how much a program takes.
-      if (!report.inBytes())
-        break;
+      if (!report.inBytes() || point.divergence <= 0)
+        continue;
       double x = point.bitsPerWeight && report.bitsPerWeight(0)
                      ? *point.bitsPerWeight
                      : costPlace(point.bytes);
       include(x, point.divergence);
-      measured.marks.push_back(
-          {x, point.divergence, point.standardError, point.label,
-           point.label + ": measured " + number(point.divergence)});
+      std::string text = point.label + ": measured " + number(point.divergence);
+      if (point.predicted)
+        text += ", predicted " + number(*point.predicted);
+      (point.isPlanned() ? measured : measuredUniform)
+          .marks.push_back(
+              {x, point.divergence, point.standardError, point.label, text});
     }
+    llvm::sort(measured.marks, [](const Mark &a, const Mark &b) {
+      return std::tie(a.x, a.y) < std::tie(b.x, b.y);
+    });
     Series chosen{"this plan (predicted)", "chosen", Shape::Circle, false, {}};
     include(costPlace(report.cost), report.loss);
     chosen.marks.push_back({costPlace(report.cost), report.loss, std::nullopt,
@@ -416,8 +428,9 @@ void Page::writeCurve() {
     chart.series.push_back(std::move(line));
     if (!uniform.marks.empty())
       chart.series.push_back(std::move(uniform));
-    if (!measured.marks.empty())
-      chart.series.push_back(std::move(measured));
+    for (Series *series : {&measured, &measuredUniform})
+      if (!series->marks.empty())
+        chart.series.push_back(std::move(*series));
     chart.series.push_back(std::move(chosen));
     chart.caption.description =
         "The predicted loss falls from " + number(report.curve.front().loss) +

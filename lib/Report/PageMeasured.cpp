@@ -5,9 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "PageParts.h"
-#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringExtras.h"
 #include <algorithm>
 
 using namespace allot::report;
@@ -26,11 +24,19 @@ void Page::writeMeasured() {
                 "other plans for the same model.");
       return;
     }
-    paragraph("Predictions add up what matrices do one at a time and know "
-              "nothing of how their errors act together. Measurements are "
-              "divergences from the original model on text that took no part "
-              "in the planning. On the line both agree; what matters for "
-              "choosing is that the order is the same.");
+    std::string text =
+        "Predictions add up what matrices do one at a time and know nothing "
+        "of how their errors act together. Measurements are divergences from "
+        "the original model on text that took no part in the planning. On "
+        "the line both agree; what matters for choosing is that the order is "
+        "the same.";
+    if (Agreement order = orderAgreement(report.measured); order.pairs > 0)
+      text += " Of " + std::to_string(order.pairs) +
+              (order.pairs == 1 ? " pair" : " pairs") +
+              " of programs that were measured, the one with the smaller "
+              "predicted loss has the smaller measured loss in " +
+              std::to_string(order.agreeing) + ".";
+    paragraph(text);
     XYChart chart;
     chart.caption = {"predicted-measured", "Measured by predicted loss", ""};
     chart.xLabel = "predicted loss, nats per token";
@@ -73,10 +79,9 @@ void Page::writeMeasured() {
         low = std::min(low.value_or(value), value);
         high = std::max(high.value_or(value), value);
       }
-      Series &series = point.isSubject ? own
-                       : llvm::StringRef(point.solver).starts_with("uniform")
-                           ? uniform
-                           : optimised;
+      Series &series = point.isSubject     ? own
+                       : point.isPlanned() ? optimised
+                                           : uniform;
       series.marks.push_back(
           {*point.predicted, point.divergence, point.standardError, point.label,
            point.label + ": predicted " + number(*point.predicted) +
@@ -107,110 +112,4 @@ void Page::writeMeasured() {
            {"tokens", true}},
           rows);
   });
-}
-
-void Page::writeTimes() {
-  if (report.times.empty() && !(report.inBytes() && !report.items.empty()))
-    return;
-  section("times", "Where the time goes", [&] {
-    if (report.times.empty())
-      paragraph("No speed was measured. allot bench program PROGRAM --json "
-                "measures it; allot explain --bench takes what that writes.");
-    else {
-      paragraph("A model reads its prompt at once (prefill), which is limited "
-                "by arithmetic, and then writes one token after the other "
-                "(decode), for each of which all weights are read from memory. "
-                "The share of a plain read says how near decoding comes to "
-                "what memory gives.");
-      BarChart chart;
-      chart.caption = {"times-per-token", "Time per token",
-                       "One bar per program and phase, in milliseconds per "
-                       "token."};
-      std::vector<std::vector<TableCell>> rows;
-      for (const MeasuredTime &time : report.times) {
-        double perToken =
-            1e3 * time.seconds / double(std::max<int64_t>(time.tokens, 1));
-        std::string name = time.label + ", " + time.phase;
-        chart.bars.push_back({name, perToken,
-                              number(perToken) + " ms, " +
-                                  number(time.tokensPerSecond) +
-                                  " tokens per second",
-                              time.isSubject ? "chosen" : "minor"});
-        rows.push_back({name,
-                        {grouped(time.tokens), double(time.tokens)},
-                        {number(1e3 * time.seconds), time.seconds},
-                        {number(perToken), perToken},
-                        {number(time.tokensPerSecond), time.tokensPerSecond},
-                        {percent(time.ofRead), time.ofRead},
-                        {number(time.readGBs), time.readGBs},
-                        time.activations,
-                        {std::to_string(time.threads), double(time.threads)},
-                        time.target});
-      }
-      draw(markup, chart);
-      table("measured speed",
-            {{"program, phase"},
-             {"tokens at once", true},
-             {"ms", true},
-             {"ms per token", true},
-             {"tokens per second", true},
-             {"of a plain read", true},
-             {"plain read, GB/s", true},
-             {"activations"},
-             {"threads", true},
-             {"processor"}},
-            rows);
-    }
-    writeShares();
-  });
-}
-
-/// Bytes by kind of matrix: what one step of decoding reads.
-void Page::writeShares() {
-  if (!report.inBytes() || report.items.empty() || report.cost <= 0)
-    return;
-  llvm::MapVector<llvm::StringRef, int64_t> bytes;
-  std::vector<SiteName> names;
-  names.reserve(report.items.size());
-  for (const PlannedItem &item : report.items)
-    names.push_back(parseSiteName(item.site));
-  for (auto [item, name] : llvm::zip_equal(report.items, names))
-    bytes[name.kind] += item.cost;
-  paragraph("While tokens are generated the time is mostly that of reading "
-            "the weights, so a matrix costs time by its bytes. These are the "
-            "bytes by kind of matrix, not times: they say where time can be "
-            "saved by storing less.");
-  auto sorted = bytes.takeVector();
-  llvm::sort(sorted, [](const auto &a, const auto &b) {
-    return std::pair(b.second, a.first) < std::pair(a.second, b.first);
-  });
-  BarChart chart;
-  chart.caption = {"shares", "Bytes by kind of matrix",
-                   "One bar per kind of matrix, over all layers."};
-  constexpr size_t most = 20;
-  int64_t rest = 0;
-  auto add = [&](const std::string &name, int64_t value) {
-    chart.bars.push_back(
-        {name, double(value),
-         sizeText(value) + ", " + percent(double(value) / double(report.cost)),
-         "plan"});
-  };
-  for (size_t i = 0; i < sorted.size(); ++i)
-    if (i < most)
-      add(sorted[i].first.str(), sorted[i].second);
-    else
-      rest += sorted[i].second;
-  if (rest > 0)
-    add("others", rest);
-  if (report.fixed > 0)
-    add("no matrix (norms and the like)", report.fixed);
-  draw(markup, chart);
-  std::vector<std::vector<TableCell>> rows;
-  for (const auto &[name, value] : sorted)
-    rows.push_back(
-        {name.str(),
-         {grouped(value), double(value)},
-         {percent(double(value) / double(report.cost)), double(value)}});
-  foldedTable("bytes by kind of matrix",
-              {{"kind"}, {"bytes", true}, {"share", true}}, rows);
 }

@@ -56,7 +56,10 @@ private:
   void writeUse();
   // PageMeasured.cpp
   void writeMeasured();
+  // PageTimes.cpp
   void writeTimes();
+  void writeRun(const MeasuredTime &time, unsigned index);
+  void writeLayers(const MeasuredTime &time, llvm::StringRef suffix);
   void writeShares();
 
   /// A section with a heading.

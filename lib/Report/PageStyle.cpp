@@ -58,7 +58,7 @@ svg .axis-title { fill: var(--quiet); }
 .line { fill: none; stroke-width: 2.5; stroke-linejoin: round; stroke-linecap: round; }
 .error { fill: none; stroke-width: 1.5; }
 .mark { stroke: var(--card); stroke-width: 1.2; }
-.line.series-plan { stroke: var(--plan); } .mark.series-plan, .bar.series-plan { fill: var(--plan); }
+.line.series-plan { stroke: var(--plan); } .line.series-measured { stroke: var(--measured); stroke-width: 1.5; } .mark.series-plan, .bar.series-plan { fill: var(--plan); }
 .mark.series-chosen, .bar.series-chosen { fill: var(--chosen); } .error.series-chosen { stroke: var(--chosen); }
 .mark.series-measured, .bar.series-measured { fill: var(--measured); } .error.series-measured { stroke: var(--measured); }
 .mark.series-minor, .bar.series-minor { fill: var(--minor); } .error.series-minor { stroke: var(--minor); }

@@ -129,6 +129,17 @@ static ProgramOrigin readOrigin(ModuleOp module) {
   return origin;
 }
 
+/// What program-time-parts wrote; what a file claims about itself counts for
+/// nothing.
+static std::vector<TimedPart> readParts(ModuleOp module) {
+  std::vector<TimedPart> parts;
+  if (auto list = module->getAttrOfType<ArrayAttr>("allot.parts"))
+    for (auto part : list.getAsRange<DictionaryAttr>())
+      parts.push_back({part.getAs<StringAttr>("site").str(),
+                       part.getAs<StringAttr>("op").str()});
+  return parts;
+}
+
 llvm::Expected<std::unique_ptr<LoweredModule>>
 LoweredModule::load(StringRef path, const DialectRegistry &registry,
                     const ProgramOptions &options, StepLog &log) {
@@ -184,11 +195,13 @@ llvm::Expected<std::unique_ptr<LoweredModule>> LoweredModule::load(
   lowered->origin = readOrigin(module);
   lowered->parseSeconds = log.step("parsed in");
 
+  module->removeAttr("allot.parts");
   lowered->sources = collectWeightSources(module);
   PassManager pm(context, ModuleOp::getOperationName());
   options.passes(pm);
   if (failed(pm.run(module)))
     return lowered->diagnostics->error(name, "lowering failed");
+  lowered->parts = readParts(module);
   if (options.lowered)
     options.lowered(module);
   lowered->passSeconds = log.step("lowered in");

@@ -70,6 +70,7 @@ struct LoweredModule {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   llvm::StringMap<int64_t> integers;
   ProgramOrigin origin;
+  std::vector<TimedPart> parts;
   WeightSources sources;
   std::vector<Entry> entries;
   double parseSeconds = 0, passSeconds = 0;

@@ -90,6 +90,7 @@ llvm::Error Program::loadModule(LoweredModule &lowered,
   signatures = lowered.entries;
   integers = lowered.integers;
   provenance = lowered.origin;
+  timedParts = lowered.parts;
   stats.parseSeconds = lowered.parseSeconds;
   stats.passSeconds = lowered.passSeconds;
   stats.numWeights = integer("allot.weights").value_or(0);

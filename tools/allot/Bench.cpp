@@ -35,24 +35,24 @@ public:
       return llvm::createStringError(
           kernels ? "bench kernels takes no program: wanted is "
                     "`bench program PROG`?"
-                  : "bench program: the program is missing (.mlir, .mlirbc or a compiled "
+                  : "bench program: the program is missing (.mlir, .mlirbc or "
+                    "a compiled "
                     "folder)");
     if (llvm::Error error = checkOptions(kernels))
       return error;
-    ProgramFlags::Wanted wanted;
-    if (!kernels)
-      wanted.entries = {"prefill", "decode"};
-    auto printed = flags.printed(program, wanted);
+    unsigned threads = flags.threads
+                           ? unsigned(flags.threads)
+                           : std::max(1u, std::thread::hardware_concurrency());
+    ProgramBenchOptions ofProgram{prompt, steps, repeat, threads, parts};
+    auto printed = flags.printed(program, kernels ? ProgramFlags::Wanted()
+                                                  : wantedOf(ofProgram));
     if (!printed)
       return printed.takeError();
     if (*printed)
       return llvm::Error::success();
-    unsigned threads = flags.threads
-                           ? unsigned(flags.threads)
-                           : std::max(1u, std::thread::hardware_concurrency());
     auto rows = [&] {
       if (!kernels)
-        return benchProgram(program, {prompt, steps, repeat, threads}, flags);
+        return benchProgram(program, ofProgram, flags);
       KernelBenchOptions options;
       options.formats.assign(formats.begin(), formats.end());
       options.shapes.assign(shapes.begin(), shapes.end());
@@ -65,10 +65,12 @@ public:
     }();
     if (!rows)
       return rows.takeError();
-    if (json)
+    if (json) {
       printJson(*rows);
-    else
+    } else {
       printTable(*rows);
+      printParts(*rows);
+    }
     return llvm::Error::success();
   }
 
@@ -85,13 +87,17 @@ private:
     };
     // Lists of options have an operator & of their own.
     if (llvm::Error error =
-            kernels ? refuse({std::addressof(prompt), std::addressof(steps)},
+            kernels ? refuse({std::addressof(prompt), std::addressof(steps),
+                              std::addressof(parts)},
                              "program")
                     : refuse({std::addressof(formats), std::addressof(shapes),
                               std::addressof(rows), std::addressof(ranks),
                               std::addressof(filter)},
                              "kernels"))
       return error;
+    if (parts && flags.reference)
+      return llvm::createStringError("--parts: the reference evaluation has no "
+                                     "parts to measure");
     for (auto [value, name] :
          {std::pair<unsigned, const char *>{prompt, "prompt"},
           {steps, "steps"},
@@ -164,14 +170,22 @@ private:
       cl::desc("Samples of each kernel, or of the prefill (default: 21)"),
       cl::sub(command),
       cl::cat(category)};
+  cl::opt<bool> parts{
+      "parts",
+      cl::desc("program: also measure where the time goes, part by part. The "
+               "program gets marks between its parts for that, which take some "
+               "25 ns each"),
+      cl::sub(command), cl::cat(category)};
   cl::opt<bool> json{
       "json",
-      cl::desc("Print JSON: a list of name, format, activations, block, m, k, "
-               "n, rank, experts, threads, target, bytes, flops, seconds, "
-               "of_read, of_peak, read_gbs, peak_gflops, spread, samples, "
-               "dropped; of programs also phase, tokens_per_second, model, plan, "
-               "predicted_loss, solver; of kernels "
-               "with a low-rank term also over_plain"),
+      cl::desc(
+          "Print JSON: a list of name, format, activations, block, m, k, "
+          "n, rank, experts, threads, target, bytes, flops, seconds, "
+          "of_read, of_peak, read_gbs, peak_gflops, spread, samples, "
+          "dropped; of programs also phase, tokens_per_second, model, plan, "
+          "predicted_loss, solver, with --parts also parts{seconds, rest, "
+          "runs, list[{site, op, seconds}]}; of kernels with a low-rank "
+          "term also over_plain"),
       cl::sub(command), cl::cat(category)};
   ProgramFlags flags{*this};
 };

@@ -8,6 +8,7 @@
 #define ALLOT_TOOLS_ALLOT_BENCH_H
 
 #include "Driver.h"
+#include "allot/Report/PartTimes.h"
 #include "allot/Runtime/Probes.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <optional>
@@ -29,8 +30,12 @@ struct BenchRow {
     double seconds, readSeconds, peak;
     /// The system took a processor away meanwhile.
     bool disturbed;
+    /// Nanoseconds of each of `parts`; empty where they are not measured.
+    std::vector<int64_t> parts;
   };
   std::vector<Sample> samples;
+  /// What the program counts the time of.
+  std::vector<runtime::TimedPart> parts;
   /// Of programs: which model and plan.
   std::optional<runtime::ProgramOrigin> origin;
   /// Samples that were left out because they were disturbed.
@@ -49,6 +54,9 @@ struct BenchRow {
   double ofPeak() const;
   /// Interquartile range of the seconds divided by their median.
   double spread() const;
+  /// The mean over the middle half of the samples, by their seconds; absent
+  /// where parts were not measured.
+  std::optional<report::PartTimes> partTimes() const;
 };
 
 /// Takes samples, each paired with the probes.
@@ -73,6 +81,8 @@ private:
 
 void printJson(llvm::ArrayRef<BenchRow> rows);
 void printTable(llvm::ArrayRef<BenchRow> rows);
+/// Where the time of each row goes, by kind of part.
+void printParts(llvm::ArrayRef<BenchRow> rows);
 
 /// What `allot bench kernels` was asked for; empty lists: the default set.
 struct KernelBenchOptions {
@@ -86,7 +96,11 @@ benchKernels(const KernelBenchOptions &options, const ProgramFlags &flags);
 
 struct ProgramBenchOptions {
   unsigned prompt = 0, steps = 0, repeat = 0, threads = 1;
+  /// Measure the time of each part of the program as well.
+  bool parts = false;
 };
+/// What such a program is loaded with.
+ProgramFlags::Wanted wantedOf(const ProgramBenchOptions &options);
 llvm::Expected<std::vector<BenchRow>>
 benchProgram(llvm::StringRef path, const ProgramBenchOptions &options,
              const ProgramFlags &flags);

@@ -108,6 +108,13 @@ public:
       if (!*tensor)
         return tensor->takeError();
     cache = *made;
+    if (!program.parts().empty()) {
+      auto times = Tensor::create(runtime::kPartTimes.str(), DType::I64,
+                                  {1 + int64_t(program.parts().size())});
+      if (!times)
+        return times.takeError();
+      partTimes = *times;
+    }
     prompt = *tokens;
     next = *one;
     count = *counts;
@@ -142,9 +149,22 @@ public:
         std::max_element(values.begin(), values.end()) - values.begin());
   }
 
+  /// Nanoseconds of each part of the step before; empty where the program does
+  /// not count them.
+  std::vector<int64_t> parts() {
+    if (program.parts().empty())
+      return {};
+    return partTimes.values<int64_t>().drop_front().vec();
+  }
+
 private:
   llvm::Error step(const runtime::Entry &entry, const Tensor &tokens) {
-    auto outputs = program.run(entry, {tokens, count, past, cache});
+    llvm::SmallVector<Tensor, 5> inputs = {tokens, count, past, cache};
+    if (!program.parts().empty()) {
+      llvm::fill(partTimes.values<int64_t>(), 0);
+      inputs.push_back(partTimes);
+    }
+    auto outputs = program.run(entry, inputs);
     if (!outputs)
       return outputs.takeError();
     for (Tensor &output : *outputs)
@@ -157,18 +177,23 @@ private:
 
   runtime::Program &program;
   const runtime::Entry &prefill, &decode;
-  Tensor cache, prompt, next, count, past, logits;
+  Tensor cache, prompt, next, count, past, logits, partTimes;
 };
 
 } // namespace
+
+ProgramFlags::Wanted tool::wantedOf(const ProgramBenchOptions &options) {
+  ProgramFlags::Wanted wanted;
+  wanted.entries = {"prefill", "decode"};
+  wanted.timeParts = options.parts;
+  return wanted;
+}
 
 llvm::Expected<std::vector<BenchRow>>
 tool::benchProgram(llvm::StringRef path, const ProgramBenchOptions &options,
                    const ProgramFlags &flags) {
   support::Progress progress(llvm::errs());
-  ProgramFlags::Wanted wanted;
-  wanted.entries = {"prefill", "decode"};
-  auto loaded = flags.load(path, wanted, &progress);
+  auto loaded = flags.load(path, wantedOf(options), &progress);
   if (!loaded)
     return loaded.takeError();
   runtime::Program &program = **loaded;
@@ -192,6 +217,7 @@ tool::benchProgram(llvm::StringRef path, const ProgramBenchOptions &options,
     row.name = (llvm::sys::path::stem(path) + "_" + phase).str();
     row.origin = program.origin();
     row.phase = phase;
+    row.parts = program.parts().vec();
     row.format = work.format;
     const runtime::Manifest *manifest = program.manifest();
     row.activations = manifest ? manifest->activations : activationsName(flags);
@@ -206,19 +232,24 @@ tool::benchProgram(llvm::StringRef path, const ProgramBenchOptions &options,
                                 rowFor("decode", 1)};
   support::ProgressStep step(&progress, "measuring", 0);
   BenchRow *first = &rows[0], *second = &rows[1];
+  auto sample = [&](BenchRow &row,
+                    llvm::function_ref<llvm::Error()> work) -> llvm::Error {
+    if (llvm::Error error = sampler->sample(row, work))
+      return error;
+    row.samples.back().parts = conversation.parts();
+    return llvm::Error::success();
+  };
   if (llvm::Error error =
           sampler->repeat(first, options.repeat, 3 * options.repeat, [&] {
             step.advance(1, "prefill");
-            return sampler->sample(*first,
-                                   [&] { return conversation.runPrompt(); });
+            return sample(*first, [&] { return conversation.runPrompt(); });
           }))
     return std::move(error);
   if (llvm::Error error =
           sampler->repeat(second, options.steps, mostSteps, [&] {
             step.advance(1, "decode");
             conversation.choose();
-            return sampler->sample(*second,
-                                   [&] { return conversation.runStep(); });
+            return sample(*second, [&] { return conversation.runStep(); });
           }))
     return std::move(error);
   return rows;

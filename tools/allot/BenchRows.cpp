@@ -38,6 +38,32 @@ double BenchRow::spread() const {
       llvm::map_to_vector(samples, [](const Sample &s) { return s.seconds; }));
 }
 
+std::optional<report::PartTimes> BenchRow::partTimes() const {
+  if (parts.empty() || samples.empty())
+    return std::nullopt;
+  auto sorted =
+      llvm::map_to_vector(samples, [](const Sample &s) { return &s; });
+  llvm::sort(sorted, [](const Sample *a, const Sample *b) {
+    return a->seconds < b->seconds;
+  });
+  size_t quarter = sorted.size() / 4;
+  auto middle = llvm::ArrayRef(sorted).drop_front(quarter).drop_back(quarter);
+  report::PartTimes times;
+  times.runs = int64_t(middle.size());
+  double count = double(times.runs);
+  for (const Sample *sample : middle)
+    times.seconds += sample->seconds / count;
+  times.rest = times.seconds;
+  for (auto [i, part] : llvm::enumerate(parts)) {
+    report::PartTime time{part.site, part.op, 0};
+    for (const Sample *sample : middle)
+      time.seconds += 1e-9 * double(sample->parts[i]) / count;
+    times.rest -= time.seconds;
+    times.parts.push_back(std::move(time));
+  }
+  return times;
+}
+
 llvm::Expected<Sampler> Sampler::create(unsigned threads) {
   auto reads = runtime::ReadProbe::create(threads);
   if (!reads)
@@ -57,7 +83,7 @@ llvm::Error Sampler::sample(BenchRow &row,
   double read = reads.read(row.bytes);
   bool disturbed = runtime::timesDescheduled() != before;
   row.samples.push_back(
-      {seconds, read, runtime::measurePeak(threads), disturbed});
+      {seconds, read, runtime::measurePeak(threads), disturbed, {}});
   return llvm::Error::success();
 }
 
@@ -128,6 +154,20 @@ void tool::printJson(llvm::ArrayRef<BenchRow> rows) {
           printOrigin(os, *row.origin);
         if (row.overPlain)
           os.attribute("over_plain", *row.overPlain);
+        if (auto times = row.partTimes())
+          os.attributeObject("parts", [&] {
+            os.attribute("seconds", times->seconds);
+            os.attribute("rest", times->rest);
+            os.attribute("runs", int64_t(times->runs));
+            os.attributeArray("list", [&] {
+              for (const report::PartTime &part : times->parts)
+                os.object([&] {
+                  os.attribute("site", part.site);
+                  os.attribute("op", part.op);
+                  os.attribute("seconds", part.seconds);
+                });
+            });
+          });
       });
   });
   llvm::outs() << "\n";
@@ -166,5 +206,30 @@ void tool::printTable(llvm::ArrayRef<BenchRow> rows) {
       cell(row.overPlain ? llvm::formatv("{0:f3}", *row.overPlain).str() : "-",
            9);
     llvm::outs() << "\n";
+  }
+}
+
+void tool::printParts(llvm::ArrayRef<BenchRow> rows) {
+  for (const BenchRow &row : rows) {
+    std::optional<report::PartTimes> times = row.partTimes();
+    if (!times)
+      continue;
+    llvm::outs() << llvm::formatv("\n{0}: {1:f3} ms, mean of {2} runs\n",
+                                  row.name, 1e3 * times->seconds, times->runs);
+    size_t width = 4;
+    std::vector<report::KindTime> kinds = report::byKind(times->parts);
+    for (const report::KindTime &kind : kinds)
+      width = std::max(width, kind.kind.size());
+    auto line = [&](llvm::StringRef name, double seconds, unsigned parts) {
+      llvm::outs() << "  " << llvm::left_justify(name, width)
+                   << llvm::formatv(" {0,9:f3} ms {1,7:P1}", 1e3 * seconds,
+                                    seconds / times->seconds);
+      if (parts)
+        llvm::outs() << llvm::formatv(" {0,5} parts", parts);
+      llvm::outs() << "\n";
+    };
+    for (const report::KindTime &kind : kinds)
+      line(kind.kind, kind.seconds, kind.parts);
+    line("rest", times->rest, 0);
   }
 }

@@ -77,7 +77,9 @@ for row in json.load(open(os.path.join(sys.argv[1], "bench.json"))):
     print(line)
 PY
 step "report"
-"$allot" explain "$work/plan.mlir" --html "$work/report.html" --measured "$work/allocated.json" --measured "$work/uniform.json" --bench "$work/bench.json"
+# Marks between the parts of the program cost a little time: the speed above is that without them.
+"$allot" bench program "$work/allocated.mlir" --activations i8 --repeat 7 --steps 24 --parts --json >"$work/parts.json"
+"$allot" explain "$work/plan.mlir" --html "$work/report.html" --measured "$work/allocated.json" --measured "$work/uniform.json" --bench "$work/bench.json" --bench "$work/parts.json"
 echo "what was decided and why, with pictures: $work/report.html"
 step "a continuation"
 "$python" tools/demo/tokens.py encode "$work/model.gguf" 'Package: allot\nSection: devel\nDescription:' "$work/prompt.safetensors"

@@ -91,4 +91,39 @@ def ProgramParallelizeLoops : Pass<"program-parallelize-loops", "::mlir::ModuleO
                            "::mlir::omp::OpenMPDialect", "::mlir::scf::SCFDialect"];
 }
 
+def ProgramNameParts : Pass<"program-name-parts", "::mlir::ModuleOp"> {
+  let summary = "Name the part of the model that each op belongs to, as its location";
+  let description = [{
+    Runs on imported models, before any lowering, and gives every op a location with a name (the one that it had is kept inside): its `site`, or the weight
+    global that it reads. Other ops depend on some of those; the last of them in program order gives them the name of the weight (a norm), or of the module that
+    the site is in (`model.layers.0.self_attn` for the attention over `model.layers.0.self_attn.q_proj` and others). Locations outlive lowering, fusion and
+    bufferization.
+
+    ```mlir
+    %y = adapter.apply %w, %x {site = "model.layers.0.self_attn.q_proj"} : !adapter.map<8x8, f32>, tensor<?x8xf32> -> tensor<?x8xf32>
+    // gets loc("model.layers.0.self_attn.q_proj"(...))
+    ```
+  }];
+}
+
+def ProgramTimeParts : Pass<"program-time-parts", "::mlir::ModuleOp"> {
+  let summary = "Let a program count the time of each of its parts";
+  let description = [{
+    Runs on bufferized functions, before ops become kernels. A part is what stands under one name (program-name-parts) with one kind of op. Behind every op that
+    writes into memory stands a mark, which adds the nanoseconds since the mark before to the op's part; buffers that are allocated or freed on the way
+    count for it. Entries get one more input, `part_times` (i64, last): element 0 is used by the marks, element 1 + i is the sum for part i, to which every run adds.
+    So programs stay re-entrant. The module attribute `allot.parts` lists the parts. A mark costs one call of the C library's `clock_gettime`, some 25 nanoseconds.
+
+    ```mlir
+    adapter.linear ... loc("model.layers.0.self_attn.q_proj")
+    // becomes
+    adapter.linear ... loc("model.layers.0.self_attn.q_proj")
+    call @part_mark(%part_times, %c1) : (memref<?xi64>, index) -> ()
+    // and the module gets allot.parts = [{op = "adapter.linear", site = "model.layers.0.self_attn.q_proj"} ]
+    ```
+    Errors: an entry without a description or with an input of that name, a symbol `clock_gettime`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect"];
+}
+
 #endif // ALLOT_PIPELINES_PASSES_TD

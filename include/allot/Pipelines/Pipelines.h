@@ -41,6 +41,11 @@ struct LoweringOptions : public mlir::PassPipelineOptions<LoweringOptions> {
           "give gradients by the outputs of matrices, and their "
           "inputs"),
       llvm::cl::init(false)};
+  Option<bool> timeParts{
+      *this, "time-parts",
+      llvm::cl::desc("Give entries an input in which they count the time of "
+                     "each part (program-name-parts, program-time-parts)"),
+      llvm::cl::init(false)};
   Option<std::string> evaluate{
       *this, "evaluate",
       llvm::cl::desc(

@@ -7,12 +7,9 @@
 #ifndef ALLOT_REPORT_MEASUREMENTS_H
 #define ALLOT_REPORT_MEASUREMENTS_H
 
-#include "llvm/ADT/StringRef.h"
+#include "allot/Report/PartTimes.h"
 #include "llvm/Support/Error.h"
 #include <cstdint>
-#include <optional>
-#include <string>
-#include <vector>
 
 namespace allot::report {
 
@@ -39,7 +36,19 @@ struct MeasuredLoss {
   std::string solver;
   /// It is the plan of the report.
   bool isSubject = false;
+
+  /// Found by choosing matrix by matrix: it has a plan which is not uniform.
+  bool isPlanned() const {
+    return !solver.empty() && !llvm::StringRef(solver).starts_with("uniform");
+  }
 };
+
+/// Of all pairs of measured programs with a prediction, how many there are, and
+/// in how many the one that is predicted to lose less did so.
+struct Agreement {
+  unsigned pairs = 0, agreeing = 0;
+};
+Agreement orderAgreement(llvm::ArrayRef<MeasuredLoss> measured);
 
 /// Reads such a file. Errors name file and field: no JSON, fields that are
 /// missing or have another type, no divergence (nothing to compare with was
@@ -47,11 +56,13 @@ struct MeasuredLoss {
 llvm::Expected<MeasuredLoss> readMeasuredLoss(llvm::StringRef path,
                                               const Subject &subject);
 
-/// A row of `allot bench program --json`: a phase, or a part of one.
+/// A row of `allot bench program --json`: a phase.
 struct MeasuredTime {
   std::string label, phase, format, activations, target;
   int64_t tokens = 0, bytes = 0, threads = 0;
   double seconds = 0, ofRead = 0, tokensPerSecond = 0, readGBs = 0;
+  /// Where the time goes; absent without `--parts`.
+  std::optional<PartTimes> parts;
   bool isSubject = false;
 };
 

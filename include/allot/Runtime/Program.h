@@ -106,6 +106,15 @@ struct ProgramOrigin {
   std::optional<Plan> plan;
 };
 
+/// Something that a program counts the time of, in the input `part_times` of
+/// its entries: element 1 + i holds the nanoseconds that runs added for the
+/// i-th part. See the pass program-time-parts.
+struct TimedPart {
+  /// Where in the model, and which kind of op; the site may be empty.
+  std::string site, op;
+};
+inline constexpr llvm::StringLiteral kPartTimes = "part_times";
+
 /// A model loaded from a module file (compiled for this processor, or ready for
 /// the reference evaluation) or from a folder that `compileToFolder` wrote
 /// (checked whole: every byte of its files is what the compiler wrote, and this
@@ -149,6 +158,8 @@ public:
   std::optional<int64_t> integer(llvm::StringRef attribute) const;
   /// Which model and plan the module says it is of.
   const ProgramOrigin &origin() const { return provenance; }
+  /// What the program counts the time of; empty if it does not.
+  llvm::ArrayRef<TimedPart> parts() const { return timedParts; }
   llvm::StringRef path() const { return file; }
   /// What the folder says about itself; null for a module.
   const Manifest *manifest() const { return folderManifest.get(); }
@@ -174,6 +185,7 @@ private:
   mlir::OwningOpRef<mlir::ModuleOp> module;
   llvm::StringMap<int64_t> integers;
   ProgramOrigin provenance;
+  std::vector<TimedPart> timedParts;
   std::vector<Entry> signatures;
   std::unique_ptr<WeightStore> store;
   std::unique_ptr<Manifest> folderManifest;

@@ -157,3 +157,59 @@ TEST_F(Measurements, BrokenTimes) {
                "field '[0].seconds': must not be negative");
   refusesTimes("\"n\": 1", "\"n\": \"1\"", "field '[0].n': must be an integer");
 }
+
+TEST_F(Measurements, PartsOfTimes) {
+  const char *parts =
+      R"("parts": {"seconds": 0.004, "rest": 0.001, "runs": 5, "list": [{"site": "model.layers.0.q", "op": "adapter.linear", "seconds": 0.003}]}, "plan": null)";
+  auto read = readMeasuredTimes(bench("\"plan\": null", parts), subject);
+  ASSERT_TRUE(bool(read)) << llvm::toString(read.takeError());
+  ASSERT_TRUE(read->front().parts.has_value());
+  EXPECT_EQ(read->front().parts->runs, 5);
+  EXPECT_EQ(read->front().parts->rest, 0.001);
+  ASSERT_EQ(read->front().parts->parts.size(), 1u);
+  EXPECT_EQ(read->front().parts->parts[0].op, "adapter.linear");
+  read = readMeasuredTimes(bench(), subject);
+  ASSERT_TRUE(bool(read)) << llvm::toString(read.takeError());
+  EXPECT_FALSE(read->front().parts);
+  refusesTimes("\"plan\": null", "\"parts\": {\"seconds\": 1}",
+               "field '[0].parts.rest': is missing");
+  refusesTimes("\"plan\": null",
+               "\"parts\": {\"seconds\": 1, \"rest\": 0, \"runs\": -1}",
+               "field '[0].parts.runs'");
+}
+
+TEST(PartTimes, KindsByTime) {
+  std::vector<PartTime> parts = {{"model.layers.0.q", "adapter.linear", 1},
+                                 {"model.layers.1.q", "adapter.linear", 2},
+                                 {"", "adapter.linear", 0.5},
+                                 {"model.layers.0.q", "nn.rope", 4},
+                                 {"lm_head", "adapter.linear", 4},
+                                 {"model", "other.op", 0.25}};
+  std::vector<KindTime> kinds = byKind(parts);
+  ASSERT_EQ(kinds.size(), 5u);
+  EXPECT_EQ(kinds[0].kind, "lm_head");
+  EXPECT_TRUE(kinds[0].isMatrix);
+  EXPECT_EQ(kinds[1].kind, "rotary positions");
+  EXPECT_FALSE(kinds[1].isMatrix);
+  EXPECT_EQ(kinds[2].kind, "q");
+  EXPECT_EQ(kinds[2].seconds, 3);
+  EXPECT_EQ(kinds[2].parts, 2u);
+  EXPECT_EQ(kinds[3].kind, "matrices without a name");
+  EXPECT_EQ(kinds[4].kind, "other.op");
+}
+
+TEST(OrderAgreement, CountsPairs) {
+  auto make = [](std::optional<double> predicted, double measured) {
+    MeasuredLoss loss;
+    loss.predicted = predicted;
+    loss.divergence = measured;
+    return loss;
+  };
+  std::vector<MeasuredLoss> all = {make(0.1, 0.3), make(0.2, 0.2),
+                                   make(0.3, 0.4), make(std::nullopt, 0.1),
+                                   make(0.3, 0.5)};
+  // 0.1 and 0.2 are the wrong way around; both of 0.3 are no pair.
+  EXPECT_EQ(orderAgreement(all).pairs, 5u);
+  EXPECT_EQ(orderAgreement(all).agreeing, 4u);
+  EXPECT_EQ(orderAgreement({}).pairs, 0u);
+}
