@@ -77,6 +77,9 @@ struct ProgramNameParts
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
     for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (function.isExternal())
+        continue;
+      function->setAttr("allot.timed", UnitAttr::get(&getContext()));
       Namer namer(symbols);
       function.getBody().walk<WalkOrder::PreOrder>(
           [&](Operation *op) { namer.visit(op); });

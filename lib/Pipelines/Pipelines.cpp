@@ -172,12 +172,12 @@ void pipelines::buildLowerToLLVMPipeline(OpPassManager &pm,
     pm.addPass(createProgramNameParts());
   addMaps(pm, options);
   addBufferization(pm);
-  if (options.timeParts)
-    pm.addPass(createProgramTimeParts());
   conversion::ConvertAdapterToKernelOptions kernels;
   kernels.target = options.target;
   pm.addPass(conversion::createConvertAdapterToKernel(kernels));
   pm.addPass(conversion::createConvertNNToKernel());
+  if (options.timeParts)
+    pm.addPass(createProgramTimeParts());
   addCodeGeneration(pm);
 }
 

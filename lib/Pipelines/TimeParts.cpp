@@ -6,8 +6,10 @@
 
 #include "allot/Pipelines/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/MapVector.h"
+#include <map>
 
 namespace allot::pipelines {
 #define GEN_PASS_DEF_PROGRAMTIMEPARTS
@@ -20,15 +22,48 @@ namespace {
 
 constexpr StringLiteral kInput = "part_times";
 
-/// The name that program-name-parts gave a location; of fused ones, the last.
-StringRef nameOf(Location loc) {
-  if (auto name = dyn_cast<NameLoc>(loc))
-    return name.getName().getValue();
-  if (auto fused = dyn_cast<FusedLoc>(loc))
-    for (Location part : llvm::reverse(fused.getLocations()))
-      if (StringRef name = nameOf(part); !name.empty())
-        return name;
-  return "";
+/// What stands under one mark: an op of the imported model, and where it was.
+struct Part {
+  StringRef op;
+  SmallVector<StringRef> sites;
+};
+
+/// What program-name-parts wrote into a location. Fused ones are of the last op
+/// in them, and of the ops of that name before it.
+Part partOf(Location loc) {
+  auto fused = dyn_cast<FusedLoc>(loc);
+  if (!fused)
+    return {};
+  auto name = dyn_cast_or_null<DictionaryAttr>(fused.getMetadata());
+  auto op = name ? name.getAs<StringAttr>("op") : StringAttr();
+  auto site = name ? name.getAs<StringAttr>("site") : StringAttr();
+  if (op && site)
+    return {op.getValue(), {site.getValue()}};
+  Part all;
+  for (Location child : llvm::reverse(fused.getLocations())) {
+    Part part = partOf(child);
+    if (all.op.empty())
+      all.op = part.op;
+    if (!part.op.empty() && part.op == all.op)
+      for (StringRef other : part.sites)
+        if (!llvm::is_contained(all.sites, other))
+          all.sites.insert(all.sites.begin(), other);
+  }
+  return all;
+}
+
+/// `a.b.q` and `a.b.k` together are `a.b.q+k`.
+std::string joined(ArrayRef<StringRef> sites) {
+  std::string text;
+  StringRef module;
+  for (StringRef site : sites) {
+    StringRef here = site.rsplit('.').first;
+    bool isSame = !text.empty() && here == module && site.contains('.');
+    text += (text.empty() ? "" : "+") +
+            (isSame ? site.rsplit('.').second : site).str();
+    module = here;
+  }
+  return text;
 }
 
 /// Functions that the marks call.
@@ -124,9 +159,10 @@ struct ProgramTimeParts
   void runOnOperation() override {
     ModuleOp module = getOperation();
     SymbolTable symbols(module);
+    // Kernels came later, and are parts of their own.
     SmallVector<func::FuncOp> functions;
     for (auto function : module.getOps<func::FuncOp>())
-      if (!function.isExternal())
+      if (function->removeAttr("allot.timed") && !function.isExternal())
         functions.push_back(function);
     if (symbols.lookup("clock_gettime")) {
       module.emitError("has a symbol 'clock_gettime': the clock of parts needs "
@@ -154,12 +190,14 @@ struct ProgramTimeParts
   }
 
   /// Does work of its own, whose time is told: it writes into memory, or nobody
-  /// knows what it does.
+  /// knows what it does. What chooses or repeats is told by what is in it.
   static bool isWork(Operation *op) {
+    if (isa<RegionBranchOpInterface>(op) ||
+        op->hasTrait<OpTrait::IsTerminator>())
+      return false;
     if (auto effects = dyn_cast<MemoryEffectOpInterface>(op))
       return effects.hasEffect<MemoryEffects::Write>();
-    return !op->hasTrait<OpTrait::HasRecursiveMemoryEffects>() &&
-           !op->hasTrait<OpTrait::IsTerminator>();
+    return !isMemoryEffectFree(op);
   }
 
   void timeOps(func::FuncOp function, Clock &clock, SymbolTable &symbols,
@@ -167,6 +205,8 @@ struct ProgramTimeParts
     Value times = function.getArguments().back();
     SmallVector<Operation *> marked;
     SmallVector<func::CallOp> calls;
+    // Marks may not stand where more than one thread runs: ops with such
+    // regions are told as a whole.
     function.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
       if (auto call = dyn_cast<func::CallOp>(op);
           call && timed.contains(symbols.lookup(call.getCallee()))) {
@@ -183,7 +223,10 @@ struct ProgramTimeParts
       call.getOperandsMutable().append(times);
     OpBuilder b(&getContext());
     for (Operation *op : marked) {
-      std::pair key(nameOf(op->getLoc()), op->getName().getStringRef());
+      Part named = partOf(op->getLoc());
+      std::pair key(
+          joined(named.sites),
+          (named.op.empty() ? op->getName().getStringRef() : named.op).str());
       unsigned part = parts.try_emplace(key, parts.size()).first->second;
       b.setInsertionPointAfter(op);
       Location loc = op->getLoc();
@@ -224,7 +267,9 @@ struct ProgramTimeParts
   }
 
   /// Site and op to number, in program order.
-  llvm::MapVector<std::pair<StringRef, StringRef>, unsigned> parts;
+  llvm::MapVector<std::pair<std::string, std::string>, unsigned,
+                  std::map<std::pair<std::string, std::string>, unsigned>>
+      parts;
 };
 
 } // namespace

@@ -77,6 +77,24 @@ void Page::writeTimes() {
   });
 }
 
+/// The bytes of a kind of matrix, or of several that run as one (`a.q+k`: those
+/// of `a.q` and `a.k`); absent where one is not in the plan.
+static std::optional<int64_t>
+bytesOf(llvm::StringRef kind, const std::map<std::string, int64_t> &bytes) {
+  int64_t sum = 0;
+  llvm::StringRef module = kind.split('+').first.rsplit('.').first;
+  llvm::SmallVector<llvm::StringRef, 4> names;
+  kind.split(names, '+');
+  for (llvm::StringRef name : names) {
+    bool isWhole = name.contains('.') || names.size() == 1;
+    auto found = bytes.find(isWhole ? name.str() : (module + "." + name).str());
+    if (found == bytes.end())
+      return std::nullopt;
+    sum += found->second;
+  }
+  return sum;
+}
+
 /// One run taken apart: by kind of part, and by layer.
 void Page::writeRun(const MeasuredTime &time, unsigned index) {
   const PartTimes &run = *time.parts;
@@ -100,7 +118,7 @@ void Page::writeRun(const MeasuredTime &time, unsigned index) {
 
   // Bytes of the matrices tell how fast each kind is read, where every matrix
   // is read once for one token.
-  llvm::MapVector<std::string, int64_t, std::map<std::string, unsigned>> bytes;
+  std::map<std::string, int64_t> bytes;
   if (time.isSubject && time.tokens == 1 && report.inBytes())
     for (const PlannedItem &item : report.items)
       bytes[parseSiteName(item.site).kind] += item.cost;
@@ -120,10 +138,10 @@ void Page::writeRun(const MeasuredTime &time, unsigned index) {
         {percent(share(seconds)), seconds},
         parts ? TableCell(std::to_string(parts), parts) : TableCell("-", 0)};
     if (!bytes.empty()) {
-      auto found = bytes.find(kind);
-      if (isMatrix && found != bytes.end() && seconds > 0) {
-        double read = double(found->second);
-        row.push_back({grouped(found->second), read});
+      auto found = isMatrix ? bytesOf(kind, bytes) : std::nullopt;
+      if (found && seconds > 0) {
+        double read = double(*found);
+        row.push_back({grouped(*found), read});
         row.push_back({number(read / seconds / 1e9), read / seconds});
       } else {
         row.insert(row.end(), {TableCell("-", -1), TableCell("-", -1)});

@@ -13,25 +13,26 @@
 using namespace allot::report;
 
 namespace {
-/// Words for names of ops.
+/// Words for names of ops, or for all ops of a dialect.
 struct Word {
   llvm::StringLiteral op, text;
 };
 } // namespace
 
-static constexpr llvm::StringLiteral kMatrixOp = "adapter.linear";
+static constexpr llvm::StringLiteral kMatrixOp = "adapter.apply";
 static constexpr Word kWords[] = {
     {kMatrixOp, "matrices without a name"},
-    {"adapter.lookup", "looking up token vectors"},
+    {"adapter.gather", "looking up token vectors"},
     {"nn.attention", "attention over earlier tokens"},
     {"nn.norm", "norms"},
     {"nn.rope", "rotary positions"},
     {"nn.cache_update", "storing keys and values"},
-    {"memref.copy", "copies"},
-    {"linalg.copy", "copies"},
-    {"linalg.generic", "element by element"},
-    {"linalg.map", "element by element"},
-    {"linalg.fill", "element by element"},
+    {"nn.activation", "element by element"},
+    {"arith", "element by element"},
+    {"math", "element by element"},
+    {"linalg", "element by element"},
+    {"tensor", "copies"},
+    {"memref", "copies"},
 };
 
 bool allot::report::isMatrix(const PartTime &part) {
@@ -42,7 +43,8 @@ std::string allot::report::kindOf(const PartTime &part) {
   if (isMatrix(part))
     return parseSiteName(part.site).kind;
   for (const Word &word : kWords)
-    if (part.op == word.op)
+    if (part.op == word.op ||
+        llvm::StringRef(part.op).split('.').first == word.op)
       return word.text.str();
   return part.op;
 }

@@ -59,7 +59,9 @@ std::optional<report::PartTimes> BenchRow::partTimes() const {
     for (const Sample *sample : middle)
       time.seconds += 1e-9 * double(sample->parts[i]) / count;
     times.rest -= time.seconds;
-    times.parts.push_back(std::move(time));
+    // Some ways are taken with one token alone, or with several.
+    if (time.seconds > 0)
+      times.parts.push_back(std::move(time));
   }
   return times;
 }

@@ -92,16 +92,16 @@ def ProgramParallelizeLoops : Pass<"program-parallelize-loops", "::mlir::ModuleO
 }
 
 def ProgramNameParts : Pass<"program-name-parts", "::mlir::ModuleOp"> {
-  let summary = "Name the part of the model that each op belongs to, as its location";
+  let summary = "Write into locations which part of the model each op is";
   let description = [{
-    Runs on imported models, before any lowering, and gives every op a location with a name (the one that it had is kept inside): its `site`, or the weight
-    global that it reads. Other ops depend on some of those; the last of them in program order gives them the name of the weight (a norm), or of the module that
-    the site is in (`model.layers.0.self_attn` for the attention over `model.layers.0.self_attn.q_proj` and others). Locations outlive lowering, fusion and
-    bufferization.
+    Runs on imported models, before any lowering, and adds the op's name and its site to the location of every op: its `site`, or the weight global that it
+    reads. Other ops depend on some of those; the last of them in program order gives them the name of the weight (a norm), or of the module that the site is in
+    (`model.layers.0.self_attn` for the attention over `model.layers.0.self_attn.q_proj` and others). Locations outlive lowering, fusion and bufferization.
+    Functions get the attribute `allot.timed`.
 
     ```mlir
     %y = adapter.apply %w, %x {site = "model.layers.0.self_attn.q_proj"} : !adapter.map<8x8, f32>, tensor<?x8xf32> -> tensor<?x8xf32>
-    // gets loc("model.layers.0.self_attn.q_proj"(...))
+    // gets loc(fused<{op = "adapter.apply", site = "model.layers.0.self_attn.q_proj"}>[...])
     ```
   }];
 }
@@ -109,17 +109,17 @@ def ProgramNameParts : Pass<"program-name-parts", "::mlir::ModuleOp"> {
 def ProgramTimeParts : Pass<"program-time-parts", "::mlir::ModuleOp"> {
   let summary = "Let a program count the time of each of its parts";
   let description = [{
-    Runs on bufferized functions, before ops become kernels. A part is what stands under one name (program-name-parts) with one kind of op. Behind every op that
-    writes into memory stands a mark, which adds the nanoseconds since the mark before to the op's part; buffers that are allocated or freed on the way
-    count for it. Entries get one more input, `part_times` (i64, last): element 0 is used by the marks, element 1 + i is the sum for part i, to which every run adds.
-    So programs stay re-entrant. The module attribute `allot.parts` lists the parts. A mark costs one call of the C library's `clock_gettime`, some 25 nanoseconds.
+    Runs when ops have become calls of kernels. A part is what became of an op of the imported model, or of several that run as one
+    (program-name-parts; `a.q+k`: of `a.q` and `a.k`); what has no name there goes by the op itself. In functions with `allot.timed` a mark stands behind everything
+    that writes into memory, and adds the nanoseconds since the mark before to the part; buffers that are allocated or freed on the way count for it. Entries
+    get one more input, `part_times` (i64, last): element 0 is used by the marks, element 1 + i is the sum for part i, to which every run adds. So programs stay
+    re-entrant. The module attribute `allot.parts` lists the parts. A mark costs one call of the C library's `clock_gettime`, some 25 nanoseconds.
 
     ```mlir
-    adapter.linear ... loc("model.layers.0.self_attn.q_proj")
-    // becomes
-    adapter.linear ... loc("model.layers.0.self_attn.q_proj")
+    call @linear(...) loc(fused<{op = "adapter.apply", site = "model.layers.0.self_attn.q_proj"}>[...])
+    // gets behind it
     call @part_mark(%part_times, %c1) : (memref<?xi64>, index) -> ()
-    // and the module gets allot.parts = [{op = "adapter.linear", site = "model.layers.0.self_attn.q_proj"} ]
+    // and the module gets allot.parts = [{op = "adapter.apply", site = "model.layers.0.self_attn.q_proj"} ]
     ```
     Errors: an entry without a description or with an input of that name, a symbol `clock_gettime`.
   }];

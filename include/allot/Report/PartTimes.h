@@ -16,9 +16,10 @@
 
 namespace allot::report {
 
-/// A part of a model by the time that it took in one run: what ops of one kind
-/// do at one place. `op` is the name of the op, with its dialect; `site` is
-/// that of the matrix or weight, or the module that the op stands in.
+/// A part of a model by the time that it took in one run: what became of one op
+/// of the imported model. `op` is its name, with the dialect; `site` is that of
+/// the matrix or weight, or the module that the op stands in. Several matrices
+/// that run as one are `a.q+k`.
 struct PartTime {
   std::string site, op;
   double seconds = 0;

@@ -160,14 +160,14 @@ TEST_F(Measurements, BrokenTimes) {
 
 TEST_F(Measurements, PartsOfTimes) {
   const char *parts =
-      R"("parts": {"seconds": 0.004, "rest": 0.001, "runs": 5, "list": [{"site": "model.layers.0.q", "op": "adapter.linear", "seconds": 0.003}]}, "plan": null)";
+      R"("parts": {"seconds": 0.004, "rest": 0.001, "runs": 5, "list": [{"site": "model.layers.0.q", "op": "adapter.apply", "seconds": 0.003}]}, "plan": null)";
   auto read = readMeasuredTimes(bench("\"plan\": null", parts), subject);
   ASSERT_TRUE(bool(read)) << llvm::toString(read.takeError());
   ASSERT_TRUE(read->front().parts.has_value());
   EXPECT_EQ(read->front().parts->runs, 5);
   EXPECT_EQ(read->front().parts->rest, 0.001);
   ASSERT_EQ(read->front().parts->parts.size(), 1u);
-  EXPECT_EQ(read->front().parts->parts[0].op, "adapter.linear");
+  EXPECT_EQ(read->front().parts->parts[0].op, "adapter.apply");
   read = readMeasuredTimes(bench(), subject);
   ASSERT_TRUE(bool(read)) << llvm::toString(read.takeError());
   EXPECT_FALSE(read->front().parts);
@@ -179,11 +179,11 @@ TEST_F(Measurements, PartsOfTimes) {
 }
 
 TEST(PartTimes, KindsByTime) {
-  std::vector<PartTime> parts = {{"model.layers.0.q", "adapter.linear", 1},
-                                 {"model.layers.1.q", "adapter.linear", 2},
-                                 {"", "adapter.linear", 0.5},
+  std::vector<PartTime> parts = {{"model.layers.0.q", "adapter.apply", 1},
+                                 {"model.layers.1.q", "adapter.apply", 2},
+                                 {"", "adapter.apply", 0.5},
                                  {"model.layers.0.q", "nn.rope", 4},
-                                 {"lm_head", "adapter.linear", 4},
+                                 {"lm_head", "adapter.apply", 4},
                                  {"model", "other.op", 0.25}};
   std::vector<KindTime> kinds = byKind(parts);
   ASSERT_EQ(kinds.size(), 5u);

@@ -152,3 +152,25 @@ TEST(Page, EmptyPlansAndOtherResources) {
   EXPECT_FALSE(has(page, "id=\"bits\""));
   EXPECT_FALSE(has(page, "MiB"));
 }
+
+TEST(Page, PartsOfARun) {
+  PlanReport report = makeReport();
+  MeasuredTime time;
+  time.label = "mine";
+  time.phase = "decode";
+  time.tokens = 1;
+  time.seconds = 0.005;
+  time.isSubject = true;
+  time.parts = PartTimes{
+      0.004, 0.001, 7, {{"model.layers.0.attn.q", "adapter.apply", 0.001}}};
+  time.parts->parts.push_back(
+      {"model.layers.3.attn.q+<k>", "adapter.apply", 0.0005});
+  report.times.push_back(time);
+  std::string page = pageOf(report);
+  // 4 matrices of 500 bytes in a millisecond.
+  EXPECT_TRUE(has(page, ">2,000</td>"));
+  EXPECT_TRUE(has(page, ">0.0020</td>") || has(page, ">0.00200</td>"));
+  EXPECT_TRUE(has(page, "attn.q+&lt;k&gt;"));
+  EXPECT_TRUE(has(page, "mean of 7 runs"));
+  EXPECT_TRUE(has(page, ">25.0 %</td>"));
+}
