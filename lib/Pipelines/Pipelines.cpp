@@ -110,6 +110,7 @@ void ProgramRequest::configure(LoweringOptions &options) const {
   options.splitAt = splitAt;
   options.instrument = instrument;
   options.gradients = gradients;
+  options.timeParts = timeParts;
   options.weightsAs = weightsAs;
 }
 

@@ -65,16 +65,6 @@ void ProgramFlags::configure(pipelines::LoweringOptions &options,
   options.activations = kActivationNames[unsigned(
       wanted.exactActivations ? Activations::F32 : Activations(activations))];
   options.evaluate = kEvaluateNames[unsigned(Evaluate(evaluate))];
-<<<<<<< HEAD
-=======
-  options.entries = wanted.entries;
-  options.taps = wanted.taps;
-  options.instrument = wanted.instrument;
-  options.gradients = wanted.gradients;
-  options.timeParts = wanted.timeParts;
-  options.splitAt = wanted.splitAt;
-  options.weightsAs = wanted.weightsAs;
->>>>>>> b266c61 (bench program --parts: where the time goes, measured by marks in the program; the report draws it by kind and by layer, and measured losses as a curve)
   options.target =
       wanted.target.empty() ? runtime::hostKernelTarget() : wanted.target;
 }

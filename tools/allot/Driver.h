@@ -66,20 +66,7 @@ struct ProgramFlags {
   cl::opt<bool> verbose;
 
   /// What the pipeline is asked for.
-<<<<<<< HEAD
   struct Wanted : pipelines::ProgramRequest {
-=======
-  struct Wanted {
-    std::vector<std::string> entries, taps;
-    /// Cut the entry `logits` into parts at the taps that start so.
-    std::string splitAt;
-    /// Make the inputs of matrices taps first.
-    bool instrument = false;
-    /// Make the loss of `logits`, and gradients of it.
-    bool gradients = false;
-    /// Make entries count the time of each part.
-    bool timeParts = false;
->>>>>>> b266c61 (bench program --parts: where the time goes, measured by marks in the program; the report draws it by kind and by layer, and measured losses as a curve)
     /// f32 activations whatever --activations says: the base that programs are
     /// compared with.
     bool exactActivations = false;

@@ -87,6 +87,8 @@ struct ProgramRequest {
   bool instrument = false;
   /// Make the loss of `logits`, and gradients of it.
   bool gradients = false;
+  /// Make entries count the time of each part.
+  bool timeParts = false;
   /// Keep packed weights in this float format; empty: in their own.
   std::string weightsAs;
 
