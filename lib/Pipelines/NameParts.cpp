@@ -1,5 +1,4 @@
-//===- NameParts.cpp - the part of a model that an op belongs to -*- C++
-//-*-===//
+//===- NameParts.cpp - the part of a model that an op belongs to -*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -50,9 +49,13 @@ public:
     }
     for (Value result : op->getResults())
       origins[result] = origin;
-    if (!part.empty())
-      op->setLoc(
-          NameLoc::get(StringAttr::get(op->getContext(), part), op->getLoc()));
+    if (part.empty())
+      return;
+    Builder b(op->getContext());
+    auto name = b.getDictionaryAttr(
+        {b.getNamedAttr("op", op->getName().getIdentifier()),
+         b.getNamedAttr("site", b.getStringAttr(part))});
+    op->setLoc(FusedLoc::get({op->getLoc()}, name, op->getContext()));
   }
 
 private:
