@@ -67,11 +67,6 @@ convert(MLIRContext *context, const AllotProfileOptions &options) {
 static llvm::Expected<Tensor> tokensFor(profile::LoadProgram load,
                                         const AllotProfileOptions &options) {
   if (!options.tokens.data) {
-    pipelines::ProgramRequest request;
-    request.entries = {"prefill", "decode"};
-    auto program = load(request);
-    if (!program)
-      return program.takeError();
     runtime::SampleOptions sample;
     sample.rows = options.selfRows;
     sample.length = options.selfLength;
@@ -79,7 +74,7 @@ static llvm::Expected<Tensor> tokensFor(profile::LoadProgram load,
     if (sample.rows < 1 || sample.length < 2)
       return llvm::createStringError(
           "at least one row of two tokens must be sampled");
-    return runtime::sampleTokens(**program, sample);
+    return profile::sampleTokens(load, sample);
   }
   auto given = capi::borrow(options.tokens);
   if (!given)

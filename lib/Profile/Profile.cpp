@@ -28,6 +28,16 @@ Profiler::create(mlir::ModuleOp module, llvm::StringRef name,
   return std::unique_ptr<Profiler>(new Profiler(std::move(*model)));
 }
 
+llvm::Expected<Tensor>
+profile::sampleTokens(LoadProgram load, const runtime::SampleOptions &options) {
+  pipelines::ProgramRequest request;
+  request.entries = {"prefill", "decode"};
+  auto program = load(request);
+  if (!program)
+    return program.takeError();
+  return runtime::sampleTokens(**program, options);
+}
+
 llvm::Expected<Tensor> profile::calibrationRows(const Tensor &tokens,
                                                 int64_t first, int64_t last) {
   int64_t length = tokens.shape()[1];

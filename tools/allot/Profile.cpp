@@ -192,11 +192,6 @@ ProfileCommand::calibrationTokens(profile::LoadProgram load,
                                   support::Progress *progress) {
   llvm::Expected<Tensor> ids = Tensor();
   if (tokens == "self") {
-    pipelines::ProgramRequest request;
-    request.entries = {"prefill", "decode"};
-    auto program = load(request);
-    if (!program)
-      return program.takeError();
     runtime::SampleOptions options;
     options.rows = selfRows;
     options.length = selfLength;
@@ -205,7 +200,7 @@ ProfileCommand::calibrationTokens(profile::LoadProgram load,
     if (options.rows < 1 || options.length < 2)
       return llvm::createStringError(
           "--self-rows must be at least 1 and --self-length at least 2");
-    ids = runtime::sampleTokens(**program, options);
+    ids = profile::sampleTokens(load, options);
   } else {
     auto file = archive::SafetensorsFile::open(tokens);
     if (!file)

@@ -84,6 +84,10 @@ private:
   std::unique_ptr<ModelSites> model;
 };
 
+/// Tokens out of the model itself, see runtime::sampleTokens.
+llvm::Expected<runtime::Tensor>
+sampleTokens(LoadProgram load, const runtime::SampleOptions &options);
+
 /// The numbers of i32 `tokens` [rows, T] that calibrate: rows [first, last). An
 /// error where they are none or hold no two tokens.
 llvm::Expected<runtime::Tensor> calibrationRows(const runtime::Tensor &tokens,
