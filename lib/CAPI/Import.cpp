@@ -6,6 +6,7 @@
 
 #include "allot-c/Import.h"
 #include "Common.h"
+#include "allot/Archive/ModuleFile.h"
 #include "allot/Import/Import.h"
 #include "allot/Import/Merge.h"
 #include "allot/Support/Error.h"
@@ -41,7 +42,7 @@ MlirModule allotImport(MlirContext context, const AllotImportOptions *options) {
 }
 
 MlirModule allotModuleRead(MlirContext context, MlirStringRef path) {
-  auto module = parseSourceFile<ModuleOp>(unwrap(path), unwrap(context));
+  auto module = archive::readModule(unwrap(path), unwrap(context));
   return wrap(module.release());
 }
 

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "LoweredModule.h"
+#include "allot/Archive/ModuleFile.h"
 #include "allot/Support/Error.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -150,7 +151,7 @@ LoweredModule::load(StringRef path, const DialectRegistry &registry,
         path, "is a folder, wanted a module (.mlir or .mlirbc)");
   return load(path, llvm::sys::path::parent_path(path), registry, options, log,
               [&](MLIRContext *context) {
-                return parseSourceFile<ModuleOp>(path, ParserConfig(context));
+                return archive::readModule(path, ParserConfig(context));
               });
 }
 

@@ -6,6 +6,7 @@
 
 #include "allot/Import/Merge.h"
 #include "Driver.h"
+#include "allot/Archive/ModuleFile.h"
 #include "allot/Archive/StoredWeights.h"
 #include "allot/Support/Error.h"
 #include "mlir/IR/Diagnostics.h"
@@ -30,8 +31,7 @@ public:
     mlir::MLIRContext context(registry());
     llvm::SourceMgr sources;
     mlir::SourceMgrDiagnosticHandler handler(sources, &context);
-    auto module =
-        mlir::parseSourceFile<mlir::ModuleOp>(input, sources, &context);
+    auto module = archive::readModule(input, &context, sources);
     if (!module)
       return llvm::createStringError(input + ": the module cannot be read");
     llvm::StringRef folder = llvm::sys::path::parent_path(input);
@@ -45,9 +45,12 @@ private:
   cl::opt<std::string> input{cl::Positional, cl::Required,
                              cl::desc("<module: .mlir or .mlirbc>"),
                              cl::sub(command), cl::cat(category)};
-  cl::opt<std::string> output{"o", cl::Required, cl::value_desc("file"),
+  cl::opt<std::string> output{"o",
+                              cl::Required,
+                              cl::value_desc("file"),
                               cl::desc("Safetensors file to write"),
-                              cl::sub(command), cl::cat(category)};
+                              cl::sub(command),
+                              cl::cat(category)};
 };
 
 } // namespace

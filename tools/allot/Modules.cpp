@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Modules.h"
+#include "allot/Archive/ModuleFile.h"
 #include "allot/Import/Import.h"
 #include "allot/Support/Error.h"
 #include "mlir/Parser/Parser.h"
@@ -31,8 +32,7 @@ LoadedModule::LoadedModule(llvm::StringRef path)
 llvm::Expected<std::unique_ptr<LoadedModule>>
 LoadedModule::read(llvm::StringRef path) {
   std::unique_ptr<LoadedModule> result(new LoadedModule(path));
-  result->module = mlir::parseSourceFile<mlir::ModuleOp>(path, result->sources,
-                                                         &result->context);
+  result->module = archive::readModule(path, &result->context, result->sources);
   if (!result->module)
     return support::fileError(path, "the module cannot be read");
   return std::move(result);

@@ -6,11 +6,11 @@
 
 #include "Applier.h"
 #include "allot/Archive/FileDigest.h"
+#include "allot/Archive/ModuleFile.h"
 #include "allot/Codec/Codec.h"
 #include "allot/Dialect/Plan/Transforms/Convert.h"
 #include "allot/Dialect/Plan/Transforms/Passes.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
-#include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -105,9 +105,8 @@ LogicalResult plan::applyPlan(ModuleOp module, ModuleOp planModule,
   module->setAttr(
       "allot.plan",
       builder.getDictionaryAttr(
-          {builder.getNamedAttr(
-               "digest",
-               builder.getStringAttr(solutionDigest(solution, problem))),
+          {builder.getNamedAttr("digest", builder.getStringAttr(solutionDigest(
+                                              solution, problem))),
            builder.getNamedAttr("predicted_loss", solution.getObjectiveAttr()),
            builder.getNamedAttr("solver", solution.getSolverAttr())}));
   if (finished)
@@ -135,7 +134,7 @@ private:
     if (archive.empty() || plan.empty())
       return emitError(module.getLoc())
              << "plan-apply needs the options plan and archive";
-    auto planModule = parseSourceFile<ModuleOp>(plan, &getContext());
+    auto planModule = archive::readModule(plan, &getContext());
     if (!planModule)
       return emitError(module.getLoc())
              << "the plan " << plan << " cannot be read";
