@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ModuleBuilder.h"
+#include "FormBuilder.h"
 #include "allot/Dialect/Adapter/IR/Adapter.h"
 #include "allot/Dialect/Format/IR/Format.h"
 #include "allot/Support/Error.h"
@@ -210,19 +211,16 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
   }
 
   if (site.adaptation)
-    for (const LowRankTerm &term : site.adaptation->terms) {
-      std::string a = module.path + ".lora_A." + term.adapter;
-      std::string bSymbol = module.path + ".lora_B." + term.adapter;
-      if (llvm::Error e = addWeight(a, term.a, /*base=*/false))
-        return e;
-      if (llvm::Error e = addWeight(bSymbol, term.b, /*base=*/false))
-        return e;
-      if (term.bias)
-        if (llvm::Error e =
-                addWeight(bSymbol + ".bias", *term.bias, /*base=*/false))
+    for (const AdapterForm &form : site.adaptation->forms) {
+      for (const AdapterForm::Part &part : form.parts) {
+        std::string symbol = partSymbol(module, form, part.name);
+        // What modules share is declared once.
+        if (part.shared && globals.count(symbol))
+          continue;
+        if (llvm::Error e = addWeight(symbol, part.tensor, /*base=*/false))
           return e;
-      fingerprint.update(llvm::ArrayRef(
-          reinterpret_cast<const uint8_t *>(&term.scale), sizeof(double)));
+      }
+      digest(form.key);
     }
   sites[module.path] = std::move(site);
   return llvm::Error::success();
@@ -291,6 +289,25 @@ Value ModuleBuilder::norm(llvm::StringRef path) {
   return vector(sites.find(path)->second.weight);
 }
 
+std::string ModuleBuilder::partSymbol(const ModuleInfo &module,
+                                      const AdapterForm &form,
+                                      llvm::StringRef part) const {
+  for (const AdapterForm::Part &known : form.parts)
+    if (known.name == part && known.shared)
+      return (part + "." + form.adapter).str();
+  return (module.path + "." + part + "." + form.adapter).str();
+}
+
+Value ModuleBuilder::withForm(const Site &site, const AdapterForm &form,
+                              Value frozen,
+                              llvm::function_ref<Value(FormBuilder &)> build) {
+  auto loadPart = [&](llvm::StringRef part) {
+    return load(partSymbol(site.info, form, part));
+  };
+  FormBuilder builder(b, loc(site.info.path), site.info, frozen, loadPart);
+  return build(builder);
+}
+
 Value ModuleBuilder::map(llvm::StringRef path) {
   if (Value known = maps.lookup(path))
     return known;
@@ -303,20 +320,13 @@ Value ModuleBuilder::map(llvm::StringRef path) {
   Value value = dense;
   if (site.info.kind == ModuleKind::Conv1D)
     value = adapter::TransposeOp::create(b, at, value);
-  if (site.adaptation && !site.adaptation->terms.empty()) {
-    llvm::SmallVector<Value> terms{value};
-    for (const LowRankTerm &term : site.adaptation->terms) {
-      Value factorB = load(site.info.path + ".lora_B." + term.adapter);
-      Value factorA = load(site.info.path + ".lora_A." + term.adapter);
-      Value delta = adapter::LowRankOp::create(b, at, factorB, factorA);
-      if (site.info.kind == ModuleKind::Embedding)
-        delta = adapter::TransposeOp::create(b, at, delta);
-      if (term.scale != 1.0)
-        delta = adapter::ScaleOp::create(b, at, delta.getType(), delta,
-                                         b.getF64FloatAttr(term.scale));
-      terms.push_back(delta);
-    }
-    value = adapter::SumOp::create(b, at, value.getType(), terms);
+  if (site.adaptation) {
+    Value frozen = value;
+    for (const AdapterForm &form : site.adaptation->forms)
+      if (form.map)
+        value = withForm(site, form, frozen, [&](FormBuilder &builder) {
+          return form.map(builder, value);
+        });
   }
   return maps[path] = value;
 }
@@ -326,20 +336,11 @@ Value ModuleBuilder::bias(llvm::StringRef path) {
   Value value = site.bias.empty() ? Value() : vector(site.bias);
   if (!site.adaptation)
     return value;
-  for (const LowRankTerm &term : site.adaptation->terms) {
-    if (!term.bias)
-      continue;
-    Value own = vector(site.info.path + ".lora_B." + term.adapter + ".bias");
-    auto type = mlir::cast<mlir::RankedTensorType>(own.getType());
-    Value factor = mlir::arith::ConstantOp::create(
-        b, loc(path),
-        mlir::DenseElementsAttr::get(type, b.getF32FloatAttr(term.scale)));
-    own = mlir::arith::MulFOp::create(b, loc(path), own, factor);
-    value =
-        value
-            ? mlir::arith::AddFOp::create(b, loc(path), value, own).getResult()
-            : own;
-  }
+  for (const AdapterForm &form : site.adaptation->forms)
+    if (form.bias)
+      value = withForm(site, form, Value(), [&](FormBuilder &builder) {
+        return form.bias(builder, value);
+      });
   return value;
 }
 

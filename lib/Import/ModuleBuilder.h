@@ -88,6 +88,12 @@ private:
     const ModuleAdaptation *adaptation = nullptr;
   };
 
+  /// The symbol of a tensor of an adapter.
+  std::string partSymbol(const ModuleInfo &module, const AdapterForm &form,
+                         llvm::StringRef part) const;
+  mlir::Value withForm(const Site &site, const AdapterForm &form,
+                       mlir::Value frozen,
+                       llvm::function_ref<mlir::Value(FormBuilder &)> build);
   llvm::Error addWeight(llvm::StringRef symbol, const StoredTensor &stored,
                         bool base);
   llvm::Expected<mlir::RankedTensorType> typeOf(const StoredTensor &stored);

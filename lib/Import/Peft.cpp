@@ -5,10 +5,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/Import/Peft.h"
+#include "Tuners.h"
 #include "allot/Archive/FileDigest.h"
-#include "allot/Archive/Safetensors.h"
 #include "allot/Support/Error.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Path.h"
 #include <cmath>
@@ -20,48 +21,15 @@ using archive::TensorEntry;
 using support::quoted;
 using support::shapeString;
 
-namespace {
-
-/// What a tensor of an adapter is, by the end of its name.
-enum class Role {
-  A,
-  B,
-  TermBias,
-  EmbeddingA,
-  EmbeddingB,
-  BaseWeight,
-  BaseBias,
-  Weight,
-  Bias
-};
-
-struct RoleName {
-  llvm::StringLiteral suffix;
-  Role role;
-};
-
-} // namespace
-
-// Longer suffixes first: `.weight` ends several of them.
-static constexpr RoleName roleNames[] = {
-    {".lora_A.weight", Role::A},
-    {".lora_B.weight", Role::B},
-    {".lora_B.bias", Role::TermBias},
-    {".lora_embedding_A", Role::EmbeddingA},
-    {".lora_embedding_B", Role::EmbeddingB},
-    {".base_layer.weight", Role::BaseWeight},
-    {".base_layer.bias", Role::BaseBias},
-    {".weight", Role::Weight},
-    {".bias", Role::Bias}};
-
-static llvm::StringRef suffixOf(Role role) {
-  for (const RoleName &name : roleNames)
-    if (name.role == role)
-      return name.suffix;
-  return {};
-}
+// Tensors that any kind of adapter may bring.
+static constexpr llvm::StringLiteral baseWeight = ".base_layer.weight",
+                                     baseBias = ".base_layer.bias",
+                                     ownWeight = ".weight", ownBias = ".bias";
+static constexpr llvm::StringLiteral commonSuffixes[] = {baseWeight, baseBias,
+                                                         ownWeight, ownBias};
 
 static constexpr llvm::StringLiteral prefix = "base_model.model.";
+static constexpr llvm::StringLiteral sharedPrefix = "base_model.";
 
 namespace {
 
@@ -75,13 +43,19 @@ public:
   llvm::Error read();
 
 private:
-  using Roles = std::map<Role, const TensorEntry *>;
-
+  bool canTarget(const ModuleInfo &module) const {
+    return module.kind == ModuleKind::Embedding ? tuner->onEmbeddings
+           : module.kind == ModuleKind::Linear ||
+                   module.kind == ModuleKind::Conv1D
+               ? tuner->onMatrices
+               : false;
+  }
   /// What the options say of a module, or of the modules that share its weight
   /// where these are treated alike.
   bool targets(const ModuleInfo &module) const {
-    return withTied(
-        module, [&](const ModuleInfo &one) { return config->targets(one); });
+    return canTarget(module) && withTied(module, [&](const ModuleInfo &one) {
+             return config->targets(one);
+           });
   }
   bool saves(const ModuleInfo &module) const {
     return withTied(
@@ -100,39 +74,40 @@ private:
            });
   }
 
+  llvm::Error readConfig();
   llvm::Error sortTensors();
+  llvm::Error sortShared(const TensorEntry &entry);
   llvm::Error checkFinite(const TensorEntry &entry) const;
+  llvm::Error checkBaseWeight(const TensorEntry &entry,
+                              const ModuleInfo &module) const;
   llvm::Error readModule(const ModuleInfo &module);
-  llvm::Error readTerm(const ModuleInfo &module, const Roles &roles);
   llvm::Error replace(const ModuleInfo &module, const TensorEntry &entry,
                       bool bias, llvm::ArrayRef<int64_t> shape);
   bool replacesBias(const ModuleInfo &module, bool adapted) const {
     return module.hasBias &&
-           (config->bias == LoraConfig::Bias::All ||
-            (adapted && config->bias == LoraConfig::Bias::AdaptedOnly));
+           (config->bias == AdapterConfig::Bias::All ||
+            (adapted && config->bias == AdapterConfig::Bias::AdaptedOnly));
   }
   llvm::Error error(const TensorEntry &entry, const llvm::Twine &what) const {
     return support::tensorError(file->path(), entry.name, what);
   }
-  llvm::Expected<const TensorEntry *>
-  need(const ModuleInfo &module, const Roles &roles, Role role) const {
-    auto found = roles.find(role);
-    if (found != roles.end())
-      return found->second;
-    return support::tensorError(
-        file->path(), prefix.str() + module.path + suffixOf(role).str(),
-        "is missing");
+  llvm::Error unexplained(const TensorEntry &entry,
+                          const ModuleInfo &module) const {
+    return error(entry,
+                 "no option of " + llvm::sys::path::filename(config->path()) +
+                     " puts such a tensor on module " + quoted(module.path));
   }
 
   const AdapterSource &source;
   llvm::ArrayRef<ModuleInfo> modules;
   Adaptations &adaptations;
-  std::optional<LoraConfig> config;
-  std::string configPath;
+  const Tuner *tuner = nullptr;
+  std::optional<AdapterConfig> config;
   std::shared_ptr<const SafetensorsFile> file;
   std::string digest;
   /// Tensors by module path.
-  std::map<std::string, Roles> tensors;
+  llvm::StringMap<AdapterTensors> tensors;
+  AdapterTensors shared;
 };
 
 } // namespace
@@ -148,121 +123,80 @@ llvm::Error AdapterReader::checkFinite(const TensorEntry &entry) const {
   return llvm::Error::success();
 }
 
-/// Assigns every tensor to a module and a role; what fits nowhere is an error.
+llvm::Error AdapterReader::checkBaseWeight(const TensorEntry &entry,
+                                           const ModuleInfo &module) const {
+  // The frozen weight, which is saved along with adapted embeddings and heads.
+  // It is that of the base model, which the caller gives.
+  llvm::ArrayRef<int64_t> shape = entry.shape;
+  if (shape.size() != 2 || shape[0] * shape[1] != module.out * module.in)
+    return error(entry, "has shape " + shapeString(shape) +
+                            ", the base model's weight is " +
+                            shapeString({module.out, module.in}));
+  return llvm::Error::success();
+}
+
+/// A tensor of the adapter as a whole.
+llvm::Error AdapterReader::sortShared(const TensorEntry &entry) {
+  llvm::StringRef name = entry.name;
+  name.consume_front(sharedPrefix);
+  for (llvm::StringRef known : tuner->shared) {
+    llvm::StringRef rest = name;
+    if (!rest.consume_front(known) || !(rest.empty() || rest.starts_with(".")))
+      continue;
+    shared[name] = &entry;
+    return checkFinite(entry);
+  }
+  return error(entry, "the name does not begin with " + prefix);
+}
+
+/// Assigns every tensor to a module by its name; what fits nowhere is an error.
 llvm::Error AdapterReader::sortTensors() {
   llvm::StringMap<const ModuleInfo *> byPath;
   for (const ModuleInfo &module : modules)
     byPath[module.path] = &module;
   for (const TensorEntry &entry : file->tensors()) {
     llvm::StringRef name = entry.name;
-    if (!name.consume_front(prefix))
-      return error(entry, "the name does not begin with " + prefix);
-    const RoleName *role = llvm::find_if(
-        roleNames, [&](const RoleName &r) { return name.ends_with(r.suffix); });
-    if (role == std::end(roleNames))
-      return error(entry, "nothing of this name belongs to a LoRA adapter");
-    llvm::StringRef path = name.drop_back(role->suffix.size());
+    if (!name.consume_front(prefix)) {
+      if (llvm::Error e = sortShared(entry))
+        return e;
+      continue;
+    }
+    llvm::StringRef suffix;
+    for (llvm::StringRef known : tuner->suffixes)
+      if (suffix.empty() && name.ends_with(known))
+        suffix = known;
+    for (llvm::StringRef known : commonSuffixes)
+      if (suffix.empty() && name.ends_with(known))
+        suffix = known;
+    if (suffix.empty())
+      return error(entry,
+                   "nothing of this name belongs to an adapter of type " +
+                       tuner->type);
+    llvm::StringRef path = name.drop_back(suffix.size());
     const ModuleInfo *module = byPath.lookup(path);
     if (!module)
       return error(entry, "the base model has no module " + quoted(path));
 
     bool adapted = targets(*module), saved = saves(*module);
-    bool allowed = false;
-    switch (role->role) {
-    case Role::A:
-    case Role::B:
-      allowed = adapted && (module->kind == ModuleKind::Linear ||
-                            module->kind == ModuleKind::Conv1D);
-      break;
-    case Role::TermBias:
-      allowed = adapted && config->termBias;
-      break;
-    case Role::EmbeddingA:
-    case Role::EmbeddingB:
-      allowed = adapted && module->kind == ModuleKind::Embedding;
-      break;
-    case Role::BaseWeight:
-      // The frozen weight, which is saved along with adapted embeddings and
-      // heads. It is that of the base model, which the caller gives.
-      allowed = adapted;
-      break;
-    case Role::BaseBias:
+    bool allowed = adapted;
+    if (suffix == baseBias)
       allowed = adapted && replacesBias(*module, true);
-      break;
-    case Role::Weight:
+    else if (suffix == ownWeight)
       allowed = saved;
-      break;
-    case Role::Bias:
+    else if (suffix == ownBias)
       allowed = (saved && module->hasBias) ||
                 (!adapted && replacesBias(*module, false));
-      break;
-    }
     if (!allowed)
-      return error(entry, "no option of " +
-                              llvm::sys::path::filename(configPath) +
-                              " puts such a tensor on module " + quoted(path));
-    if (role->role == Role::BaseWeight) {
-      llvm::ArrayRef<int64_t> shape = entry.shape;
-      if (shape.size() != 2 || shape[0] * shape[1] != module->out * module->in)
-        return error(entry, "has shape " + shapeString(shape) +
-                                ", the base model's weight is " +
-                                shapeString({module->out, module->in}));
+      return unexplained(entry, *module);
+    if (suffix == baseWeight) {
+      if (llvm::Error e = checkBaseWeight(entry, *module))
+        return e;
       continue;
     }
     if (llvm::Error e = checkFinite(entry))
       return e;
-    tensors[path.str()][role->role] = &entry;
+    tensors[path][suffix] = &entry;
   }
-  return llvm::Error::success();
-}
-
-llvm::Error AdapterReader::readTerm(const ModuleInfo &module,
-                                    const Roles &roles) {
-  bool embedding = module.kind == ModuleKind::Embedding;
-  auto a = need(module, roles, embedding ? Role::EmbeddingA : Role::A);
-  if (!a)
-    return a.takeError();
-  auto b = need(module, roles, embedding ? Role::EmbeddingB : Role::B);
-  if (!b)
-    return b.takeError();
-  // An embedding [rows, dim] takes the transposed product.
-  int64_t out = embedding ? module.in : module.out;
-  int64_t in = embedding ? module.out : module.in;
-  if ((*a)->shape.size() != 2 || (*a)->shape[1] != in)
-    return error(**a, "has shape " + shapeString((*a)->shape) +
-                          ", must be RANKx" + llvm::Twine(in));
-  int64_t rank = (*a)->shape[0];
-  int64_t configured = config->rank(module);
-  if (rank != configured)
-    return support::fieldError(configPath, "r",
-                               "rank " + llvm::Twine(configured) +
-                                   " of module " + quoted(module.path) +
-                                   " differs from that of tensor " +
-                                   quoted((*a)->name) + ", which has shape " +
-                                   shapeString((*a)->shape));
-  llvm::SmallVector<int64_t> wanted{out, rank};
-  if ((*b)->shape != wanted)
-    return error(**b, "has shape " + shapeString((*b)->shape) + ", must be " +
-                          shapeString(wanted));
-  LowRankTerm term;
-  term.adapter = source.name;
-  term.a = storedTensor(*file, **a, digest);
-  term.b = storedTensor(*file, **b, digest);
-  term.scale = source.weight * config->scale(module);
-  if (!std::isfinite(term.scale))
-    return support::fieldError(configPath, "lora_alpha",
-                               "the scale of module " + quoted(module.path) +
-                                   " is not finite");
-  if (config->termBias && !embedding) {
-    auto bias = need(module, roles, Role::TermBias);
-    if (!bias)
-      return bias.takeError();
-    if ((*bias)->shape != llvm::SmallVector<int64_t>{out})
-      return error(**bias, "has shape " + shapeString((*bias)->shape) +
-                               ", must be " + llvm::Twine(out));
-    term.bias = storedTensor(*file, **bias, digest);
-  }
-  adaptations[module.path].terms.push_back(std::move(term));
   return llvm::Error::success();
 }
 
@@ -285,19 +219,21 @@ llvm::Error AdapterReader::replace(const ModuleInfo &module,
 }
 
 llvm::Error AdapterReader::readModule(const ModuleInfo &module) {
-  auto found = tensors.find(module.path);
-  static const Roles none;
-  const Roles &roles = found == tensors.end() ? none : found->second;
+  const AdapterTensors &own = tensors[module.path];
   bool adapted = targets(module);
-  if (adapted &&
-      (module.kind == ModuleKind::Linear || module.kind == ModuleKind::Conv1D ||
-       module.kind == ModuleKind::Embedding))
-    if (llvm::Error e = readTerm(module, roles))
+  llvm::DenseSet<const TensorEntry *> used;
+  ModuleReader reader{module, modules, source, *config, *file,
+                      own,    shared,  digest, used,    {}};
+  if (adapted) {
+    reader.form.adapter = source.name;
+    if (llvm::Error e = tuner->read(reader))
       return e;
+    adaptations[module.path].forms.push_back(std::move(reader.form));
+  }
 
   bool saved = saves(module);
   if (saved) {
-    auto weight = need(module, roles, Role::Weight);
+    auto weight = reader.need(ownWeight);
     if (!weight)
       return weight.takeError();
     llvm::SmallVector<int64_t> shape{module.out, module.in};
@@ -309,34 +245,55 @@ llvm::Error AdapterReader::readModule(const ModuleInfo &module) {
       return e;
   }
   if ((saved && module.hasBias) || replacesBias(module, adapted)) {
-    auto bias =
-        need(module, roles, adapted && !saved ? Role::BaseBias : Role::Bias);
+    auto bias = reader.need(adapted && !saved ? baseBias : ownBias);
     if (!bias)
       return bias.takeError();
-    return replace(module, **bias, true, {module.out});
+    if (llvm::Error e = replace(module, **bias, true, {module.out}))
+      return e;
   }
+  for (auto &tensor : own)
+    if (!used.contains(tensor.second))
+      return unexplained(*tensor.second, module);
   return llvm::Error::success();
 }
 
-llvm::Error AdapterReader::read() {
+/// Which kind of adapter it is, and its options.
+llvm::Error AdapterReader::readConfig() {
   llvm::SmallString<256> path(source.directory);
   llvm::sys::path::append(path, "adapter_config.json");
-  configPath = path.str().str();
   auto document = archive::JsonDocument::open(path);
   if (!document)
     return document.takeError();
-  auto read = LoraConfig::read(**document);
+  archive::JsonField field = (**document)["peft_type"];
+  auto type = field.string();
+  if (!type)
+    return type.takeError();
+  std::vector<llvm::StringRef> known;
+  for (const Tuner *one : tuners()) {
+    if (*type == one->type)
+      tuner = one;
+    known.push_back(one->type);
+  }
+  if (!tuner)
+    return field.error("adapter type " + quoted(*type) +
+                       " is not supported (known: " + llvm::join(known, ", ") +
+                       ")");
+  auto read = AdapterConfig::read(*document, tuner->fields);
   if (!read)
     return read.takeError();
   config = std::move(*read);
   if (llvm::none_of(modules, [&](const ModuleInfo &module) {
-        return config->targets(module) && module.kind != ModuleKind::Norm &&
-               module.kind != ModuleKind::Other;
+        return canTarget(module) && config->targets(module);
       }))
-    return support::fieldError(configPath, "target_modules",
+    return support::fieldError(config->path(), "target_modules",
                                "no module of the base model matches");
+  return llvm::Error::success();
+}
 
-  path = source.directory;
+llvm::Error AdapterReader::read() {
+  if (llvm::Error e = readConfig())
+    return e;
+  llvm::SmallString<256> path(source.directory);
   llvm::sys::path::append(path, "adapter_model.safetensors");
   auto opened = SafetensorsFile::open(path);
   if (!opened)

@@ -1,10 +1,11 @@
-//===- PeftConfig.cpp - adapter_config.json of LoRA -------------*- C++ -*-===//
+//===- PeftConfig.cpp - adapter_config.json ----------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "allot/Import/Peft.h"
+#include "allot/Import/AdapterConfig.h"
 #include "allot/Support/Error.h"
 #include "allot/Support/MappedFile.h"
 #include "llvm/ADT/STLExtras.h"
@@ -15,34 +16,17 @@ using namespace allot::importer;
 using archive::JsonDocument;
 using archive::JsonField;
 
-/// Fields that LoraConfig reads, and fields that say nothing about the map of
-/// a trained adapter: how it was trained and initialised, and where its base
+/// Fields that every kind of adapter may have. The second half says nothing
+/// about the map of a trained adapter: how it was trained, and where its base
 /// came from (which the caller gives).
-static constexpr llvm::StringLiteral readFields[] = {"peft_type",
-                                                     "r",
-                                                     "lora_alpha",
-                                                     "use_rslora",
-                                                     "rank_pattern",
-                                                     "alpha_pattern",
-                                                     "target_modules",
-                                                     "exclude_modules",
-                                                     "modules_to_save",
-                                                     "layers_to_transform",
-                                                     "layers_pattern",
-                                                     "target_parameters",
-                                                     "bias",
-                                                     "lora_bias",
-                                                     "ensure_weight_tying",
-                                                     "init_lora_weights"};
-static constexpr llvm::StringLiteral ignoredFields[] = {
-    "auto_mapping",   "base_model_name_or_path",
-    "revision",       "task_type",
-    "inference_mode", "peft_version",
-    "lora_dropout",   "fan_in_fan_out",
-    "loftq_config",   "eva_config",
-    "corda_config",   "lora_ga_config",
-    "megatron_core",  "qalora_group_size",
-    "runtime_config", "model_type"};
+static constexpr llvm::StringLiteral commonFields[] = {
+    "peft_type", "target_modules", "exclude_modules", "modules_to_save",
+    "layers_to_transform", "layers_pattern", "target_parameters", "bias",
+    "rank_pattern", "alpha_pattern", "ensure_weight_tying",
+    // Ignored.
+    "auto_mapping", "base_model_name_or_path", "revision", "task_type",
+    "inference_mode", "peft_version", "fan_in_fan_out", "runtime_config",
+    "model_type", "init_weights"};
 
 /// Whether a value is what an option that was never touched has.
 static bool isDefault(const llvm::json::Value &value) {
@@ -109,22 +93,32 @@ static std::vector<std::string> keysInOrder(llvm::StringRef text,
   return keys;
 }
 
-llvm::Expected<std::vector<LoraConfig::Rule>>
-LoraConfig::readRules(const JsonField &field, llvm::StringRef text,
-                      bool integral) {
-  std::vector<Rule> rules;
+/// A list of which ranks survived pruning. The tensors hold only these.
+static bool isMask(const JsonField &field) {
+  return field.isArray() &&
+         llvm::all_of(*field.raw()->getAsArray(), [](const auto &element) {
+           return element.getAsBoolean().has_value();
+         });
+}
+
+template <typename T>
+llvm::Error AdapterConfig::readRules(const JsonField &field,
+                                     llvm::StringRef text,
+                                     std::vector<Rule<T>> &rules) {
   if (field.isNull())
-    return rules;
+    return llvm::Error::success();
   if (!field.isObject())
     return field.error("must be an object");
   for (const std::string &key : keysInOrder(text, field.path())) {
     JsonField entry = field[key];
-    double value;
-    if (integral) {
+    if (isMask(entry))
+      continue;
+    T value;
+    if constexpr (std::is_integral_v<T>) {
       auto number = entry.integer(1, 1 << 20);
       if (!number)
         return number.takeError();
-      value = double(*number);
+      value = *number;
     } else {
       auto number = entry.number();
       if (!number)
@@ -137,7 +131,7 @@ LoraConfig::readRules(const JsonField &field, llvm::StringRef text,
       return pattern.takeError();
     rules.push_back({std::move(*pattern), value});
   }
-  return rules;
+  return llvm::Error::success();
 }
 
 static llvm::Error readNames(const JsonField &field,
@@ -160,10 +154,10 @@ static llvm::Error readNames(const JsonField &field,
   return llvm::Error::success();
 }
 
-llvm::Error LoraConfig::readTargets(const JsonDocument &document) {
+llvm::Error AdapterConfig::readTargets() {
   // Parameters by their names. Of a linear layer that is another way to name
   // the layer; the 3-D parameters of experts are another matter.
-  JsonField parameters = document["target_parameters"];
+  JsonField parameters = (*this)["target_parameters"];
   if (!parameters.isNull()) {
     auto names = parameters.strings();
     if (!names)
@@ -176,7 +170,7 @@ llvm::Error LoraConfig::readTargets(const JsonDocument &document) {
       parameterNames.push_back(name.str());
     }
   }
-  JsonField targets = document["target_modules"];
+  JsonField targets = (*this)["target_modules"];
   if (targets.isNull() && parameterNames.empty())
     return targets.error("is missing: it must name the adapted modules");
   if (targets.isString() && *targets.raw()->getAsString() == "all-linear")
@@ -184,9 +178,9 @@ llvm::Error LoraConfig::readTargets(const JsonDocument &document) {
   else if (llvm::Error e = readNames(targets, targetPattern, targetNames))
     return e;
   if (llvm::Error e =
-          readNames(document["exclude_modules"], excludePattern, excludeNames))
+          readNames((*this)["exclude_modules"], excludePattern, excludeNames))
     return e;
-  JsonField saved = document["modules_to_save"];
+  JsonField saved = (*this)["modules_to_save"];
   if (!saved.isNull()) {
     auto names = saved.strings();
     if (!names)
@@ -197,8 +191,11 @@ llvm::Error LoraConfig::readTargets(const JsonDocument &document) {
       else
         saveNames.push_back(name.str());
   }
+  return readLayers();
+}
 
-  JsonField indices = document["layers_to_transform"];
+llvm::Error AdapterConfig::readLayers() {
+  JsonField indices = (*this)["layers_to_transform"];
   if (indices.isArray()) {
     auto list = indices.integers();
     if (!list)
@@ -214,7 +211,7 @@ llvm::Error LoraConfig::readTargets(const JsonDocument &document) {
   if (layerIndices && (targetPattern || allLinear))
     return indices.error("cannot be used where target_modules is a string");
 
-  JsonField stems = document["layers_pattern"];
+  JsonField stems = (*this)["layers_pattern"];
   std::vector<llvm::StringRef> list;
   if (!stems.isNull() &&
       !(stems.isString() && stems.raw()->getAsString()->empty())) {
@@ -235,78 +232,44 @@ llvm::Error LoraConfig::readTargets(const JsonDocument &document) {
   return llvm::Error::success();
 }
 
-llvm::Expected<LoraConfig> LoraConfig::read(const JsonDocument &document) {
-  LoraConfig config;
-  auto type = document["peft_type"].string();
-  if (!type)
-    return type.takeError();
-  if (*type != "LORA")
-    return document["peft_type"].error("adapter type " +
-                                       support::quoted(*type) +
-                                       " is not supported (known: LORA)");
-  auto members = document.root().members();
+llvm::Expected<AdapterConfig>
+AdapterConfig::read(std::shared_ptr<const JsonDocument> document,
+                    llvm::ArrayRef<llvm::StringLiteral> ownFields) {
+  AdapterConfig config;
+  config.document = document;
+  auto members = document->root().members();
   if (!members)
     return members.takeError();
   for (auto &[key, field] : *members)
-    if (!llvm::is_contained(readFields, key) &&
-        !llvm::is_contained(ignoredFields, key) && !isDefault(*field.raw()))
+    if (!llvm::is_contained(commonFields, key) &&
+        !llvm::is_contained(ownFields, key) && !isDefault(*field.raw()))
       return field.error("this option is not supported");
 
-  // These ways to start change the frozen weights with which the adapter was
-  // trained; the files do not hold the change.
-  JsonField init = document["init_lora_weights"];
-  if (init.isString()) {
-    llvm::StringRef name = *init.raw()->getAsString();
-    if (name != "gaussian" && name != "eva" && name != "orthogonal")
-      return init.error("initialisation " + support::quoted(name) +
-                        " is not supported: it changes the base weights");
-  } else if (!init.isNull() && !init.isBool()) {
-    return init.error("must be a boolean or a string");
-  }
-
-  auto rank = document["r"].integerOr(8, 1, 1 << 20);
-  if (!rank)
-    return rank.takeError();
-  config.defaultRank = *rank;
-  auto alpha = document["lora_alpha"].numberOr(8);
-  if (!alpha)
-    return alpha.takeError();
-  config.defaultAlpha = *alpha;
-  auto stabilised = document["use_rslora"].booleanOr(false);
-  if (!stabilised)
-    return stabilised.takeError();
-  config.rankStabilised = *stabilised;
-  auto keepTied = document["ensure_weight_tying"].booleanOr(false);
+  auto keepTied = config["ensure_weight_tying"].booleanOr(false);
   if (!keepTied)
     return keepTied.takeError();
   config.keepTied = *keepTied;
-  auto termBias = document["lora_bias"].booleanOr(false);
-  if (!termBias)
-    return termBias.takeError();
-  config.termBias = *termBias;
-  auto bias = document["bias"].stringOr("none");
+  // Written `lora_only` in a LoRA adapter, `oft_only` in an OFT adapter, ...
+  auto bias = config["bias"].stringOr("none");
   if (!bias)
     return bias.takeError();
   if (*bias == "all")
     config.bias = Bias::All;
-  else if (*bias == "lora_only")
+  else if (bias->ends_with("_only"))
     config.bias = Bias::AdaptedOnly;
   else if (*bias != "none")
-    return document["bias"].error("must be none, all or lora_only");
+    return config["bias"].error("must be none, all or METHOD_only");
 
-  auto file = support::MappedFile::open(document.path());
+  auto file = support::MappedFile::open(document->path());
   if (!file)
     return file.takeError();
   llvm::StringRef text = llvm::toStringRef((*file)->bytes());
-  auto rankRules = readRules(document["rank_pattern"], text, true);
-  if (!rankRules)
-    return rankRules.takeError();
-  config.rankRules = std::move(*rankRules);
-  auto alphaRules = readRules(document["alpha_pattern"], text, false);
-  if (!alphaRules)
-    return alphaRules.takeError();
-  config.alphaRules = std::move(*alphaRules);
-  if (llvm::Error e = config.readTargets(document))
+  if (llvm::Error e = readRules(config["rank_pattern"], text, config.rankRules))
+    return std::move(e);
+  if (llvm::Error e =
+          readRules(config["alpha_pattern"], text, config.alphaRules))
+    return std::move(e);
+  if (llvm::Error e = config.readTargets())
     return std::move(e);
   return config;
 }
@@ -322,12 +285,12 @@ static bool hasComponents(llvm::StringRef path, llvm::StringRef name) {
          std::string::npos;
 }
 
-bool LoraConfig::saves(llvm::StringRef path) const {
+bool AdapterConfig::saves(llvm::StringRef path) const {
   return llvm::any_of(
       saveNames, [&](const std::string &name) { return path.ends_with(name); });
 }
 
-bool LoraConfig::targets(const ModuleInfo &module) const {
+bool AdapterConfig::targets(const ModuleInfo &module) const {
   llvm::StringRef path = module.path;
   auto named = [&](const std::vector<std::string> &names) {
     return llvm::any_of(
@@ -366,33 +329,29 @@ bool LoraConfig::targets(const ModuleInfo &module) const {
   return false;
 }
 
-bool LoraConfig::targetsParameter(const ModuleInfo &module) const {
+bool AdapterConfig::targetsParameter(const ModuleInfo &module) const {
   return module.kind == ModuleKind::Linear &&
          llvm::any_of(parameterNames, [&](const std::string &name) {
            return endsInName(module.path + ".weight", name);
          });
 }
 
-std::string LoraConfig::patternKey(const ModuleInfo &module) const {
+std::string AdapterConfig::patternKey(const ModuleInfo &module) const {
   return targetsParameter(module) ? module.path + ".weight" : module.path;
 }
 
-int64_t LoraConfig::rank(const ModuleInfo &module) const {
+std::optional<int64_t> AdapterConfig::rankRule(const ModuleInfo &module) const {
   std::string key = patternKey(module);
-  for (const Rule &rule : rankRules)
+  for (const auto &rule : rankRules)
     if (rule.pattern.matches(key))
-      return int64_t(rule.value);
-  return defaultRank;
+      return rule.value;
+  return std::nullopt;
 }
 
-double LoraConfig::scale(const ModuleInfo &module) const {
+std::optional<double> AdapterConfig::alphaRule(const ModuleInfo &module) const {
   std::string key = patternKey(module);
-  double alpha = defaultAlpha;
-  for (const Rule &rule : alphaRules)
-    if (rule.pattern.matches(key)) {
-      alpha = rule.value;
-      break;
-    }
-  double r = double(rank(module));
-  return alpha / (rankStabilised ? std::sqrt(r) : r);
+  for (const auto &rule : alphaRules)
+    if (rule.pattern.matches(key))
+      return rule.value;
+  return std::nullopt;
 }

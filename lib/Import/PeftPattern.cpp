@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "allot/Import/Peft.h"
+#include "allot/Import/AdapterConfig.h"
 #include "allot/Support/Error.h"
 #include "llvm/ADT/StringExtras.h"
 #include <regex>

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Fuzz.h"
-#include "allot/Import/Peft.h"
+#include "allot/Import/AdapterConfig.h"
 
 using namespace allot;
 using namespace allot::fuzz;
@@ -21,21 +21,22 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       {"model.embed_tokens", ModuleKind::Embedding, 32, 8},
       {"lm_head", ModuleKind::Linear, 32, 8, false, true},
       {std::string(512, 'a'), ModuleKind::Linear, 8, 8}};
+  static constexpr llvm::StringLiteral ownFields[] = {"r", "lora_alpha"};
   // The order of patterns is that of the text, which is read from the file.
   static const Folder folder;
   std::string path = folder.write("adapter_config.json", text(data, size));
   auto document = take(archive::JsonDocument::open(path));
   if (!document)
     return 0;
-  auto config = take(importer::LoraConfig::read(**document));
+  auto config = take(importer::AdapterConfig::read(*document, ownFields));
   if (!config)
     return 0;
   for (const ModuleInfo &module : modules) {
     config->targets(module);
     config->saves(module.path);
-    if (config->rank(module) < 1)
+    if (config->rankRule(module).value_or(1) < 1)
       __builtin_trap();
-    config->scale(module);
+    config->alphaRule(module);
   }
   return 0;
 }

@@ -1,0 +1,113 @@
+//===- Tuners.h - the kinds of adapters -------------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A kind of adapter is an entry of a table: the names of its tensors, the
+// fields of its configuration, and a function that reads what it does to one
+// module. Everything else (which modules, biases, modules saved whole, tensors
+// that nothing explains) is common to all.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_LIB_IMPORT_TUNERS_H
+#define ALLOT_LIB_IMPORT_TUNERS_H
+
+#include "FormBuilder.h"
+#include "allot/Archive/Safetensors.h"
+#include "allot/Import/AdapterConfig.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/StringMap.h"
+#include <optional>
+
+namespace allot::importer {
+
+/// The tensors of an adapter that belong to one module, by the end of their
+/// names; or those that belong to all.
+using AdapterTensors = llvm::StringMap<const archive::TensorEntry *>;
+
+/// What is read for one module.
+class ModuleReader {
+public:
+  const ModuleInfo &module;
+  llvm::ArrayRef<ModuleInfo> modules;
+  const AdapterSource &source;
+  const AdapterConfig &config;
+  const archive::SafetensorsFile &file;
+  const AdapterTensors &own, &shared;
+  llvm::StringRef digest;
+  /// What has been asked for; anything else is an error.
+  llvm::DenseSet<const archive::TensorEntry *> &used;
+  AdapterForm form;
+
+  /// The tensor whose name ends in `suffix`; an error where there is none.
+  llvm::Expected<const archive::TensorEntry *>
+  need(llvm::StringRef suffix) const;
+  /// The same, or null.
+  const archive::TensorEntry *find(llvm::StringRef suffix) const {
+    const archive::TensorEntry *entry = own.lookup(suffix);
+    used.insert(entry);
+    return entry;
+  }
+  /// A tensor that belongs to the whole adapter.
+  llvm::Expected<const archive::TensorEntry *>
+  needShared(llvm::StringRef name) const;
+
+  /// Makes a tensor a part of the form, after a check of its shape: -1 stands
+  /// for any size.
+  llvm::Error add(llvm::StringRef part, const archive::TensorEntry &entry,
+                  llvm::ArrayRef<int64_t> shape);
+  /// need and add.
+  llvm::Expected<const archive::TensorEntry *>
+  addNeeded(llvm::StringRef part, llvm::StringRef suffix,
+            llvm::ArrayRef<int64_t> shape);
+  llvm::Expected<const archive::TensorEntry *>
+  addShared(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
+
+  /// The rank of the module: of `rank_pattern`, or the field.
+  llvm::Expected<int64_t> rank(llvm::StringRef field = "r",
+                               int64_t missing = 8) const;
+  llvm::Expected<double> alpha(llvm::StringRef field, double missing) const;
+  /// An error where `rank` is not what the configuration says.
+  llvm::Error checkRank(int64_t rank, const archive::TensorEntry &entry,
+                        llvm::StringRef field = "r") const;
+  /// `source.weight * factor`, which must be finite.
+  llvm::Expected<double> scaled(double factor, llvm::StringRef field) const;
+  /// An error where the adapter is to be weighted: its map is no sum of the
+  /// module's and one of its own.
+  llvm::Error unweighted() const;
+
+  /// Adds to the form's key.
+  void depends(double number);
+  void depends(llvm::StringRef text);
+
+  llvm::Error error(const archive::TensorEntry &entry,
+                    const llvm::Twine &what) const;
+  llvm::Error fieldError(llvm::StringRef field, const llvm::Twine &what) const;
+};
+
+struct Tuner {
+  /// `peft_type`.
+  llvm::StringLiteral type;
+  /// Of the tensors of a module. Longer ones first where one ends another.
+  llvm::ArrayRef<llvm::StringLiteral> suffixes;
+  /// Names of the tensors of all modules.
+  llvm::ArrayRef<llvm::StringLiteral> shared;
+  /// Fields that `read` reads, or that say nothing about the map.
+  llvm::ArrayRef<llvm::StringLiteral> fields;
+  /// The kinds of modules that it can be put on.
+  bool onMatrices = true, onEmbeddings = false;
+  /// Fills `form.map` and `form.bias`.
+  llvm::Error (*read)(ModuleReader &);
+};
+
+/// The kinds that are known, by `peft_type`.
+llvm::ArrayRef<const Tuner *> tuners();
+
+// One file each, or one for a family.
+extern const Tuner loraTuner;
+
+} // namespace allot::importer
+
+#endif // ALLOT_LIB_IMPORT_TUNERS_H
