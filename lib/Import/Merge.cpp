@@ -8,11 +8,15 @@
 #include "allot/Archive/Safetensors.h"
 #include "allot/Archive/StoredWeights.h"
 #include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "allot/Dialect/Adapter/IR/AdapterBuild.h"
 #include "allot/Dialect/Format/IR/Format.h"
+#include "allot/Reference/Interpreter.h"
 #include "allot/Support/Error.h"
 #include "allot/Support/Progress.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringSet.h"
@@ -39,7 +43,8 @@ struct Output {
 class Merger {
 public:
   Merger(mlir::ModuleOp module, llvm::StringRef folder)
-      : module(module), symbols(module), weights(folder) {}
+      : module(module), symbols(module), folder(folder.str()), weights(folder) {
+  }
 
   llvm::Error collect();
   llvm::Error write(llvm::StringRef path, support::Progress *progress);
@@ -54,8 +59,7 @@ private:
   llvm::Error writeGlobal(const Output &output);
   llvm::Error writeMap(const Output &output);
   llvm::Error writeTerms(const Output &output, const MapTerms &terms);
-  llvm::Expected<DenseMatrix> evaluate(Value value);
-  llvm::Expected<std::vector<double>> evaluateVector(Value value);
+  llvm::Expected<std::vector<float>> evaluate(Value value);
   llvm::Error unknown(Value value) {
     return llvm::createStringError(
         "site '" + site + "': operation '" +
@@ -66,6 +70,7 @@ private:
 
   mlir::ModuleOp module;
   mlir::SymbolTable symbols;
+  std::string folder;
   archive::StoredWeights weights;
   std::vector<Output> outputs;
   llvm::StringSet<> names;
@@ -218,17 +223,18 @@ llvm::Error Merger::writeTerms(const Output &output, const MapTerms &terms) {
     auto right = evaluate(factors.a);
     if (!right)
       return right.takeError();
-    std::vector<double> gate(right->rows, 1.0);
+    int64_t rank = right->size() / columns;
+    std::vector<float> gate(rank, 1.0f);
     if (factors.gate) {
-      auto values = evaluateVector(factors.gate);
+      auto values = evaluate(factors.gate);
       if (!values)
         return values.takeError();
       gate = std::move(*values);
     }
-    for (int64_t r = 0; r < right->rows; ++r)
-      for (int64_t k = 0; k < columns; ++k)
-        (*right)(r, k) *= factors.scale * gate[r];
-    rights.push_back(std::move(*right));
+    DenseMatrix &scaled = rights.emplace_back(rank, columns);
+    for (int64_t i = 0; i < rank * columns; ++i)
+      scaled.values[i] =
+          factors.scale * gate[i / columns] * double((*right)[i]);
   }
   int64_t step = std::max<int64_t>(1, chunkElements / columns);
   std::vector<float> part;
@@ -281,79 +287,72 @@ llvm::Error Merger::writeMap(const Output &output) {
                    [&](auto &factors) { return globalOf(factors.b); });
   if (streamed)
     return writeTerms(output, terms);
-  auto dense = evaluate(output.map);
-  if (!dense)
-    return dense.takeError();
-  std::vector<float> values(dense->values.size());
-  for (int64_t r = 0; r < dense->rows; ++r)
-    for (int64_t k = 0; k < dense->columns; ++k)
-      values[output.transposed ? k * dense->rows + r : r * dense->columns + k] =
-          float((*dense)(r, k));
-  return writer->writeFloat(output.name, values);
+  auto values = evaluate(output.map);
+  if (!values)
+    return values.takeError();
+  if (output.transposed) {
+    int64_t columns = output.shape[0], rows = output.shape[1];
+    std::vector<float> turned(values->size());
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t k = 0; k < columns; ++k)
+        turned[k * rows + r] = (*values)[r * columns + k];
+    values = std::move(turned);
+  }
+  return writer->writeFloat(output.name, *values);
 }
 
-/// The dense matrix of a map or of a stored tensor.
-llvm::Expected<DenseMatrix> Merger::evaluate(Value value) {
-  mlir::Operation *op = value.getDefiningOp();
-  if (GlobalOp global = globalOf(value)) {
-    auto read = weights.read(global);
-    if (!read)
-      return read.takeError();
-    auto [rows, columns] = archive::matrixShape(
-        mlir::cast<mlir::RankedTensorType>(global.getType()));
-    DenseMatrix matrix(rows, columns);
-    matrix.values.assign(read->begin(), read->end());
-    return matrix;
+/// The numbers of a tensor or of the matrix of a map, by the reference
+/// evaluation: in a module that has what the value is computed from and nothing
+/// else.
+llvm::Expected<std::vector<float>> Merger::evaluate(Value value) {
+  mlir::SetVector<mlir::Operation *> slice;
+  mlir::BackwardSliceOptions options;
+  options.inclusive = true;
+  options.omitUsesFromAbove = false;
+  (void)mlir::getBackwardSlice(value, &slice, options);
+  mlir::OpBuilder b(module.getContext());
+  mlir::Location loc = value.getLoc();
+  mlir::OwningOpRef<mlir::ModuleOp> part = mlir::ModuleOp::create(loc);
+  b.setInsertionPointToEnd(part->getBody());
+  llvm::DenseSet<mlir::Operation *> globals;
+  for (mlir::Operation *op : slice) {
+    for (Value operand : op->getOperands())
+      if (!operand.getDefiningOp())
+        return unknown(operand);
+    if (op->getNumResults() == 1)
+      if (GlobalOp global = globalOf(op->getResult(0));
+          global && globals.insert(global).second)
+        b.clone(*global);
   }
-  if (mlir::isa_and_nonnull<format::DecodeOp, format::PackOp>(op))
-    return evaluate(op->getOperand(0));
-  auto interface = mlir::dyn_cast_or_null<LinearMapOpInterface>(op);
-  if (!interface)
-    return unknown(value);
-  llvm::SmallVector<DenseMatrix> operands;
-  for (Value operand : op->getOperands()) {
-    auto matrix = evaluate(operand);
-    if (!matrix)
-      return matrix.takeError();
-    operands.push_back(std::move(*matrix));
-  }
-  DenseMatrix result;
-  if (mlir::failed(interface.evaluateDense(operands, result)))
-    return unknown(value);
-  return result;
-}
+  auto function =
+      mlir::func::FuncOp::create(b, loc, "value", b.getFunctionType({}, {}));
+  b.setInsertionPointToStart(function.addEntryBlock());
+  mlir::IRMapping mapping;
+  for (mlir::Operation *op : slice)
+    b.clone(*op, mapping);
+  Value result = mapping.lookup(value);
+  if (mlir::isa<adapter::MapType>(result.getType()))
+    result = adapter::buildMaterialized(b, loc, result);
+  else
+    result = adapter::buildDecoded(b, loc, result);
+  mlir::func::ReturnOp::create(b, loc, result);
+  function.setFunctionType(b.getFunctionType({}, result.getType()));
 
-/// The numbers of a bias, or of a gate.
-llvm::Expected<std::vector<double>> Merger::evaluateVector(Value value) {
-  mlir::Operation *op = value.getDefiningOp();
-  if (GlobalOp global = globalOf(value)) {
-    auto read = weights.read(global);
-    if (!read)
-      return read.takeError();
-    return std::vector<double>(read->begin(), read->end());
-  }
-  if (mlir::isa_and_nonnull<format::DecodeOp, format::PackOp>(op))
-    return evaluateVector(op->getOperand(0));
-  if (auto constant = mlir::dyn_cast_or_null<mlir::arith::ConstantOp>(op))
-    if (auto elements =
-            mlir::dyn_cast<mlir::DenseFPElementsAttr>(constant.getValue())) {
-      std::vector<double> values;
-      for (const llvm::APFloat &number : elements.getValues<llvm::APFloat>())
-        values.push_back(number.convertToDouble());
-      return values;
-    }
-  bool adds = mlir::isa_and_nonnull<mlir::arith::AddFOp>(op);
-  if (!adds && !mlir::isa_and_nonnull<mlir::arith::MulFOp>(op))
-    return unknown(value);
-  auto left = evaluateVector(op->getOperand(0));
-  if (!left)
-    return left.takeError();
-  auto right = evaluateVector(op->getOperand(1));
-  if (!right)
-    return right.takeError();
-  for (size_t i = 0; i < left->size(); ++i)
-    (*left)[i] = adds ? (*left)[i] + (*right)[i] : (*left)[i] * (*right)[i];
-  return left;
+  std::string why;
+  mlir::ScopedDiagnosticHandler handler(
+      module.getContext(), [&](mlir::Diagnostic &diagnostic) {
+        why += (why.empty() ? "" : "; ") + diagnostic.str();
+        return mlir::success();
+      });
+  auto interpreter = reference::Interpreter::create(*part, folder);
+  if (!interpreter)
+    return interpreter.takeError();
+  llvm::SmallVector<RefValue> results;
+  if (mlir::failed((*interpreter)->call("value", {}, results)) ||
+      !results.front().floats)
+    return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                   "site '" + site + "': " + why);
+  return *results.front().floats;
 }
 
 llvm::Error Merger::write(llvm::StringRef path, support::Progress *progress) {
@@ -374,11 +373,10 @@ llvm::Error Merger::write(llvm::StringRef path, support::Progress *progress) {
       if (llvm::Error e = writeMap(output))
         return e;
     } else {
-      auto values = evaluateVector(output.bias);
+      auto values = evaluate(output.bias);
       if (!values)
         return values.takeError();
-      std::vector<float> rounded(values->begin(), values->end());
-      if (llvm::Error e = writer->writeFloat(output.name, rounded))
+      if (llvm::Error e = writer->writeFloat(output.name, *values))
         return e;
     }
     weights.dropPages();
