@@ -7,7 +7,9 @@
 #include "Containers.h"
 #include "allot/Archive/Json.h"
 #include "allot/Dialect/NN/IR/NN.h"
+#include "allot/Import/AdapterConfig.h"
 #include "allot/Support/Error.h"
+#include "allot/Support/MappedFile.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/StringSwitch.h"
 
@@ -173,9 +175,17 @@ static llvm::Expected<BareModules> readModules(llvm::StringRef modulesFile,
   auto members = (**document)["modules"].members();
   if (!members)
     return members.takeError();
+  auto text = support::MappedFile::open(modulesFile);
+  if (!text)
+    return text.takeError();
+  llvm::StringMap<int64_t> order;
+  for (const std::string &path :
+       keysInOrder(llvm::toStringRef((*text)->bytes()), "modules"))
+    order.try_emplace(path, order.size());
   for (auto &[path, field] : *members) {
     ModuleInfo module;
     module.path = path.str();
+    module.order = order.lookup(path);
     if (llvm::Error e = readModule(module, field, bare, file))
       return std::move(e);
     module.isHead = module.path == "lm_head";

@@ -92,9 +92,59 @@ Value FormBuilder::repeat(Value tensor, int64_t count) {
                for (int64_t i = 0; i < rank; ++i)
                  indices.push_back(linalg::IndexOp::create(b, loc, i));
                Value size = arith::ConstantIndexOp::create(b, loc, period);
-               indices[0] = arith::RemUIOp::create(b, loc, indices[0], size);
+               indices[0] = arith::RemSIOp::create(b, loc, indices[0], size);
                Value value = tensor::ExtractOp::create(b, loc, tensor, indices);
                linalg::YieldOp::create(b, loc, value);
+             })
+      .getResult(0);
+}
+
+Value FormBuilder::einsum(StringRef spec, ValueRange inputs) {
+  auto [sources, target] = spec.split("->");
+  // Loops: the letters of the result, then those that are summed over.
+  std::string letters = target.str();
+  for (char letter : sources)
+    if (letter != ',' && letters.find(letter) == std::string::npos)
+      letters += letter;
+  SmallVector<int64_t> sizes(letters.size());
+  auto mapOf = [&](StringRef indices) {
+    SmallVector<unsigned> loops;
+    for (char letter : indices)
+      loops.push_back(letters.find(letter));
+    return AffineMap::getMultiDimMapWithTargets(letters.size(), loops,
+                                                b.getContext());
+  };
+  SmallVector<AffineMap> maps;
+  SmallVector<StringRef> operands;
+  sources.split(operands, ',');
+  for (auto [indices, input] : llvm::zip_equal(operands, inputs)) {
+    maps.push_back(mapOf(indices));
+    for (auto [letter, size] : llvm::zip_equal(indices, shapeOf(input)))
+      sizes[letters.find(letter)] = size;
+  }
+  maps.push_back(mapOf(target));
+  Value init = tensor::EmptyOp::create(
+      b, loc, ArrayRef(sizes).take_front(target.size()), b.getF32Type());
+  // Without a sum the product is written as it is: a result that is added to
+  // its destination must not be fused into a loop that runs over it again.
+  bool sums = letters.size() > target.size();
+  if (sums) {
+    Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
+    init = linalg::FillOp::create(b, loc, zero, init).getResult(0);
+  }
+  SmallVector<utils::IteratorType> loops(letters.size(),
+                                         utils::IteratorType::reduction);
+  std::fill_n(loops.begin(), target.size(), utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             b, loc, init.getType(), inputs, init, maps, loops,
+             [&](OpBuilder &b, Location loc, ValueRange values) {
+               Value product = values[0];
+               for (Value value : values.drop_front().drop_back())
+                 product = arith::MulFOp::create(b, loc, product, value);
+               if (sums)
+                 product =
+                     arith::AddFOp::create(b, loc, values.back(), product);
+               linalg::YieldOp::create(b, loc, product);
              })
       .getResult(0);
 }
@@ -143,6 +193,22 @@ Value FormBuilder::diagonal(Value tensor) {
   if (typeOf(tensor).getRank() != 1)
     tensor = reshape(adapter::buildDecoded(b, loc, tensor), {size});
   return adapter::DiagonalOp::create(b, loc, tensor);
+}
+
+Value FormBuilder::permutation(ArrayRef<int64_t> sources) {
+  return adapter::PermutationOp::create(b, loc, sources);
+}
+
+Value FormBuilder::cycle(int64_t outputs, int64_t inputs) {
+  auto same = llvm::to_vector(llvm::seq<int64_t>(0, inputs));
+  SmallVector<Value> parts(outputs / inputs, permutation(same));
+  if (int64_t rest = outputs % inputs) {
+    SmallVector<float> ones(rest * inputs, 0.0f);
+    for (int64_t i = 0; i < rest; ++i)
+      ones[i * inputs + i] = 1.0f;
+    parts.push_back(dense(constant({rest, inputs}, ones)));
+  }
+  return adapter::ConcatOp::create(b, loc, 0, parts);
 }
 
 Value FormBuilder::scale(Value map, double factor) {

@@ -54,6 +54,8 @@ public:
   /// `count` times the rows of a tensor, one after the other: entry i of the
   /// first dimension is entry i mod N.
   mlir::Value repeat(mlir::Value tensor, int64_t count);
+  /// Sum of products by index letters: "ij,jk->ik" is a product of matrices.
+  mlir::Value einsum(llvm::StringRef spec, mlir::ValueRange inputs);
   mlir::Value add(mlir::Value x, mlir::Value y);
   mlir::Value multiply(mlir::Value x, mlir::Value y);
   mlir::Value multiply(mlir::Value x, double factor);
@@ -71,6 +73,10 @@ public:
   mlir::Value lowRank(mlir::Value B, mlir::Value A, mlir::Value gate = {});
   /// The diagonal of a tensor with as many numbers, in their order.
   mlir::Value diagonal(mlir::Value tensor);
+  /// y[i] = x[sources[i]].
+  mlir::Value permutation(llvm::ArrayRef<int64_t> sources);
+  /// y[i] = x[i mod inputs].
+  mlir::Value cycle(int64_t outputs, int64_t inputs);
   mlir::Value scale(mlir::Value map, double factor);
   /// Of two or more maps; a first one that is a sum grows.
   mlir::Value sum(llvm::ArrayRef<mlir::Value> maps);

@@ -17,7 +17,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
@@ -139,7 +141,8 @@ importer::importCheckpoint(mlir::MLIRContext &context,
   context.loadDialect<
       adapter::AdapterDialect, format::FormatDialect, nn::NNDialect,
       mlir::arith::ArithDialect, mlir::bufferization::BufferizationDialect,
-      mlir::func::FuncDialect, mlir::ml_program::MLProgramDialect,
+      mlir::func::FuncDialect, mlir::linalg::LinalgDialect,
+      mlir::math::MathDialect, mlir::ml_program::MLProgramDialect,
       mlir::tensor::TensorDialect>();
   std::vector<AdapterSource> adapters = options.adapters;
   if (llvm::Error e = nameAdapters(adapters))

@@ -44,11 +44,7 @@ public:
 
 private:
   bool canTarget(const ModuleInfo &module) const {
-    return module.kind == ModuleKind::Embedding ? tuner->onEmbeddings
-           : module.kind == ModuleKind::Linear ||
-                   module.kind == ModuleKind::Conv1D
-               ? tuner->onMatrices
-               : false;
+    return llvm::is_contained(tuner->kinds, module.kind);
   }
   /// What the options say of a module, or of the modules that share its weight
   /// where these are treated alike.
@@ -82,7 +78,7 @@ private:
                               const ModuleInfo &module) const;
   llvm::Error readModule(const ModuleInfo &module);
   llvm::Error replace(const ModuleInfo &module, const TensorEntry &entry,
-                      bool bias, llvm::ArrayRef<int64_t> shape);
+                      bool bias);
   bool replacesBias(const ModuleInfo &module, bool adapted) const {
     return module.hasBias &&
            (config->bias == AdapterConfig::Bias::All ||
@@ -202,9 +198,13 @@ llvm::Error AdapterReader::sortTensors() {
 
 /// Lets a stored parameter stand for the base model's own.
 llvm::Error AdapterReader::replace(const ModuleInfo &module,
-                                   const TensorEntry &entry, bool bias,
-                                   llvm::ArrayRef<int64_t> shape) {
-  if (llvm::ArrayRef<int64_t>(entry.shape) != shape)
+                                   const TensorEntry &entry, bool bias) {
+  llvm::SmallVector<int64_t> shape{module.out};
+  if (!bias && module.kind != ModuleKind::Norm)
+    shape.push_back(module.in);
+  if (!bias && module.kind == ModuleKind::Conv1D)
+    std::swap(shape[0], shape[1]);
+  if (entry.shape != shape)
     return error(entry, "has shape " + shapeString(entry.shape) + ", must be " +
                             shapeString(shape));
   ModuleAdaptation &adaptation = adaptations[module.path];
@@ -228,7 +228,14 @@ llvm::Error AdapterReader::readModule(const ModuleInfo &module) {
     reader.form.adapter = source.name;
     if (llvm::Error e = tuner->read(reader))
       return e;
-    adaptations[module.path].forms.push_back(std::move(reader.form));
+    if (reader.form.map || reader.form.bias)
+      adaptations[module.path].forms.push_back(std::move(reader.form));
+    if (reader.weight)
+      if (llvm::Error e = replace(module, *reader.weight, false))
+        return e;
+    if (reader.bias)
+      if (llvm::Error e = replace(module, *reader.bias, true))
+        return e;
   }
 
   bool saved = saves(module);
@@ -236,19 +243,14 @@ llvm::Error AdapterReader::readModule(const ModuleInfo &module) {
     auto weight = reader.need(ownWeight);
     if (!weight)
       return weight.takeError();
-    llvm::SmallVector<int64_t> shape{module.out, module.in};
-    if (module.kind == ModuleKind::Conv1D)
-      std::swap(shape[0], shape[1]);
-    if (module.kind == ModuleKind::Norm)
-      shape.pop_back();
-    if (llvm::Error e = replace(module, **weight, false, shape))
+    if (llvm::Error e = replace(module, **weight, false))
       return e;
   }
   if ((saved && module.hasBias) || replacesBias(module, adapted)) {
     auto bias = reader.need(adapted && !saved ? baseBias : ownBias);
     if (!bias)
       return bias.takeError();
-    if (llvm::Error e = replace(module, **bias, true, {module.out}))
+    if (llvm::Error e = replace(module, **bias, true))
       return e;
   }
   for (auto &tensor : own)
@@ -306,6 +308,17 @@ llvm::Error AdapterReader::read() {
     if (llvm::Error e = readModule(module))
       return e;
   return llvm::Error::success();
+}
+
+std::vector<const ModuleInfo *>
+importer::inModelOrder(llvm::ArrayRef<ModuleInfo> modules) {
+  std::vector<const ModuleInfo *> ordered;
+  for (const ModuleInfo &module : modules)
+    ordered.push_back(&module);
+  llvm::stable_sort(ordered, [](const ModuleInfo *a, const ModuleInfo *b) {
+    return a->order < b->order;
+  });
+  return ordered;
 }
 
 llvm::Expected<Adaptations>

@@ -47,11 +47,8 @@ static bool isDefault(const llvm::json::Value &value) {
   return false;
 }
 
-/// The keys of the object `field` (a member of the outermost object) in the
-/// order of the text, which decides between patterns and which a parsed object
-/// does not keep. The text has been parsed, so it is well-formed.
-static std::vector<std::string> keysInOrder(llvm::StringRef text,
-                                            llvm::StringRef field) {
+std::vector<std::string> importer::keysInOrder(llvm::StringRef text,
+                                               llvm::StringRef field) {
   std::vector<std::string> keys;
   unsigned depth = 0;
   bool keyNext = false, inField = false;

@@ -15,7 +15,10 @@ using support::quoted;
 using support::shapeString;
 
 llvm::ArrayRef<const Tuner *> importer::tuners() {
-  static const Tuner *const all[] = {&loraTuner};
+  static const Tuner *const all[] = {&loraTuner, &adaLoraTuner, &tinyLoraTuner,
+                                     &ia3Tuner,  &roadTuner,    &missTuner,
+                                     &veraTuner, &pveraTuner,   &randLoraTuner,
+                                     &beftTuner, &normTuner};
   return all;
 }
 
@@ -86,6 +89,17 @@ ModuleReader::addShared(llvm::StringRef name, llvm::ArrayRef<int64_t> shape) {
   if (llvm::Error e = add(name, **entry, shape))
     return std::move(e);
   return *entry;
+}
+
+llvm::Expected<const TensorEntry *>
+ModuleReader::addSharedOrNeeded(llvm::StringRef name,
+                                llvm::ArrayRef<int64_t> shape) {
+  std::string suffix = ("." + name).str();
+  if (!shared.count(name))
+    return addNeeded(name, suffix, shape);
+  // A copy is no other tensor.
+  (void)find(suffix);
+  return addShared(name, shape);
 }
 
 llvm::Expected<int64_t> ModuleReader::rank(llvm::StringRef field,

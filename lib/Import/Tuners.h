@@ -40,6 +40,8 @@ public:
   /// What has been asked for; anything else is an error.
   llvm::DenseSet<const archive::TensorEntry *> &used;
   AdapterForm form;
+  /// Tensors that stand for the module's own weight and bias.
+  const archive::TensorEntry *weight = nullptr, *bias = nullptr;
 
   /// The tensor whose name ends in `suffix`; an error where there is none.
   llvm::Expected<const archive::TensorEntry *>
@@ -62,6 +64,9 @@ public:
   llvm::Expected<const archive::TensorEntry *>
   addNeeded(llvm::StringRef part, llvm::StringRef suffix,
             llvm::ArrayRef<int64_t> shape);
+  /// addShared where the adapter has such a tensor, else the module's own.
+  llvm::Expected<const archive::TensorEntry *>
+  addSharedOrNeeded(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
   llvm::Expected<const archive::TensorEntry *>
   addShared(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
 
@@ -97,16 +102,26 @@ struct Tuner {
   /// Fields that `read` reads, or that say nothing about the map.
   llvm::ArrayRef<llvm::StringLiteral> fields;
   /// The kinds of modules that it can be put on.
-  bool onMatrices = true, onEmbeddings = false;
-  /// Fills `form.map` and `form.bias`.
+  llvm::ArrayRef<ModuleKind> kinds;
+  /// Fills `form.map` and `form.bias`, or `weight` and `bias`.
   llvm::Error (*read)(ModuleReader &);
 };
 
 /// The kinds that are known, by `peft_type`.
 llvm::ArrayRef<const Tuner *> tuners();
 
-// One file each, or one for a family.
-extern const Tuner loraTuner;
+/// Kinds of modules, for tables.
+inline constexpr ModuleKind matrices[] = {ModuleKind::Linear,
+                                          ModuleKind::Conv1D};
+inline constexpr ModuleKind matricesAndEmbeddings[] = {
+    ModuleKind::Linear, ModuleKind::Conv1D, ModuleKind::Embedding};
+inline constexpr ModuleKind norms[] = {ModuleKind::Norm};
+
+// A file for one kind, or for a family.
+extern const Tuner loraTuner, adaLoraTuner, tinyLoraTuner;
+extern const Tuner ia3Tuner, roadTuner, missTuner;
+extern const Tuner veraTuner, pveraTuner, randLoraTuner;
+extern const Tuner beftTuner, normTuner;
 
 } // namespace allot::importer
 

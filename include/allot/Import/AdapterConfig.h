@@ -45,6 +45,12 @@ private:
   std::unique_ptr<Impl> impl;
 };
 
+/// The keys of the object `field` (a member of the outermost object) in the
+/// order of the text, which decides between patterns and which a parsed object
+/// does not keep. The text has been parsed, so it is well-formed.
+std::vector<std::string> keysInOrder(llvm::StringRef text,
+                                     llvm::StringRef field);
+
 /// The configuration of an adapter, resolved for modules by their paths.
 class AdapterConfig {
 public:

@@ -51,7 +51,13 @@ struct ModuleInfo {
   bool isHead = false;
   /// Path of the module whose weight this one shares; empty: its own.
   std::string tiedTo = "";
+  /// Its place in the model, which some adapters count by.
+  int64_t order = 0;
 };
+
+/// The modules by their place in the model.
+std::vector<const ModuleInfo *>
+inModelOrder(llvm::ArrayRef<ModuleInfo> modules);
 
 class FormBuilder;
 

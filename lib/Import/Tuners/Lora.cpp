@@ -100,5 +100,121 @@ static constexpr llvm::StringLiteral fields[] = {
     "lora_ga_config", "megatron_core", "qalora_group_size"};
 
 const Tuner importer::loraTuner = {
-    "LORA", suffixes, {}, fields, /*onMatrices=*/true, /*onEmbeddings=*/true,
-    read};
+    "LORA", suffixes, {}, fields, matricesAndEmbeddings, read};
+
+//===----------------------------------------------------------------------===//
+// With a gate on the ranks
+//===----------------------------------------------------------------------===//
+
+// AdaLoRA, Zhang et al. 2023: W + s B diag(E) A. Pruned ranks are not stored;
+// the scale is always that of the ranks in the beginning.
+static llvm::Error readGated(ModuleReader &r) {
+  auto a = r.addNeeded("lora_A", ".lora_A", {-1, r.module.in});
+  if (!a)
+    return a.takeError();
+  int64_t rank = (*a)->shape[0];
+  auto b = r.addNeeded("lora_B", ".lora_B", {r.module.out, rank});
+  if (!b)
+    return b.takeError();
+  auto gate = r.addNeeded("lora_E", ".lora_E", {rank, 1});
+  if (!gate)
+    return gate.takeError();
+  auto start = r.config["init_r"].integerOr(12, 1, 1 << 20);
+  if (!start)
+    return start.takeError();
+  auto alpha = r.alpha("lora_alpha", 8);
+  if (!alpha)
+    return alpha.takeError();
+  auto scale = r.scaled(*alpha / (double(*start) + 1e-5), "lora_alpha");
+  if (!scale)
+    return scale.takeError();
+  r.depends(*scale);
+  r.form.map = [=, s = *scale](FormBuilder &f, Value map) {
+    Value gate = f.reshape(f.numbers("lora_E"), {rank});
+    return f.sum(
+        {map,
+         f.scale(f.lowRank(f.stored("lora_B"), f.stored("lora_A"), gate), s)});
+  };
+  return llvm::Error::success();
+}
+
+static constexpr llvm::StringLiteral gatedSuffixes[] = {".lora_A", ".lora_B",
+                                                        ".lora_E"};
+static constexpr llvm::StringLiteral gatedFields[] = {
+    "init_r", "lora_alpha",
+    // About training alone.
+    "r", "lora_dropout", "init_lora_weights", "loftq_config", "eva_config",
+    "corda_config", "lora_ga_config", "megatron_core", "qalora_group_size",
+    "use_rslora", "beta1", "beta2", "deltaT", "orth_reg_weight", "target_r",
+    "tfinal", "tinit", "total_step"};
+
+const Tuner importer::adaLoraTuner = {"ADALORA",   gatedSuffixes, {},
+                                      gatedFields, matrices,      readGated};
+
+//===----------------------------------------------------------------------===//
+// With a core of few numbers
+//===----------------------------------------------------------------------===//
+
+/// The place of a module among those of `modules` that the adapter is put on,
+/// and how many these are.
+static std::pair<int64_t, int64_t> placeOf(const ModuleReader &r) {
+  int64_t place = 0, count = 0;
+  for (const ModuleInfo *module : inModelOrder(r.modules))
+    if (llvm::is_contained(matrices, module->kind) &&
+        r.config.targets(*module)) {
+      if (module->path == r.module.path)
+        place = count;
+      ++count;
+    }
+  return {place, count};
+}
+
+// TinyLoRA: W + B (sum_i v_i P_i) A, where modules in a row share v.
+static llvm::Error readCore(ModuleReader &r) {
+  auto a = r.addNeeded("tinylora_A", ".tinylora_A", {-1, r.module.in});
+  if (!a)
+    return a.takeError();
+  int64_t rank = (*a)->shape[0];
+  if (llvm::Error e = r.checkRank(rank, **a))
+    return e;
+  auto b = r.addNeeded("tinylora_B", ".tinylora_B", {r.module.out, rank});
+  if (!b)
+    return b.takeError();
+  auto basis = r.addNeeded("tinylora_P", ".tinylora_P", {-1, rank, rank});
+  if (!basis)
+    return basis.takeError();
+  int64_t size = (*basis)->shape[0];
+  int64_t groups = 0;
+  for (auto &tensor : r.shared)
+    groups += tensor.first().starts_with("tinylora_v.");
+  auto [place, count] = placeOf(r);
+  int64_t perGroup = groups ? (count + groups - 1) / groups : 1;
+  std::string name = "tinylora_v." + std::to_string(place / perGroup);
+  auto v = r.addShared(name, {size});
+  if (!v)
+    return v.takeError();
+  auto scale = r.scaled(1.0, "tinylora_alpha");
+  if (!scale)
+    return scale.takeError();
+  r.depends(*scale);
+  r.form.map = [=, s = *scale](FormBuilder &f, Value map) {
+    Value core =
+        f.einsum("u,uij->ij", {f.numbers(name), f.numbers("tinylora_P")});
+    Value delta = f.compose({f.dense(f.stored("tinylora_B")), f.dense(core),
+                             f.dense(f.stored("tinylora_A"))});
+    return f.sum({map, f.scale(delta, s)});
+  };
+  return llvm::Error::success();
+}
+
+static constexpr llvm::StringLiteral coreSuffixes[] = {
+    ".tinylora_A", ".tinylora_B", ".tinylora_P"};
+static constexpr llvm::StringLiteral coreShared[] = {"tinylora_v"};
+static constexpr llvm::StringLiteral coreFields[] = {
+    "r",
+    // What the tensors say, or about training alone.
+    "u", "weight_tying", "projection_seed", "save_projection", "init_v_bound",
+    "tinylora_dropout"};
+
+const Tuner importer::tinyLoraTuner = {"TINYLORA", coreSuffixes, coreShared,
+                                       coreFields, matrices,     readCore};

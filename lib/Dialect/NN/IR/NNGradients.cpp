@@ -177,12 +177,12 @@ LogicalResult AttentionOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
       builder, loc, ValueRange(inits).getTypes(), getQ(), getK(), getV(),
       results[0], getPast(), getTotal(), inits[0], inits[1], inits[2],
       getCausalAttr(), getScaleAttr(), getWindowAttr(), getSoftcapAttr());
-  for (auto [operand, gradient] :
-       llvm::zip_equal(ArrayRef<unsigned>{getQMutable().getOperandNumber(),
-                                          getKMutable().getOperandNumber(),
-                                          getVMutable().getOperandNumber()},
-                       grad.getResults()))
-    operands[operand] = gradient;
+  // Named: a list inside of the loop's head would die before the loop.
+  const unsigned places[] = {getQMutable().getOperandNumber(),
+                             getKMutable().getOperandNumber(),
+                             getVMutable().getOperandNumber()};
+  for (auto [place, gradient] : llvm::zip_equal(places, grad.getResults()))
+    operands[place] = gradient;
   return success();
 }
 
