@@ -106,7 +106,11 @@ LogicalResult scale(ScaleOp op, Values values, Results &results) {
 }
 
 LogicalResult transpose(TransposeOp op, Values values, Results &results) {
-  results.push_back(mapValue(op.getResult().getType(), makeTransposedMap(values[0].map)));
+  // The transposed members of a bank stand one below the other again.
+  std::vector<MapRef> members;
+  for (MapRef member : membersOf(values[0]))
+    members.push_back(makeTransposedMap(std::move(member)));
+  results.push_back(mapValue(op.getResult().getType(), members.size() == 1 ? members.front() : makeConcatMap(0, std::move(members))));
   return success();
 }
 

@@ -248,6 +248,7 @@ LogicalResult Interpreter::call(StringRef name, ArrayRef<RefValue> arguments, Sm
 
 void reference::registerReferenceExternalModels(DialectRegistry &registry) {
   registerAdapterModels(registry);
+  registerStructuredMapModels(registry);
   registerFormatModels(registry);
   registerNNModels(registry);
   registerAttentionModels(registry);

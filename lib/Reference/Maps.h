@@ -33,6 +33,8 @@ MapRef makeTransposedMap(MapRef map);
 MapRef makeConcatMap(int64_t dim, std::vector<MapRef> maps);
 /// y[i] = map(x)[positions[i]].
 MapRef makeReorderedMap(MapRef map, std::vector<int64_t> positions);
+/// The maps of a bank, or the one that is none.
+std::vector<MapRef> membersOf(const RefValue &value);
 
 } // namespace allot::reference
 

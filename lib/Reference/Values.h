@@ -17,8 +17,9 @@ namespace allot::reference {
 using Values = llvm::ArrayRef<RefValue>;
 using Results = llvm::SmallVectorImpl<RefValue>;
 
-/// One file per dialect attaches its models.
+/// One file per dialect, or group of its ops, attaches their models.
 void registerAdapterModels(mlir::DialectRegistry &registry);
+void registerStructuredMapModels(mlir::DialectRegistry &registry);
 void registerFormatModels(mlir::DialectRegistry &registry);
 void registerNNModels(mlir::DialectRegistry &registry);
 void registerAttentionModels(mlir::DialectRegistry &registry);

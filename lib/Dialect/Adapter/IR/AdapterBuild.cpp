@@ -53,6 +53,10 @@ Value adapter::buildEncoded(OpBuilder &builder, Location loc, Value tensor) {
 
 Value adapter::buildTransposedMatrix(OpBuilder &builder, Location loc,
                                      Value tensor) {
+  // The last two dimensions; of a bank each matrix.
+  int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
+  SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  std::swap(order[rank - 2], order[rank - 1]);
   // encode(transpose(decode(t))) is what this function makes; its transposition
   // is t.
   if (auto encode = tensor.getDefiningOp<format::EncodeOp>();
@@ -60,15 +64,16 @@ Value adapter::buildTransposedMatrix(OpBuilder &builder, Location loc,
     if (auto transpose =
             encode.getSource().getDefiningOp<linalg::TransposeOp>())
       if (auto decode = transpose.getInput().getDefiningOp<format::DecodeOp>();
-          decode && transpose.getPermutation().equals({1, 0}))
+          decode && transpose.getPermutation().equals(order))
         return decode.getSource();
   Value plain = buildDecoded(builder, loc, tensor);
   auto type = cast<RankedTensorType>(plain.getType());
-  Value init = tensor::EmptyOp::create(builder, loc,
-                                       {type.getDimSize(1), type.getDimSize(0)},
-                                       type.getElementType());
-  auto transposed = linalg::TransposeOp::create(builder, loc, plain, init,
-                                                ArrayRef<int64_t>{1, 0});
+  SmallVector<int64_t> shape(type.getShape());
+  std::swap(shape[rank - 2], shape[rank - 1]);
+  Value init =
+      tensor::EmptyOp::create(builder, loc, shape, type.getElementType());
+  auto transposed =
+      linalg::TransposeOp::create(builder, loc, plain, init, order);
   return buildEncoded(builder, loc, transposed->getResult(0));
 }
 

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "allot/Dialect/Adapter/IR/Structured.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -28,6 +28,10 @@ void AdapterDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "allot/Dialect/Adapter/IR/AdapterOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "allot/Dialect/Adapter/IR/StructuredOps.cpp.inc"
       >();
   addAttributes<
 #define GET_ATTRDEF_LIST

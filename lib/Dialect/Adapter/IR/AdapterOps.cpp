@@ -143,14 +143,15 @@ MapType typing::inferMapOfParts(EmitError emitError, int64_t dim,
 
 MapType typing::inferMapTransposed(EmitError emitError, Type type) {
   auto map = dyn_cast<MapType>(type);
-  if (!map || map.isBank()) {
-    emitError() << "a single map can be transposed, but got " << type
-                << " (A10)";
+  if (!map) {
+    emitError() << "a map can be transposed, but got " << type << " (A10)";
     return {};
   }
+  // Of a bank each member.
+  SmallVector<int64_t> shape(map.getShape());
+  std::swap(shape[shape.size() - 2], shape[shape.size() - 1]);
   return MapType::getChecked(emitError, type.getContext(),
-                             ArrayRef<int64_t>{map.getIn(), map.getOut()},
-                             map.getElementType());
+                             ArrayRef<int64_t>(shape), map.getElementType());
 }
 
 LogicalResult typing::checkResult(Operation *op, MapType expected,

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "MapTypes.h"
+#include "StructuredBuild.h"
 #include "allot/Dialect/Adapter/IR/AdapterBuild.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -16,11 +17,11 @@
 using namespace mlir;
 using namespace allot;
 using namespace allot::adapter;
+using namespace allot::adapter::structured;
 
-/// The interface of the op that makes a map, or null for a map that comes from
-/// elsewhere (an argument).
-static LinearMapOpInterface definition(Value map) {
-  return map.getDefiningOp<LinearMapOpInterface>();
+/// Outputs of a map, those of all members of a bank.
+static uint64_t numOutputs(MapType type) {
+  return uint64_t(numMembers(type)) * uint64_t(type.getOut());
 }
 
 static LogicalResult checkCount(Operation *op, ArrayRef<DenseMatrix> operands) {
@@ -72,10 +73,21 @@ void SumOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
     rewriter.replaceOpWithNewOp<SumOp>(op, op.getResult().getType(), maps);
     return success();
   });
+  patterns.add(+[](SumOp op, PatternRewriter &rewriter) -> LogicalResult {
+    SmallVector<Value> maps = llvm::filter_to_vector(
+        op.getMaps(), [](Value map) { return !isZero(map); });
+    if (maps.size() == op.getMaps().size())
+      return failure();
+    if (maps.empty())
+      rewriter.replaceOp(op, op.getMaps().front());
+    else
+      rewriter.replaceOpWithNewOp<SumOp>(op, op.getResult().getType(), maps);
+    return success();
+  });
 }
 
 MapCost SumOp::getOwnCost(int64_t rows) {
-  return {0, uint64_t(rows) * uint64_t(getResult().getType().getOut()) *
+  return {0, uint64_t(rows) * numOutputs(getResult().getType()) *
                  (getMaps().size() - 1)};
 }
 
@@ -105,7 +117,7 @@ LogicalResult SumOp::evaluateDense(ArrayRef<DenseMatrix> operands,
   if (failed(checkCount(*this, operands)))
     return failure();
   MapType type = getResult().getType();
-  result = DenseMatrix(type.getOut(), type.getIn());
+  result = DenseMatrix(numMembers(type) * type.getOut(), type.getIn());
   for (const DenseMatrix &operand : operands) {
     if (operand.values.size() != result.values.size())
       return emitOpError() << "is evaluated with matrices of different sizes";
@@ -184,13 +196,6 @@ OpFoldResult ComposeOp::fold(FoldAdaptor) {
                                : OpFoldResult();
 }
 
-static bool isIdentity(Value map) {
-  auto op = map.getDefiningOp<PermutationOp>();
-  return op && llvm::all_of(llvm::enumerate(op.getSources()), [](auto entry) {
-           return static_cast<int64_t>(entry.index()) == entry.value();
-         });
-}
-
 void ComposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                             MLIRContext *) {
   patterns.add(+[](ComposeOp op, PatternRewriter &rewriter) -> LogicalResult {
@@ -209,6 +214,12 @@ void ComposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
       rewriter.replaceOp(op, op.getMaps().front());
     else
       rewriter.replaceOpWithNewOp<ComposeOp>(op, maps);
+    return success();
+  });
+  patterns.add(+[](ComposeOp op, PatternRewriter &rewriter) -> LogicalResult {
+    if (llvm::none_of(op.getMaps(), isZero))
+      return failure();
+    rewriter.replaceOpWithNewOp<ZeroOp>(op, op.getResult().getType());
     return success();
   });
 }
@@ -288,8 +299,9 @@ LogicalResult ScaleOp::verify() {
 }
 
 OpFoldResult ScaleOp::fold(FoldAdaptor) {
-  return getFactor().convertToDouble() == 1.0 ? OpFoldResult(getMap())
-                                              : OpFoldResult();
+  return getFactor().convertToDouble() == 1.0 || isZero(getMap())
+             ? OpFoldResult(getMap())
+             : OpFoldResult();
 }
 
 void ScaleOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
@@ -310,7 +322,7 @@ void ScaleOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
 }
 
 MapCost ScaleOp::getOwnCost(int64_t rows) {
-  return {0, uint64_t(rows) * uint64_t(getResult().getType().getOut())};
+  return {0, uint64_t(rows) * numOutputs(getResult().getType())};
 }
 
 Value ScaleOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
@@ -367,10 +379,10 @@ void ScaleOp::collectTerms(double scale, MapTerms &terms) {
 
 void TransposeOp::build(OpBuilder &builder, OperationState &state, Value map) {
   auto type = cast<MapType>(map.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  std::swap(shape[shape.size() - 2], shape[shape.size() - 1]);
   build(builder, state,
-        MapType::get(builder.getContext(), {type.getIn(), type.getOut()},
-                     type.getElementType()),
-        map);
+        MapType::get(builder.getContext(), shape, type.getElementType()), map);
 }
 
 // (A10)
@@ -419,8 +431,10 @@ Value TransposeOp::buildMaterialization(OpBuilder &builder, Location loc) {
   Value matrix = buildMaterialized(builder, loc, getMap());
   Value init = tensor::EmptyOp::create(builder, loc, type.getShape(),
                                        type.getElementType());
-  return linalg::TransposeOp::create(builder, loc, matrix, init,
-                                     ArrayRef<int64_t>{1, 0})
+  SmallVector<int64_t> order{1, 0};
+  if (type.isBank())
+    order = {0, 2, 1};
+  return linalg::TransposeOp::create(builder, loc, matrix, init, order)
       ->getResult(0);
 }
 
@@ -429,10 +443,13 @@ LogicalResult TransposeOp::evaluateDense(ArrayRef<DenseMatrix> operands,
   if (failed(checkCount(*this, operands)))
     return failure();
   const DenseMatrix &operand = operands.front();
-  result = DenseMatrix(operand.columns, operand.rows);
+  // The matrices of a bank stand one below the other, each is transposed.
+  MapType type = getResult().getType();
+  int64_t members = numMembers(type), rows = operand.rows / members;
+  result = DenseMatrix(members * operand.columns, rows);
   for (int64_t i = 0; i < operand.rows; ++i)
     for (int64_t j = 0; j < operand.columns; ++j)
-      result(j, i) = operand(i, j);
+      result(i / rows * operand.columns + j, i % rows) = operand(i, j);
   return success();
 }
 

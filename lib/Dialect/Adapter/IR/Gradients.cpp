@@ -51,7 +51,12 @@ static Value buildContraction(OpBuilder &builder, Location loc,
 }
 
 static Value buildTransposed(OpBuilder &builder, Location loc, Value matrix) {
+  // Of a bank each member.
   auto type = cast<RankedTensorType>(matrix.getType());
+  if (type.getRank() == 3)
+    return buildContraction(
+        builder, loc, {matrix}, {{0, 2, 1}, {0, 1, 2}},
+        {type.getDimSize(0), type.getDimSize(2), type.getDimSize(1)});
   return buildContraction(builder, loc, {matrix}, {{1, 0}, {0, 1}},
                           {type.getDimSize(1), type.getDimSize(0)});
 }

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "MapTypes.h"
+#include "StructuredBuild.h"
 #include "allot/Dialect/Adapter/IR/AdapterBuild.h"
 #include "allot/Dialect/Format/IR/Format.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -61,8 +62,8 @@ LogicalResult DenseOp::verify() {
 MapCost DenseOp::getOwnCost(int64_t rows) {
   MapType type = getResult().getType();
   return {format::getStoredBytes(getTensor().getType()),
-          2 * uint64_t(rows) * uint64_t(type.getOut()) *
-              uint64_t(type.getIn())};
+          2 * uint64_t(rows) * uint64_t(structured::numMembers(type)) *
+              uint64_t(type.getOut()) * uint64_t(type.getIn())};
 }
 
 Value DenseOp::buildApplication(OpBuilder &, Location, Value) { return {}; }
@@ -73,10 +74,10 @@ Value DenseOp::buildMaterialization(OpBuilder &builder, Location loc) {
 
 LogicalResult DenseOp::evaluateDense(ArrayRef<DenseMatrix> operands,
                                      DenseMatrix &result) {
+  // The matrices of a bank stand one below the other.
   MapType type = getResult().getType();
-  if (type.isBank())
-    return emitOpError() << "is a bank, which has no dense matrix";
-  if (failed(checkOperand(*this, operands, 0, type.getOut(), type.getIn())))
+  int64_t rows = structured::numMembers(type) * type.getOut();
+  if (failed(checkOperand(*this, operands, 0, rows, type.getIn())))
     return failure();
   result = operands[0];
   return success();
@@ -92,7 +93,7 @@ Value DenseOp::buildSlice(OpBuilder &builder, Location loc, unsigned axis,
 
 Value DenseOp::buildTransposed(OpBuilder &builder, Location loc,
                                bool structureOnly) {
-  if (structureOnly || getResult().getType().isBank())
+  if (structureOnly)
     return {};
   return DenseOp::create(builder, loc,
                          buildTransposedMatrix(builder, loc, getTensor()));

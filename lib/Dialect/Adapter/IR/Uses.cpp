@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "StructuredBuild.h"
 #include "mlir/IR/PatternMatch.h"
 
 using namespace mlir;
@@ -68,12 +68,9 @@ void ApplyOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                           MLIRContext *) {
   // y[i] = x[i] is x.
   patterns.add(+[](ApplyOp op, PatternRewriter &rewriter) -> LogicalResult {
-    auto map = op.getMap().getDefiningOp<PermutationOp>();
-    if (!map || op.getBias() || op.getX().getType() != op.getResult().getType())
+    if (!structured::isIdentity(op.getMap()) || op.getBias() ||
+        op.getX().getType() != op.getResult().getType())
       return failure();
-    for (auto [index, source] : llvm::enumerate(map.getSources()))
-      if (static_cast<int64_t>(index) != source)
-        return failure();
     rewriter.replaceOp(op, op.getX());
     return success();
   });

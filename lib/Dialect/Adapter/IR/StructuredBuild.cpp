@@ -1,0 +1,175 @@
+//===- StructuredBuild.cpp - what structured maps share ---------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "StructuredBuild.h"
+#include "allot/Interfaces/VJPBuild.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace allot;
+using namespace allot::adapter;
+
+static RankedTensorType tensorType(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+LinearMapOpInterface structured::definition(Value map) {
+  return map.getDefiningOp<LinearMapOpInterface>();
+}
+
+bool structured::isIdentity(Value map) {
+  if (map.getDefiningOp<IdentityOp>())
+    return true;
+  auto op = map.getDefiningOp<PermutationOp>();
+  return op && llvm::all_of(llvm::enumerate(op.getSources()), [](auto entry) {
+           return static_cast<int64_t>(entry.index()) == entry.value();
+         });
+}
+
+bool structured::isZero(Value map) { return bool(map.getDefiningOp<ZeroOp>()); }
+
+int64_t structured::numMembers(MapType type) {
+  return type.isBank() ? type.getShape().front() : 1;
+}
+
+MapCost structured::getExpressionCost(Value map, int64_t rows) {
+  llvm::SetVector<Value> maps;
+  maps.insert(map);
+  MapCost cost;
+  for (size_t i = 0; i < maps.size(); ++i) {
+    LinearMapOpInterface op = definition(maps[i]);
+    if (!op) {
+      auto type = cast<MapType>(maps[i].getType());
+      uint64_t entries = uint64_t(numMembers(type)) * uint64_t(type.getOut()) *
+                         uint64_t(type.getIn());
+      cost += {sizeof(float) * entries, 2 * uint64_t(rows) * entries};
+      continue;
+    }
+    cost += op.getOwnCost(rows);
+    for (Value operand : op->getOperands())
+      if (isa<MapType>(operand.getType()))
+        maps.insert(operand);
+  }
+  return cost;
+}
+
+uint64_t structured::saturatingSubtract(uint64_t a, uint64_t b) {
+  return a > b ? a - b : 0;
+}
+
+bool structured::isInside(MapType type, unsigned axis, int64_t offset,
+                          int64_t size) {
+  return !type.isBank() && axis <= 1 && offset >= 0 && size > 0 &&
+         offset <= type.getShape()[axis] - size;
+}
+
+Value structured::buildSliceOfMap(OpBuilder &builder, Location loc, Value map,
+                                  unsigned axis, int64_t offset, int64_t size) {
+  auto type = cast<MapType>(map.getType());
+  if (!isInside(type, axis, offset, size))
+    return {};
+  if (size == type.getShape()[axis])
+    return map;
+  if (LinearMapOpInterface op = definition(map))
+    if (Value slice = op.buildSlice(builder, loc, axis, offset, size))
+      return slice;
+  return SliceOp::create(builder, loc, map, axis, offset, size);
+}
+
+Value structured::buildLastSlice(OpBuilder &builder, Location loc, Value x,
+                                 int64_t offset, int64_t size) {
+  if (offset == 0 && tensorType(x).getShape().back() == size)
+    return x;
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, x);
+  SmallVector<OpFoldResult> offsets(sizes.size(), builder.getIndexAttr(0)),
+      strides(sizes.size(), builder.getIndexAttr(1));
+  offsets.back() = builder.getIndexAttr(offset);
+  sizes.back() = builder.getIndexAttr(size);
+  return tensor::ExtractSliceOp::create(builder, loc,
+                                        withLastDimension(tensorType(x), size),
+                                        x, offsets, sizes, strides);
+}
+
+Value structured::buildLastInserted(OpBuilder &builder, Location loc,
+                                    Value part, Value whole, int64_t offset) {
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, part);
+  SmallVector<OpFoldResult> offsets(sizes.size(), builder.getIndexAttr(0)),
+      strides(sizes.size(), builder.getIndexAttr(1));
+  offsets.back() = builder.getIndexAttr(offset);
+  return tensor::InsertSliceOp::create(builder, loc, part, whole, offsets,
+                                       sizes, strides);
+}
+
+/// Each dimension alone but the last `grouped`, which are one group.
+static SmallVector<ReassociationIndices> groupLast(int64_t rank,
+                                                   int64_t grouped) {
+  SmallVector<ReassociationIndices> groups;
+  for (int64_t d = 0; d < rank - grouped; ++d)
+    groups.push_back({d});
+  groups.push_back(
+      llvm::to_vector<2>(llvm::seq<int64_t>(rank - grouped, rank)));
+  return groups;
+}
+
+Value structured::buildSplitLast(OpBuilder &builder, Location loc, Value x,
+                                 int64_t outer, int64_t inner) {
+  RankedTensorType type = tensorType(x);
+  SmallVector<int64_t> shape(type.getShape().drop_back());
+  shape.append({outer, inner});
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, x);
+  sizes.back() = builder.getIndexAttr(outer);
+  sizes.push_back(builder.getIndexAttr(inner));
+  return tensor::ExpandShapeOp::create(
+      builder, loc, RankedTensorType::get(shape, type.getElementType()), x,
+      groupLast(shape.size(), 2), sizes);
+}
+
+Value structured::buildMergedLast(OpBuilder &builder, Location loc, Value x) {
+  return tensor::CollapseShapeOp::create(builder, loc, x,
+                                         groupLast(tensorType(x).getRank(), 2));
+}
+
+Value structured::buildZerosLike(OpBuilder &builder, Location loc, Value x,
+                                 int64_t last, bool append) {
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, x);
+  if (!append)
+    sizes.pop_back();
+  sizes.push_back(builder.getIndexAttr(last));
+  return vjp::buildFilled(builder, loc, sizes, builder.getF32Type(), 0.0);
+}
+
+Value structured::buildOfIds(
+    OpBuilder &builder, Location loc, Value ids,
+    function_ref<Value(OpBuilder &, Location, Value)> compute) {
+  RankedTensorType type = tensorType(ids);
+  Value init = tensor::EmptyOp::create(builder, loc,
+                                       tensor::getMixedSizes(builder, loc, ids),
+                                       type.getElementType());
+  AffineMap identity =
+      AffineMap::getMultiDimIdentityMap(type.getRank(), builder.getContext());
+  return vjp::buildStructured(
+      builder, loc, {ids}, {identity, identity}, init,
+      [&](OpBuilder &b, Location l, ValueRange args) -> Value {
+        return compute(b, l, args[0]);
+      });
+}
+
+Value structured::buildIdConstant(OpBuilder &builder, Location loc, Value ids,
+                                  int64_t value) {
+  return arith::ConstantOp::create(
+      builder, loc,
+      builder.getIntegerAttr(tensorType(ids).getElementType(), value));
+}
+
+Value structured::buildDenseOfMaterialized(OpBuilder &builder, Location loc,
+                                           Value map) {
+  return DenseOp::create(
+      builder, loc,
+      buildEncoded(builder, loc, buildMaterialized(builder, loc, map)));
+}

@@ -1,0 +1,77 @@
+//===- StructuredBuild.h - what structured maps share -----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_LIB_DIALECT_ADAPTER_IR_STRUCTUREDBUILD_H
+#define ALLOT_LIB_DIALECT_ADAPTER_IR_STRUCTUREDBUILD_H
+
+#include "allot/Dialect/Adapter/IR/AdapterBuild.h"
+#include "allot/Dialect/Adapter/IR/Structured.h"
+
+namespace allot::adapter::structured {
+
+/// The interface of the op that makes a map, or null for one from elsewhere.
+LinearMapOpInterface definition(mlir::Value map);
+
+/// True for `identity` and for permutations that move nothing.
+bool isIdentity(mlir::Value map);
+bool isZero(mlir::Value map);
+
+/// Maps in a bank, 1 for a single map.
+int64_t numMembers(MapType type);
+
+/// Sum of the costs of all ops that make a map, each once; a map that no op
+/// makes counts as a matrix of f32.
+MapCost getExpressionCost(mlir::Value map, int64_t rows);
+
+/// a - b, or 0 where b is larger.
+uint64_t saturatingSubtract(uint64_t a, uint64_t b);
+
+/// Rows (`axis` 0) or columns of a map: what its op makes, else `slice` of it.
+mlir::Value buildSliceOfMap(mlir::OpBuilder &builder, mlir::Location loc,
+                            mlir::Value map, unsigned axis, int64_t offset,
+                            int64_t size);
+
+/// True if `[offset, offset + size)` are rows or columns of a single map.
+bool isInside(MapType type, unsigned axis, int64_t offset, int64_t size);
+
+/// Places `[offset, offset + size)` of the last dimension of x.
+mlir::Value buildLastSlice(mlir::OpBuilder &builder, mlir::Location loc,
+                           mlir::Value x, int64_t offset, int64_t size);
+
+/// Writes `part` to places `[offset, ..)` of the last dimension of `whole`.
+mlir::Value buildLastInserted(mlir::OpBuilder &builder, mlir::Location loc,
+                              mlir::Value part, mlir::Value whole,
+                              int64_t offset);
+
+/// The last dimension of x, of outer * inner, as two; two as one.
+mlir::Value buildSplitLast(mlir::OpBuilder &builder, mlir::Location loc,
+                           mlir::Value x, int64_t outer, int64_t inner);
+mlir::Value buildMergedLast(mlir::OpBuilder &builder, mlir::Location loc,
+                            mlir::Value x);
+
+/// Zeros of shape `[leading dimensions of x, last]`, or `[shape of x, last]`
+/// with `append`.
+mlir::Value buildZerosLike(mlir::OpBuilder &builder, mlir::Location loc,
+                           mlir::Value x, int64_t last, bool append = false);
+
+/// `compute(id)` for each id, in the type of the ids.
+mlir::Value
+buildOfIds(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value ids,
+           llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
+                                          mlir::Value)>
+               compute);
+
+/// A constant in the type of ids.
+mlir::Value buildIdConstant(mlir::OpBuilder &builder, mlir::Location loc,
+                            mlir::Value ids, int64_t value);
+
+/// The map that an op computes by its matrix: `dense` of it, encoded as f32.
+mlir::Value buildDenseOfMaterialized(mlir::OpBuilder &builder,
+                                     mlir::Location loc, mlir::Value map);
+
+} // namespace allot::adapter::structured
+
+#endif // ALLOT_LIB_DIALECT_ADAPTER_IR_STRUCTUREDBUILD_H
