@@ -177,14 +177,6 @@ func.func @a9(%a: !adapter.map<3x4, f32>) {
 
 // -----
 
-func.func @a10(%a: !adapter.map<2x3x4, f32>) {
-  // expected-error@+1 {{a single map can be transposed, but got '!adapter.map<2x3x4, f32>' (A10)}}
-  %m = adapter.transpose %a : !adapter.map<2x3x4, f32>
-  return
-}
-
-// -----
-
 func.func @a10(%a: !adapter.map<3x4, f32>) {
   // expected-error@+1 {{the operands make '!adapter.map<4x3, f32>', but the result is '!adapter.map<3x4, f32>' (A10)}}
   %m = "adapter.transpose"(%a) : (!adapter.map<3x4, f32>) -> !adapter.map<3x4, f32>

@@ -38,7 +38,11 @@ protected:
       std::string v = argument({out});
       return let("adapter.diagonal " + v + " : " + types.back());
     }
-    switch (random() % (depth == 0 ? 2 : 8)) {
+    if (out == in && random() % 8 == 0)
+      return let("adapter.identity : " + type(out, in));
+    if (random() % 16 == 0)
+      return let("adapter.zero : " + type(out, in));
+    switch (random() % (depth == 0 ? 2 : 11)) {
     case 0: {
       std::string w = argument({out, in});
       return let("adapter.dense " + w + " : " + types.back());
@@ -93,6 +97,29 @@ protected:
                           std::to_string(out) + "xf32>");
       return let("adapter.reorder " + m + " by " + p + " : " + type(out, in) +
                  ", tensor<" + std::to_string(out) + "xf32>");
+    }
+    case 7: {
+      int64_t o = out % 2 ? out : 2, i = in % 2 ? 1 : 2;
+      std::string a = map(o, i, depth - 1), b = map(out / o, in / i, depth - 1);
+      return let("adapter.kron " + a + ", " + b + " : " + type(o, i) + ", " +
+                 type(out / o, in / i));
+    }
+    case 8: {
+      std::string left = map(out, in, depth - 1),
+                  right = map(out, in, depth - 1);
+      return let("adapter.hadamard " + left + ", " + right + ", " + left +
+                 " : " + type(out, in));
+    }
+    case 9: {
+      if (out < 3 || in < 3)
+        return map(out, in, depth - 1);
+      // Two of the bank before what is left.
+      std::string w = argument({2, 1, 1}), bank = "!adapter.map<2x1x1, f32>";
+      std::string b = let("adapter.dense " + w + " : " + types.back());
+      std::string t = let("adapter.transpose " + b + " : " + bank);
+      std::string rest = map(out - 2, in - 2, depth - 1);
+      return let("adapter.block_diagonal " + t + ", " + rest + " : " + bank +
+                 ", " + type(out - 2, in - 2));
     }
     default: {
       std::string m = map(in, out, depth - 1);

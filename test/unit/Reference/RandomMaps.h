@@ -8,6 +8,7 @@
 #define ALLOT_TEST_UNIT_REFERENCE_RANDOMMAPS_H
 
 #include "ReferenceTest.h"
+#include "allot/Dialect/Adapter/IR/Structured.h"
 #include "mlir/IR/Builders.h"
 #include <numeric>
 #include <random>
@@ -40,8 +41,12 @@ struct RandomMaps : ReferenceTest {
   int64_t size() { return 1 + random() % 9; }
 
   Value map(int64_t out, int64_t in, unsigned depth) {
-    unsigned kinds = depth == 0 ? 2 : 8;
+    unsigned kinds = depth == 0 ? 2 : 13;
+    if (random() % 16 == 0)
+      return adapter::ZeroOp::create(builder, loc, out, in);
     if (out == in && random() % 3 == 0) {
+      if (random() % 3 == 0)
+        return adapter::IdentityOp::create(builder, loc, out);
       if (random() % 2) {
         Value vector = mlir::arith::ConstantOp::create(
             builder, loc,
@@ -105,9 +110,83 @@ struct RandomMaps : ReferenceTest {
       return adapter::ReorderOp::create(builder, loc, map(out, in, depth - 1),
                                         order);
     }
-    default:
+    case 7:
       return adapter::TransposeOp::create(builder, loc,
                                           map(in, out, depth - 1));
+    case 8: {
+      int64_t o = divisor(out), i = divisor(in);
+      Value a = map(o, i, depth - 1), b = map(out / o, in / i, depth - 1);
+      return adapter::KronOp::create(builder, loc, a, b);
+    }
+    case 9: {
+      // Most often of two maps, one a pair of factors.
+      llvm::SmallVector<Value> maps;
+      for (unsigned i = 0, n = random() % 4 == 0 ? 3 : 2; i < n; ++i)
+        maps.push_back(map(out, in, i == 0 ? depth - 1 : 0));
+      return adapter::HadamardOp::create(builder, loc, maps);
+    }
+    case 10: {
+      llvm::SmallVector<Value> blocks;
+      while (out > 1 && in > 1) {
+        int64_t o = 1 + random() % (out - 1), i = 1 + random() % (in - 1);
+        int64_t members = 1 + random() % std::min(out / o, in / i);
+        bool isBank = random() % 2;
+        if (!isBank)
+          members = 1;
+        if (members * o == out || members * i == in)
+          break;
+        blocks.push_back(isBank ? bank(members, o, i, depth)
+                                : map(o, i, depth - 1));
+        out -= members * o;
+        in -= members * i;
+      }
+      int64_t members = divisor(std::gcd(out, in));
+      blocks.push_back(members == 1
+                           ? map(out, in, depth - 1)
+                           : bank(members, out / members, in / members, depth));
+      return adapter::BlockDiagonalOp::create(builder, loc, blocks);
+    }
+    case 11:
+      // Of a leaf: norms near zero would hide what a map is made of.
+      return adapter::NormalizeOp::create(builder, loc, random() % 2,
+                                          map(out, in, 0), 0.25);
+    default: {
+      int64_t row = random() % 3, column = random() % 3;
+      Value whole =
+          map(out + row + random() % 3, in + column + random() % 3, depth - 1);
+      return adapter::SliceOp::create(builder, loc, whole, row, out, column,
+                                      in);
+    }
+    }
+  }
+
+  int64_t divisor(int64_t whole) {
+    int64_t result = 1 + random() % whole;
+    while (whole % result)
+      --result;
+    return result;
+  }
+
+  /// Maps of one shape, with what can be done to a bank.
+  Value bank(int64_t members, int64_t out, int64_t in, unsigned depth) {
+    switch (depth == 0 ? 0 : random() % 5) {
+    case 1:
+      return adapter::TransposeOp::create(builder, loc,
+                                          bank(members, in, out, depth - 1));
+    case 2: {
+      Value operand = bank(members, out, in, depth - 1);
+      return adapter::ScaleOp::create(builder, loc, operand.getType(), operand,
+                                      builder.getF64FloatAttr(-0.5));
+    }
+    case 3: {
+      llvm::SmallVector<Value> maps{bank(members, out, in, depth - 1),
+                                    bank(members, out, in, depth - 1)};
+      if (random() % 2)
+        return adapter::HadamardOp::create(builder, loc, maps);
+      return adapter::SumOp::create(builder, loc, maps.front().getType(), maps);
+    }
+    default:
+      return adapter::DenseOp::create(builder, loc, tensor({members, out, in}));
     }
   }
 

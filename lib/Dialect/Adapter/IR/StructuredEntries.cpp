@@ -288,13 +288,11 @@ static Value buildScaledRows(OpBuilder &builder, Location loc, Value x,
       });
 }
 
-/// One over the norms of the rows or columns, as a vector that a runtime may
-/// keep.
+/// One over the norms of the rows or columns.
 static Value buildFactors(OpBuilder &builder, Location loc, NormalizeOp op) {
-  Value matrix = buildMaterialized(builder, loc, op.getMap());
-  return buildEncoded(builder, loc,
-                      buildInverseNorms(builder, loc, matrix, 1 - op.getAxis(),
-                                        op.getFloor().convertToDouble()));
+  return buildInverseNorms(builder, loc,
+                           buildMaterialized(builder, loc, op.getMap()),
+                           1 - op.getAxis(), op.getFloor().convertToDouble());
 }
 
 MapCost NormalizeOp::getOwnCost(int64_t rows) {

@@ -53,7 +53,7 @@ def Adapter_KronOp : Adapter_MapOp<"kron", ["buildTransposed"], [VJP]> {
     O1 O2 x I1 I2. Source of the use: Compacter, Karimi Mahabadi et al. 2021; LoKr, Yeh et al. 2023.
   }];
   let arguments = (ins Adapter_MapType:$a, Adapter_MapType:$b);
-  let assemblyFormat = "$a `,` $b attr-dict `:` type($a) `,` type($b) `` custom<MapOfKron>(ref(type($a)), ref(type($b)), type($result))";
+  let assemblyFormat = "$a `,` $b attr-dict `:` qualified(type($a)) `,` qualified(type($b)) `` custom<MapOfKron>(ref(type($a)), ref(type($b)), type($result))";
   let hasVerifier = 1;
   let hasFolder = 1;
   let hasCanonicalizer = 1;
