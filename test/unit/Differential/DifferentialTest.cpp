@@ -153,6 +153,6 @@ TEST_P(DifferentialTest, EveryStageComputesTheSame) {
   expectSame(run(program(file, false, [&](mlir::OpPassManager &pm) { pipelines::buildLowerToLLVMPipeline(pm, lowering); }), steps, cache), expected, tolerance);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, DifferentialTest, testing::Range(0u, 7u));
+INSTANTIATE_TEST_SUITE_P(Seeds, DifferentialTest, testing::Range(0u, 12u));
 
 } // namespace

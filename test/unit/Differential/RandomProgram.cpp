@@ -98,7 +98,7 @@ std::string RandomProgram::map(int64_t out, int64_t in, unsigned depth) {
   if (depth == 0)
     return dense(out, in, deviation);
   std::string of = mapType(out, in);
-  switch (random() % 7) {
+  switch (random() % 12) {
   case 0: {
     // LoRA, perhaps twice, perhaps with a gate.
     std::string terms = map(out, in, 0);
@@ -153,9 +153,62 @@ std::string RandomProgram::map(int64_t out, int64_t in, unsigned depth) {
     std::string order = store({out}, positions, format::getFormatByName(&context, "f32"), 0);
     return make("adapter.reorder " + both + " by " + order + " : " + of + ", " + weights.back().type);
   }
+  case 6: {
+    // A sum with a Kronecker product, small or large factor first.
+    int64_t o = divisor(out), i = divisor(in);
+    std::string a = dense(o, i, 1), b = dense(out / o, in / i, deviation);
+    std::string product = make("adapter.kron " + a + ", " + b + " : " + mapType(o, i) + ", " + mapType(out / o, in / i));
+    std::string base = map(out, in, 0);
+    return make("adapter.sum " + base + ", " + product + " : " + of);
+  }
+  case 7: {
+    // Two pairs of factors entry by entry; or factors that scale the entries of a matrix.
+    auto factors = [&](double size) {
+      int64_t rank = between(1, 4);
+      std::string b = load({out, rank}, 1), bType = weights.back().type;
+      std::string a = load({rank, in}, size), aType = weights.back().type;
+      return make("adapter.lowrank " + b + ", " + a + " : " + bType + ", " + aType);
+    };
+    std::string left = factors(1), right = oneIn(2) ? factors(deviation) : dense(out, in, deviation);
+    return make("adapter.hadamard " + left + ", " + right + " : " + of);
+  }
+  case 8: {
+    // Blocks of the outputs are mixed; the first ones are stored together, the last one may be larger.
+    int64_t members = between(1, out), size = out / members, rest = out - members * size;
+    std::string bank = load({members, size, size}, 1 / std::sqrt(double(size))), bankType = "!adapter.map<" + to_string(members) + "x" + to_string(size) + "x" + to_string(size) + ", f32>";
+    bank = make("adapter.dense " + bank + " : " + weights.back().type);
+    if (oneIn(2))
+      bank = make("adapter.transpose " + bank + " : " + bankType);
+    std::string last = rest ? ", " + make("adapter.identity : " + mapType(rest, rest)) : "";
+    std::string blocks = make("adapter.block_diagonal " + bank + last + " : " + bankType + (rest ? ", " + mapType(rest, rest) : ""));
+    std::string inside = map(out, in, 0);
+    return make("adapter.compose " + blocks + ", " + inside + " : " + mapType(out, out) + ", " + of);
+  }
+  case 9: {
+    // Directions and magnitudes.
+    std::string inside = map(out, in, 0);
+    if (oneIn(2))
+      return make("adapter.normalize columns " + inside + " floor 1.0e-3 : " + of);
+    std::string rows = make("adapter.normalize rows " + inside + " : " + of);
+    std::string outer = make("adapter.diagonal " + vector(out, 1) + " : tensor<" + to_string(out) + "xf32>");
+    return make("adapter.compose " + outer + ", " + rows + " : " + mapType(out, out) + ", " + of);
+  }
+  case 10: {
+    int64_t row = between(0, 3), column = between(0, 3), rows = out + row + between(0, 2), columns = in + column + between(0, 2);
+    std::string whole = map(rows, columns, 0);
+    return make("adapter.slice " + whole + " rows [" + to_string(row) + ", " + to_string(out) + "] columns [" + to_string(column) + ", " + to_string(in) +
+                "] : " + mapType(rows, columns));
+  }
   default:
     return map(out, in, 0);
   }
+}
+
+int64_t RandomProgram::divisor(int64_t whole) {
+  int64_t result = between(1, whole);
+  while (whole % result)
+    --result;
+  return result;
 }
 
 std::string RandomProgram::apply(const std::string &x, int64_t out, int64_t in, bool plain) {

@@ -40,6 +40,7 @@ private:
 
   int64_t between(int64_t low, int64_t high) { return low + int64_t(random() % uint64_t(high - low + 1)); }
   bool oneIn(unsigned n) { return random() % n == 0; }
+  int64_t divisor(int64_t whole);
   FormatAttrInterface format(int64_t columns);
 
   /// Makes a weight with values around `center`, and gives the SSA value that loads it.
