@@ -23,8 +23,9 @@ using llvm::Twine;
 void codec::registerCodecExternalModels(mlir::DialectRegistry &registry) {
   registry.addExtension(+[](mlir::MLIRContext *context,
                             format::FormatDialect *) {
-    for (auto attach : {attachFloatCodec, attachIntCodec, attachQ4_0Codec,
-                        attachQ4_1Codec, attachQ8_0Codec, attachPackedCodec})
+    for (auto attach :
+         {attachFloatCodec, attachIndexCodec, attachIntCodec, attachQ4_0Codec,
+          attachQ4_1Codec, attachQ8_0Codec, attachPackedCodec})
       attach(*context);
   });
 }
@@ -103,19 +104,39 @@ llvm::Expected<std::vector<float>> codec::decode(FormatAttrInterface format,
   return values;
 }
 
-/// The largest finite magnitude of `type`.
-static float largestOf(mlir::Type type) {
-  return float(llvm::APFloat::getLargest(
-                   llvm::cast<mlir::FloatType>(type).getFloatSemantics())
-                   .convertToDouble());
-}
+namespace {
+/// The numbers that a format without codes holds.
+struct Range {
+  float lowest = -HUGE_VALF, largest = HUGE_VALF;
+  bool onlyFinite = false;
 
-/// Whether a finite number of `values` exceeds `largest`.
-static bool exceeds(ArrayRef<float> values, float largest) {
-  for (float value : values)
-    if (std::fabs(value) > largest && std::isfinite(value))
-      return true;
-  return false;
+  /// Whether a number of `values` is outside.
+  bool isExceeded(ArrayRef<float> values) const {
+    for (float value : values)
+      if (std::isfinite(value) ? value < lowest || value > largest : onlyFinite)
+        return true;
+    return false;
+  }
+};
+} // namespace
+
+static Range rangeOf(mlir::Type type) {
+  Range range;
+  if (auto whole = llvm::dyn_cast<mlir::IntegerType>(type)) {
+    bool isSigned = whole.isSignless() && whole.getWidth() > 1;
+    // The number behind the last one, which is a power of 2.
+    float end = std::ldexp(1.0f, whole.getWidth() - isSigned);
+    range.lowest = isSigned ? -end : 0.0f;
+    range.largest = whole.getWidth() > 16 ? std::nextafter(end, 0.0f) : end - 1;
+    range.onlyFinite = true;
+    return range;
+  }
+  range.largest =
+      float(llvm::APFloat::getLargest(
+                llvm::cast<mlir::FloatType>(type).getFloatSemantics())
+                .convertToDouble());
+  range.lowest = -range.largest;
+  return range;
 }
 
 namespace {
@@ -139,9 +160,9 @@ struct Conversion {
     }
   }
 
-  /// Rounds rows [first, first + count) to the float format `to`; false where
-  /// a number exceeds `largest`.
-  bool moveFloats(int64_t first, int64_t count, float largest) const {
+  /// Rounds rows [first, first + count) to the format `to` without codes; false
+  /// where a number is outside of `range`.
+  bool moveFloats(int64_t first, int64_t count, const Range &range) const {
     std::vector<float> values(size_t(count) * columns);
     MutableArrayRef<float> all(values);
     int64_t step = rowInterleave ? 1 : count;
@@ -149,19 +170,19 @@ struct Conversion {
       from.decodeRows(fromBytes, rows, columns,
                       interleavedRow(first + row, rowInterleave), step,
                       all.slice(size_t(row) * columns, step * columns));
-    if (exceeds(values, largest))
+    if (range.isExceeded(values))
       return false;
     to.writeFloats(values, rows, columns, first, count, out);
     return true;
   }
 
   /// A vector whose elements are permuted as the rows of a matrix would be.
-  bool moveInterleavedVector(float largest) const {
+  bool moveInterleavedVector(const Range &range) const {
     std::vector<float> stored(columns), values(columns);
     from.decodeRows(fromBytes, 1, columns, 0, 1, stored);
     for (int64_t i = 0; i < columns; ++i)
       values[i] = stored[interleavedRow(i, rowInterleave)];
-    if (exceeds(values, largest))
+    if (range.isExceeded(values))
       return false;
     to.writeFloats(values, 1, columns, 0, 1, out);
     return true;
@@ -204,11 +225,12 @@ llvm::Error codec::convert(FormatAttrInterface from,
   Conversion conversion{*fromCodec, *toCodec, fromBytes,    out,
                         rows,       columns,  rowInterleave};
   // What was in the format before fits it.
-  float largest =
-      toGrid.bits || sameNumbers ? HUGE_VALF : largestOf(toGrid.elementType);
+  Range range;
+  if (!toGrid.bits && !sameNumbers)
+    range = rangeOf(toGrid.elementType);
   std::atomic<bool> fits(true);
   if (isVector && rowInterleave) {
-    fits = conversion.moveInterleavedVector(largest);
+    fits = conversion.moveInterleavedVector(range);
   } else {
     int64_t numRows = rows, step = rowsPerChunk(columns);
 #pragma omp parallel for schedule(dynamic)
@@ -216,7 +238,7 @@ llvm::Error codec::convert(FormatAttrInterface from,
       int64_t count = std::min(step, numRows - row);
       if (toGrid.bits)
         conversion.moveCodes(row, count);
-      else if (!conversion.moveFloats(row, count, largest))
+      else if (!conversion.moveFloats(row, count, range))
         fits = false;
     }
   }
@@ -237,7 +259,7 @@ codec::encodeRoundToNearest(FormatAttrInterface format, ArrayRef<float> values,
                               Twine(uint64_t(rows) * columns));
   std::vector<uint8_t> bytes(format.getStorageBytes(shape));
   CodeGrid grid = format.getCodeGrid();
-  float largest = grid.bits ? 0.0f : largestOf(grid.elementType);
+  Range range = grid.bits ? Range() : rangeOf(grid.elementType);
   std::atomic<bool> finite(true), fits(true);
   int64_t numRows = rows, numColumns = columns, step = rowsPerChunk(columns);
 #pragma omp parallel for schedule(dynamic)
@@ -246,9 +268,10 @@ codec::encodeRoundToNearest(FormatAttrInterface format, ArrayRef<float> values,
     ArrayRef<float> part =
         values.slice(size_t(row) * numColumns, size_t(count) * numColumns);
     if (!grid.bits) {
-      if (exceeds(part, largest))
+      if (range.isExceeded(part))
         fits = false;
-      codec->writeFloats(part, numRows, numColumns, row, count, bytes);
+      else
+        codec->writeFloats(part, numRows, numColumns, row, count, bytes);
       continue;
     }
     if (!std::all_of(part.begin(), part.end(),

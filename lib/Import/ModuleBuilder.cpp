@@ -75,8 +75,13 @@ ModuleBuilder::typeOf(const StoredTensor &stored) {
   if (isNew) {
     DiagnosticText silence(b.getContext());
     std::string name = llvm::StringRef(stored.type).lower();
+    // Files call whole numbers u8 or bool that are ui8 and i1 in types.
+    std::string whole = name == "bool"             ? "i1"
+                        : name.substr(0, 1) == "u" ? "ui" + name.substr(1)
+                                                   : name;
     for (const std::string &text :
-         {"#format.float<" + name + ">", "#format." + name}) {
+         {"#format.float<" + name + ">", "#format." + name,
+          "#format.index<" + whole + ">"}) {
       mlir::Attribute format = mlir::parseAttribute(text, b.getContext());
       if (format && mlir::isa<FormatAttrInterface>(format)) {
         known->second = format;

@@ -20,6 +20,7 @@ namespace allot::codec {
 
 // Each attaches the codec of one format.
 void attachFloatCodec(mlir::MLIRContext &context);
+void attachIndexCodec(mlir::MLIRContext &context);
 void attachIntCodec(mlir::MLIRContext &context);
 void attachQ4_0Codec(mlir::MLIRContext &context);
 void attachQ4_1Codec(mlir::MLIRContext &context);

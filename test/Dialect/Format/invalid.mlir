@@ -212,3 +212,23 @@ ml_program.global private @f13(#format.stored<"", tensor = "w", offset = 0, byte
 
 // expected-error@+1 {{offset and bytes of stored tensor 'w' do not fit 64 bits (F13)}}
 ml_program.global private @f13(#format.stored<"m", tensor = "w", offset = 18446744073709551615, bytes = 4, digest = "">) : tensor<1xf32, #format.float<f32>>
+
+// -----
+
+// expected-error@+1 {{whole numbers are stored as i64, i32, i16, i8, ui64, ui32, ui16, ui8 or i1, not as 'f32' (F14)}}
+func.func private @f14(tensor<2xf32, #format.index<f32>>)
+
+// -----
+
+// expected-error@+1 {{whole numbers are stored as i64, i32, i16, i8, ui64, ui32, ui16, ui8 or i1, not as 'si8' (F14)}}
+func.func private @f14(tensor<2xf32, #format.index<si8>>)
+
+// -----
+
+// expected-error@+1 {{whole numbers are stored as i64, i32, i16, i8, ui64, ui32, ui16, ui8 or i1, not as 'i24' (F14)}}
+func.func private @f14(tensor<2xf32, #format.index<i24>>)
+
+// -----
+
+// expected-error@+1 {{numbers of #format.index<i32> are packed as f32 (F6)}}
+func.func private @f6(tensor<2x2xf32, #format.packed<#format.index<i32>, rows = 8>>)

@@ -27,6 +27,13 @@ func.func private @formats(
   tensor<7x32xf32, #format.packed<#format.q8_0, rows = 16>>,
   tensor<7x32xf32, #format.packed<#format.int<3, block = [1, 64], scale = f16, zero_point>, rows = 8>>)
 
+// CHECK-LABEL: func.func private @indices
+// CHECK-SAME: tensor<2x9xf32, #format.index<i64>>, tensor<2x9xf32, #format.index<i32>>, tensor<2x9xf32, #format.index<i16>>, tensor<9xf32, #format.index<i8>>
+// CHECK-SAME: tensor<9xf32, #format.index<ui64>>, tensor<9xf32, #format.index<ui32>>, tensor<9xf32, #format.index<ui16>>, tensor<9xf32, #format.index<ui8>>, tensor<9xf32, #format.index<i1>>
+func.func private @indices(
+  tensor<2x9xf32, #format.index<i64>>, tensor<2x9xf32, #format.index<i32>>, tensor<2x9xf32, #format.index<i16>>, tensor<9xf32, #format.index<i8>>,
+  tensor<9xf32, #format.index<ui64>>, tensor<9xf32, #format.index<ui32>>, tensor<9xf32, #format.index<ui16>>, tensor<9xf32, #format.index<ui8>>, tensor<9xf32, #format.index<i1>>)
+
 // CHECK-LABEL: func.func @ops
 func.func @ops(%t: tensor<64x128xf32>) -> tensor<64x128xf32> {
   // CHECK: %[[E:.*]] = format.encode %{{.*}} : tensor<64x128xf32> -> tensor<64x128xf32, #format.int<4, block = [1, 64], scale = f16>>

@@ -12,6 +12,9 @@
 
 #include "TestFormats.h"
 #include "allot/Support/Half.h"
+#include "mlir/IR/Builders.h"
+#include <cmath>
+#include <limits>
 
 using namespace allot;
 using namespace allot::test;
@@ -226,6 +229,90 @@ TEST(Layout, Q8_0ByHand) {
     EXPECT_EQ((*values)[j], 2.0f * (j * 8 - 128));
     EXPECT_EQ((*values)[32 + j], -0.5f * (j * 8 - 128));
   }
+}
+
+/// The numbers of `bytes`.
+std::vector<float> decoded(FormatAttrInterface format,
+                           llvm::ArrayRef<uint8_t> bytes,
+                           llvm::ArrayRef<int64_t> shape) {
+  auto values = codec::decode(format, bytes, shape);
+  if (!values) {
+    ADD_FAILURE() << messageOf(values.takeError());
+    return {};
+  }
+  return *values;
+}
+
+TEST(Layout, WholeNumbersAreLittleEndian) {
+  Formats formats;
+  mlir::MLIRContext *context = &formats.context;
+  auto index = [&](unsigned width, mlir::IntegerType::SignednessSemantics sign =
+                                       mlir::IntegerType::Signless) {
+    return llvm::cast<FormatAttrInterface>(Attribute(format::IndexAttr::get(
+        context, mlir::IntegerType::get(context, width, sign))));
+  };
+  auto isUnsigned = mlir::IntegerType::Unsigned;
+  EXPECT_EQ(index(32).getShortName(), "i32");
+  EXPECT_EQ(index(8, isUnsigned).getShortName(), "u8");
+  EXPECT_EQ(index(1).getShortName(), "bool");
+
+  std::vector<uint8_t> bytes{0x01, 0x02, 0x00, 0x00, 0xfe, 0xff, 0xff, 0xff};
+  EXPECT_EQ(decoded(index(32), bytes, {2, 1}), (std::vector<float>{513, -2}));
+  EXPECT_EQ(decoded(index(32, isUnsigned), bytes, {2}),
+            (std::vector<float>{513, 4294967294.0f}));
+  EXPECT_EQ(decoded(index(16), bytes, {1, 4}),
+            (std::vector<float>{513, 0, -2, -1}));
+  EXPECT_EQ(decoded(index(16, isUnsigned), bytes, {4}),
+            (std::vector<float>{513, 0, 65534, 65535}));
+  EXPECT_EQ(decoded(index(8), bytes, {8}),
+            (std::vector<float>{1, 2, 0, 0, -2, -1, -1, -1}));
+  EXPECT_EQ(decoded(index(8, isUnsigned), bytes, {2, 4}),
+            (std::vector<float>{1, 2, 0, 0, 254, 255, 255, 255}));
+  EXPECT_EQ(decoded(index(1), bytes, {8}),
+            (std::vector<float>{1, 1, 0, 0, 1, 1, 1, 1}));
+  EXPECT_EQ(decoded(index(64), bytes, {1}),
+            (std::vector<float>{float(int64_t(0xfffffffe00000201))}));
+  EXPECT_EQ(decoded(index(64, isUnsigned), bytes, {1}),
+            (std::vector<float>{float(0xfffffffe00000201)}));
+}
+
+TEST(Layout, WholeNumbersAreRoundedAndMustFit) {
+  Formats formats;
+  mlir::Builder builder(&formats.context);
+  std::vector<float> numbers{0, 1.5f, 2.5f, -3, 100};
+  for (unsigned width : {8u, 16u, 32u, 64u}) {
+    auto format =
+        llvm::cast<FormatAttrInterface>(Attribute(format::IndexAttr::get(
+            &formats.context, builder.getIntegerType(width))));
+    auto bytes = codec::encodeRoundToNearest(format, numbers, {5});
+    ASSERT_TRUE(bool(bytes));
+    EXPECT_EQ(bytes->size(), 5 * width / 8);
+    EXPECT_EQ(decoded(format, *bytes, {5}),
+              (std::vector<float>{0, 2, 2, -3, 100}));
+    // As a loader turns it into what programs read.
+    std::vector<uint8_t> f32(20);
+    ASSERT_FALSE(bool(
+        codec::convert(format, *bytes, formats.named("f32"), {5}, 0, f32)));
+    EXPECT_EQ(decoded(formats.named("f32"), f32, {5}),
+              (std::vector<float>{0, 2, 2, -3, 100}));
+    for (float outside :
+         {std::ldexp(1.0f, width - 1), -std::ldexp(1.1f, width - 1),
+          std::numeric_limits<float>::quiet_NaN(),
+          std::numeric_limits<float>::infinity()})
+      EXPECT_EQ(
+          messageOf(
+              codec::encodeRoundToNearest(format, outside, {1}).takeError()),
+          "format i" + std::to_string(width) +
+              ": a number of the tensor is too large");
+  }
+  auto flags = llvm::cast<FormatAttrInterface>(
+      Attribute(format::IndexAttr::get(&formats.context, builder.getI1Type())));
+  auto bytes = codec::encodeRoundToNearest(flags, {0, 1}, {2});
+  ASSERT_TRUE(bool(bytes));
+  EXPECT_EQ(*bytes, (std::vector<uint8_t>{0, 1}));
+  EXPECT_EQ(
+      messageOf(codec::encodeRoundToNearest(flags, -1.0f, {1}).takeError()),
+      "format bool: a number of the tensor is too large");
 }
 
 } // namespace

@@ -35,8 +35,8 @@ void FormatDialect::initialize() {
 #define GET_ATTRDEF_LIST
 #include "allot/Dialect/Format/IR/FormatAttrs.cpp.inc"
       >();
-  promiseCodecs<format::FloatAttr, IntAttr, Q4_0Attr, Q4_1Attr, Q8_0Attr,
-                PackedAttr>(*this);
+  promiseCodecs<format::FloatAttr, IndexAttr, IntAttr, Q4_0Attr, Q4_1Attr,
+                Q8_0Attr, PackedAttr>(*this);
   declarePromisedInterface<FormatTileInterface, PackedAttr>();
 }
 

@@ -26,7 +26,7 @@ Value format::packWeight(OpBuilder &builder, Location loc, Value weight,
       withFormat(type, base.getPackedFormat(options.tileRows));
   if (packed == type)
     return weight;
-  if (from.getUnpackedFormat() == base.getUnpackedFormat())
+  if (from.getUnpackedFormat() == getFormat(packed).getUnpackedFormat())
     return PackOp::create(builder, loc, packed, weight);
   Value plain =
       DecodeOp::create(builder, loc, withFormat(type, nullptr), weight);

@@ -56,6 +56,20 @@ def Format_FloatAttr : Format_FormatAttr<"Float", "float"> {
   let genVerifyDecl = 1;
 }
 
+def Format_IndexAttr : Format_FormatAttr<"Index", "index"> {
+  let summary = "Whole numbers, such as the indices of an adapter file";
+  let description = [{
+    `#format.index<i32>`: every element is a whole number of the given type, row-major, little endian, and stands for the f32 of that number, which is exact up to 2^24.
+    The type is `i64`, `i32`, `i16` or `i8` (signed), `ui64`, `ui32`, `ui16` or `ui8`, or `i1`: a byte that is 0 or else stands for 1. It is for tensors that files hold: kernels
+    read such a matrix as f32, and no plan offers it. Encoding rounds to the nearest whole number; one that the type does not hold is an error.
+
+    (F14) the element type is one of these.
+  }];
+  let parameters = (ins "::mlir::Type":$elementType);
+  let assemblyFormat = "`<` $elementType `>`";
+  let genVerifyDecl = 1;
+}
+
 def Format_IntAttr : Format_FormatAttr<"Int", "int"> {
   let summary = "Integer codes in blocks with a shared scale";
   let description = [{
@@ -109,7 +123,7 @@ def Format_PackedAttr : Format_FormatAttr<"Packed", "packed", ["getUnpackedForma
     (zero points c as u8, minima as f16) `[tile][block][row]`; row scales `[tile][row]` f16. Float formats: values `[tile][column][row]`. Rows are padded to whole tiles, columns
     to whole blocks, with zero codes.
 
-    (F6) the inner attribute is a format that is not packed. (F7) rows is 8 or 16.
+    (F6) the inner attribute is a format that is not packed and no `#format.index`, which is packed as f32. (F7) rows is 8 or 16.
   }];
   let parameters = (ins "::mlir::Attribute":$inner, "int64_t":$rows);
   let assemblyFormat = "`<` $inner `,` `rows` `=` $rows `>`";

@@ -23,6 +23,9 @@ LogicalResult PackedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        << " (F6)";
   if (format.getUnpackedFormat() != inner)
     return emitError() << "the format " << inner << " is packed already (F6)";
+  CodeGrid grid = format.getCodeGrid();
+  if (!grid.bits && !isa<FloatType>(grid.elementType))
+    return emitError() << "numbers of " << inner << " are packed as f32 (F6)";
   if (rows != 8 && rows != 16)
     return emitError() << "a tile has 8 or 16 rows, not " << rows << " (F7)";
   return success();
