@@ -11,6 +11,7 @@
 #include "allot/Dialect/NN/IR/NN.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/SymbolTable.h"
 #include <new>
 
@@ -58,7 +59,9 @@ struct Interpreter::Implementation {
   Implementation(ModuleOp module, StringRef folder) : module(module), symbols(module), files(std::make_shared<archive::StoredWeights>(folder)) {}
 
   LogicalResult call(func::FuncOp function, Values arguments, Results &results, TapCallback taps, unsigned depth);
-  LogicalResult evaluate(Operation *op, Values operands, const Scope &scope, Results &results, TapCallback taps, unsigned depth);
+  LogicalResult run(Block &block, Scope &scope, Results &results, TapCallback taps, unsigned depth);
+  LogicalResult loop(scf::ForOp op, Values operands, Scope &scope, Results &results, TapCallback taps, unsigned depth);
+  LogicalResult evaluate(Operation *op, Values operands, Scope &scope, Results &results, TapCallback taps, unsigned depth);
   LogicalResult load(Operation *op, StringRef name, Results &results);
   FailureOr<RefValue> open(Operation *op, ml_program::GlobalOp global);
   const Deaths &deathsIn(Block &block);
@@ -141,7 +144,37 @@ LogicalResult Interpreter::Implementation::load(Operation *op, StringRef name, R
   return success();
 }
 
-LogicalResult Interpreter::Implementation::evaluate(Operation *op, Values operands, const Scope &scope, Results &results, TapCallback taps,
+/// The body finds values from outside in the scope; its own ones are gone when it ends.
+LogicalResult Interpreter::Implementation::loop(scf::ForOp op, Values operands, Scope &scope, Results &results, TapCallback taps, unsigned depth) {
+  int64_t bounds[3];
+  for (auto [bound, value] : llvm::zip(bounds, operands)) {
+    if (!value.ints || value.ints->size() != 1)
+      return op.emitOpError() << "has a bound that is no number";
+    bound = value.ints->front();
+  }
+  auto [first, end, step] = bounds;
+  if (step <= 0)
+    return op.emitOpError() << "has a step of " << step;
+  SmallVector<RefValue> carried(operands.drop_front(3)), next;
+  Block &body = *op.getBody();
+  for (int64_t i = first; i < end; i += step) {
+    scope[op.getInductionVar()] = makeScalar(i);
+    for (auto [argument, value] : llvm::zip_equal(op.getRegionIterArgs(), carried))
+      scope[argument] = std::move(value);
+    next.clear();
+    if (failed(run(body, scope, next, taps, depth)))
+      return failure();
+    std::swap(carried, next);
+    if (i > INT64_MAX - step)
+      break;
+  }
+  for (Value argument : body.getArguments())
+    scope.erase(argument);
+  results.append(carried.begin(), carried.end());
+  return success();
+}
+
+LogicalResult Interpreter::Implementation::evaluate(Operation *op, Values operands, Scope &scope, Results &results, TapCallback taps,
                                                     unsigned depth) {
   if (auto callOp = dyn_cast<func::CallOp>(op)) {
     auto callee = symbols.lookup<func::FuncOp>(callOp.getCallee());
@@ -157,6 +190,8 @@ LogicalResult Interpreter::Implementation::evaluate(Operation *op, Values operan
     taps(tap.getName(), operands[0]);
   if (auto interface = dyn_cast<ReferenceOpInterface>(op))
     return interface.evaluateReference(operands, results);
+  if (auto forOp = dyn_cast<scf::ForOp>(op))
+    return loop(forOp, operands, scope, results, taps, depth);
   if (UpstreamFunction function = lookupUpstreamFunction(op)) {
     auto environment = [&](Value value) -> const RefValue * {
       auto it = scope.find(value);
@@ -173,20 +208,25 @@ LogicalResult Interpreter::Implementation::call(func::FuncOp function, Values ar
   if (arguments.size() != function.getNumArguments())
     return function.emitOpError() << "is evaluated with " << arguments.size() << " arguments, but has " << function.getNumArguments();
   Block &block = function.getBody().front();
-  const Deaths &dying = deathsIn(block);
   Scope scope;
   for (auto [index, argument, value] : llvm::enumerate(block.getArguments(), arguments)) {
     if (failed(checkValue(function, value, argument.getType(), "argument " + Twine(index))))
       return failure();
     scope.try_emplace(argument, value);
   }
+  return run(block, scope, results, taps, depth);
+}
+
+/// Evaluates the ops of a block, up to what it gives to the op around it.
+LogicalResult Interpreter::Implementation::run(Block &block, Scope &scope, Results &results, TapCallback taps, unsigned depth) {
+  const Deaths &dying = deathsIn(block);
   SmallVector<RefValue> operands, made;
   for (Operation &op : block) {
     operands.clear();
     made.clear();
     for (Value operand : op.getOperands())
       operands.push_back(scope.lookup(operand));
-    if (isa<func::ReturnOp>(op)) {
+    if (isa<func::ReturnOp, scf::YieldOp>(op)) {
       results.append(operands.begin(), operands.end());
       return success();
     }
@@ -201,7 +241,7 @@ LogicalResult Interpreter::Implementation::call(func::FuncOp function, Values ar
     for (auto [result, value] : llvm::zip_equal(op.getResults(), made)) {
       if (failed(checkValue(&op, value, result.getType(), "the result at run time")))
         return failure();
-      scope.try_emplace(result, std::move(value));
+      scope[result] = std::move(value);
     }
     operands.clear();
     auto dead = dying.find(&op);
@@ -209,7 +249,7 @@ LogicalResult Interpreter::Implementation::call(func::FuncOp function, Values ar
       for (Value value : dead->second)
         scope.erase(value);
   }
-  return function.emitOpError() << "does not return, so it cannot be evaluated";
+  return block.getParentOp()->emitOpError() << "does not return, so it cannot be evaluated";
 }
 
 //===----------------------------------------------------------------------===//
@@ -249,6 +289,7 @@ LogicalResult Interpreter::call(StringRef name, ArrayRef<RefValue> arguments, Sm
 void reference::registerReferenceExternalModels(DialectRegistry &registry) {
   registerAdapterModels(registry);
   registerStructuredMapModels(registry);
+  registerLeafModels(registry);
   registerFormatModels(registry);
   registerNNModels(registry);
   registerAttentionModels(registry);

@@ -89,7 +89,7 @@ struct ExpandTest : RandomMaps {
 };
 
 TEST_F(ExpandTest, ExpandedUsesGiveTheSame) {
-  for (int round = 0; round < 160; ++round) {
+  for (int round = 0; round < 240; ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
     int64_t out = size(), in = size();
     makeFunction([&]() -> SmallVector<Value> {
@@ -152,7 +152,7 @@ TEST_F(ExpandTest, ExpandedUsesGiveTheSame) {
 
 TEST_F(ExpandTest, SlicesAndTranspositionsAreThoseOfTheMatrix) {
   unsigned sliced = 0;
-  for (int round = 0; round < 160; ++round) {
+  for (int round = 0; round < 240; ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
     int64_t out = size(), in = size(), offsets[2] = {}, sizes[2] = {};
     bool has[3] = {};

@@ -9,6 +9,7 @@
 #include "allot/Archive/Safetensors.h"
 #include "allot/Codec/Codec.h"
 #include "allot/Dialect/Format/IR/Format.h"
+#include "mlir/IR/Builders.h"
 #include "llvm/Support/raw_ostream.h"
 #include "gtest/gtest.h"
 #include <cmath>
@@ -89,6 +90,59 @@ std::string RandomProgram::vector(int64_t size, double center) {
   return make("format.decode " + stored + " : " + weights.back().type + " -> tensor<" + to_string(size) + "xf32>");
 }
 
+std::string RandomProgram::leaf(int64_t n) {
+  std::string of = mapType(n, n);
+  auto scaled = [&](const std::string &map, double factor) { return make("adapter.scale " + map + " by " + to_string(factor) + " : " + of); };
+  // Those that take n^3 operations in the reference evaluation are kept small.
+  switch (random() % (n > 64 ? 4 : 6)) {
+  case 0: {
+    int64_t count = between(1, 60);
+    std::vector<float> places(2 * count);
+    for (float &place : places)
+      place = float(random() % n);
+    mlir::Builder builder(&context);
+    auto indexFormat = format::IndexAttr::get(&context, oneIn(2) ? builder.getI32Type() : builder.getI64Type());
+    std::string indices = store({2, count}, places, mlir::cast<FormatAttrInterface>(mlir::Attribute(indexFormat)), 0), type = weights.back().type;
+    std::string values = load({count}, 0.5);
+    return make("adapter.sparse " + indices + ", " + values + " : " + type + ", " + weights.back().type + " -> " + of);
+  }
+  case 1: {
+    int64_t block = between(1, n);
+    while (n % block)
+      --block;
+    std::string kernels = load({n / block, n / block, block}, 1 / std::sqrt(double(n)));
+    return make("adapter.circulant " + kernels + " : " + weights.back().type);
+  }
+  case 2: {
+    if (oneIn(2))
+      return scaled(make(std::string("adapter.fourier ") + (oneIn(2) ? "cos" : "sin") + " : " + of), 1 / std::sqrt(double(n)));
+    int64_t even = (n + 1) / 2 * 2;
+    std::string analysis = make("adapter.haar transposed : " + mapType(even, n)), synthesis = make("adapter.haar : " + mapType(n, even));
+    std::string order;
+    for (int64_t i = 0; i < even; ++i)
+      order += (i ? ", " : "") + to_string(even - 1 - i);
+    std::string turned = make("adapter.permutation [" + order + "] : " + mapType(even, even));
+    return make("adapter.compose " + synthesis + ", " + turned + ", " + analysis + " : " + mapType(n, even) + ", " + mapType(even, even) + ", " + mapType(even, n));
+  }
+  case 3: {
+    std::string u = load({n, between(1, 6)}, 1);
+    return make("adapter.householder " + u + " : " + weights.back().type);
+  }
+  case 4: {
+    std::string u = load({n, between(1, std::min<int64_t>(n, 4))}, 1);
+    return make("adapter.householder " + u + " orthonormalize : " + weights.back().type);
+  }
+  default: {
+    if (n < 2)
+      return leaf(n);
+    std::string skew = make("adapter.skew " + load({n * (n - 1) / 2}, 0.1) + " : " + weights.back().type);
+    if (oneIn(4))
+      return skew;
+    return make("adapter.cayley " + skew + (oneIn(2) ? " terms " + to_string(between(1, 6)) : "") + " : " + of);
+  }
+  }
+}
+
 std::string RandomProgram::map(int64_t out, int64_t in, unsigned depth) {
   auto dense = [&](int64_t rows, int64_t columns, double deviation) {
     std::string stored = load({rows, columns}, deviation, 0, rows % headSize == 0 && oneIn(3) ? headSize : 0);
@@ -98,6 +152,15 @@ std::string RandomProgram::map(int64_t out, int64_t in, unsigned depth) {
   if (depth == 0)
     return dense(out, in, deviation);
   std::string of = mapType(out, in);
+  if (oneIn(3)) {
+    // A computed map before or behind a stored one; a square one perhaps alone, beside it.
+    std::string inside = map(out, in, 0);
+    if (out == in && oneIn(2))
+      return make("adapter.sum " + inside + ", " + leaf(in) + " : " + of);
+    if (oneIn(2))
+      return make("adapter.compose " + inside + ", " + leaf(in) + " : " + of + ", " + mapType(in, in));
+    return make("adapter.compose " + leaf(out) + ", " + inside + " : " + mapType(out, out) + ", " + of);
+  }
   switch (random() % 12) {
   case 0: {
     // LoRA, perhaps twice, perhaps with a gate.

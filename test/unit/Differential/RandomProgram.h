@@ -52,6 +52,8 @@ private:
   std::string fresh() { return "%v" + std::to_string(next++); }
   /// A map OUT x IN, an expression of any kind.
   std::string map(int64_t out, int64_t in, unsigned depth = 1);
+  /// A map N x N whose numbers are computed or sparse.
+  std::string leaf(int64_t n);
   std::string apply(const std::string &x, int64_t out, int64_t in, bool plain = false);
   std::string norm(const std::string &x, const std::string &type, int64_t size, const std::string &dims, bool layerNorm);
   void buildBody();

@@ -8,6 +8,7 @@
 #define ALLOT_TEST_UNIT_REFERENCE_RANDOMMAPS_H
 
 #include "ReferenceTest.h"
+#include "allot/Dialect/Adapter/IR/Leaf.h"
 #include "allot/Dialect/Adapter/IR/Structured.h"
 #include "mlir/IR/Builders.h"
 #include <numeric>
@@ -40,10 +41,111 @@ struct RandomMaps : ReferenceTest {
 
   int64_t size() { return 1 + random() % 9; }
 
+  /// A constant of these numbers, in half of the cases encoded in `encoding`.
+  Value constant(llvm::ArrayRef<int64_t> shape, std::vector<float> numbers,
+                 mlir::Attribute encoding) {
+    auto type = mlir::RankedTensorType::get(shape, builder.getF32Type());
+    Value value = mlir::arith::ConstantOp::create(
+        builder, loc,
+        mlir::DenseElementsAttr::get(type, llvm::ArrayRef(numbers)));
+    if (random() % 2)
+      return value;
+    return format::EncodeOp::create(builder, loc,
+                                    format::withFormat(type, encoding), value);
+  }
+
+  mlir::Attribute indexFormat() {
+    const mlir::Type types[] = {builder.getI64Type(), builder.getI32Type(),
+                                builder.getIntegerType(16),
+                                builder.getIntegerType(8, /*isSigned=*/false)};
+    return format::IndexAttr::get(&context, types[random() % 4]);
+  }
+
+  /// A bank or a single map n x n, skew-symmetric, n >= 2.
+  Value skew(int64_t n, int64_t members) {
+    llvm::SmallVector<int64_t> shape{n * (n - 1) / 2};
+    if (members)
+      shape.insert(shape.begin(), members);
+    return adapter::SkewOp::create(builder, loc, tensor(shape));
+  }
+
+  /// One of the leaves whose numbers are computed; null where none has this
+  /// shape.
+  Value leaf(int64_t out, int64_t in, unsigned depth) {
+    bool isSquare = out == in;
+    switch (random() % 7) {
+    case 0: {
+      int64_t count = 1 + random() % 7;
+      // Some places twice.
+      std::vector<float> indices(2 * count);
+      for (int64_t e = 0; e < count; ++e) {
+        indices[e] = float(random() % out);
+        indices[count + e] = float(random() % in);
+      }
+      Value places = constant({2, count}, indices, indexFormat());
+      return adapter::SparseOp::create(builder, loc, places, tensor({count}),
+                                       out, in);
+    }
+    case 1: {
+      int64_t block = 1 + random() % 9;
+      if (out % block || in % block)
+        return {};
+      Value kernels = tensor({out / block, in / block, block});
+      return adapter::CirculantOp::create(builder, loc, kernels);
+    }
+    case 2:
+      return isSquare ? adapter::FourierOp::create(builder, loc, out,
+                                                   bool(random() % 2))
+                            .getResult()
+                      : Value();
+    case 3: {
+      if (in == (out + 1) / 2 * 2)
+        return adapter::HaarOp::create(builder, loc, out);
+      if (out == (in + 1) / 2 * 2)
+        return adapter::HaarOp::create(builder, loc, in, /*transposed=*/true);
+      return {};
+    }
+    case 4: {
+      if (!isSquare)
+        return {};
+      bool orthonormalize = random() % 2;
+      int64_t count = 1 + random() % std::min<int64_t>(out, orthonormalize ? 9 : 4);
+      // Columns that are independent: a multiple of the identity and noise.
+      std::vector<float> numbers(out * count);
+      for (int64_t i = 0; i < out; ++i)
+        for (int64_t j = 0; j < count; ++j)
+          numbers[i * count + j] =
+              (i % count == j ? 4.0f : 0.0f) + float(int(random() % 9) - 4) / 16;
+      Value u = constant({out, count}, numbers,
+                         format::getFormatByName(&context, "f16"));
+      return adapter::HouseholderOp::create(builder, loc, u, orthonormalize);
+    }
+    case 5:
+      return isSquare && out > 1 ? skew(out, 0) : Value();
+    default: {
+      if (!isSquare)
+        return {};
+      // Of the series more than a skew-symmetric map can be made.
+      std::optional<int64_t> terms;
+      if (random() % 2)
+        terms = 1 + random() % 6;
+      if (out > 1 && (!terms || random() % 2))
+        return adapter::CayleyOp::create(builder, loc, skew(out, 0), terms);
+      if (!terms || depth == 0)
+        return {};
+      Value operand = map(out, in, depth - 1);
+      return adapter::CayleyOp::create(builder, loc, operand, terms);
+    }
+    }
+  }
+
   Value map(int64_t out, int64_t in, unsigned depth) {
     unsigned kinds = depth == 0 ? 2 : 13;
     if (random() % 16 == 0)
       return adapter::ZeroOp::create(builder, loc, out, in);
+    if (random() % 3 == 0)
+      if (Value computed = leaf(out, in, depth))
+        return computed;
     if (out == in && random() % 3 == 0) {
       if (random() % 3 == 0)
         return adapter::IdentityOp::create(builder, loc, out);
@@ -169,6 +271,17 @@ struct RandomMaps : ReferenceTest {
 
   /// Maps of one shape, with what can be done to a bank.
   Value bank(int64_t members, int64_t out, int64_t in, unsigned depth) {
+    if (out == in && out > 1 && random() % 2) {
+      Value operand = skew(out, members);
+      if (random() % 3 == 0)
+        return operand;
+      std::optional<int64_t> terms;
+      if (random() % 2)
+        terms = 1 + random() % 6;
+      if (terms && depth > 0 && random() % 2)
+        operand = bank(members, out, in, depth - 1);
+      return adapter::CayleyOp::create(builder, loc, operand, terms);
+    }
     switch (depth == 0 ? 0 : random() % 5) {
     case 1:
       return adapter::TransposeOp::create(builder, loc,

@@ -38,7 +38,7 @@ struct RandomMapsTest : RandomMaps {
 
 TEST_F(RandomMapsTest, EvaluateDenseIsWhatApplyDoesToUnitVectors) {
   llvm::StringMap<int> met;
-  for (int round = 0; round < 400; ++round) {
+  for (int round = 0; round < 700; ++round) {
     int64_t out = size(), in = size();
     module = ModuleOp::create(loc);
     builder.setInsertionPointToStart(module->getBody());
@@ -141,7 +141,8 @@ TEST_F(RandomMapsTest, EvaluateDenseIsWhatApplyDoesToUnitVectors) {
   for (const char *name :
        {"identity", "zero", "dense", "lowrank", "diagonal", "permutation",
         "sum", "compose", "scale", "transpose", "concat", "reorder", "kron",
-        "hadamard", "block_diagonal", "normalize", "slice"})
+        "hadamard", "block_diagonal", "normalize", "slice", "sparse", "skew",
+        "cayley", "householder", "circulant", "fourier", "haar"})
     EXPECT_GE(met[name], 10) << name;
 }
 

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "allot/Dialect/Adapter/IR/Leaf.h"
 #include "allot/Dialect/Adapter/IR/Structured.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -32,6 +33,10 @@ void AdapterDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "allot/Dialect/Adapter/IR/StructuredOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "allot/Dialect/Adapter/IR/LeafOps.cpp.inc"
       >();
   addAttributes<
 #define GET_ATTRDEF_LIST

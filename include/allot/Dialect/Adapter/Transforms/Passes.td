@@ -35,7 +35,7 @@ def AdapterExpand : Pass<"adapter-expand", "::mlir::ModuleOp"> {
     Option<"flopsPerByte", "flops-per-byte", "int64_t", "8", "floating-point operations that take as long as reading a byte, for auto">,
     Option<"remarks", "remarks", "bool", "false", "emit a remark at each apply: the evaluation and the costs">];
   let dependentDialects = ["::allot::adapter::AdapterDialect", "::allot::format::FormatDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
-                           "::mlir::tensor::TensorDialect"];
+                           "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def AdapterFuseEpilogue : Pass<"adapter-fuse-epilogue", "::mlir::ModuleOp"> {

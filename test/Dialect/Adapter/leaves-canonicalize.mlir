@@ -1,0 +1,67 @@
+// RUN: allot-opt %s -canonicalize -split-input-file | FileCheck %s
+
+// What is symmetric is its own transpose; an analysis is a transposed synthesis.
+// CHECK-LABEL: func.func @generated
+func.func @generated() -> (!adapter.map<6x6, f32>, !adapter.map<8x7, f32>, !adapter.map<7x8, f32>) {
+  // CHECK-DAG: %[[C:.*]] = adapter.fourier cos : !adapter.map<6x6, f32>
+  // CHECK-DAG: %[[A:.*]] = adapter.haar transposed : !adapter.map<8x7, f32>
+  // CHECK-DAG: %[[W:.*]] = adapter.haar : !adapter.map<7x8, f32>
+  // CHECK: return %[[C]], %[[A]], %[[W]]
+  %c = adapter.fourier cos : !adapter.map<6x6, f32>
+  %ct = adapter.transpose %c : !adapter.map<6x6, f32>
+  %w = adapter.haar : !adapter.map<7x8, f32>
+  %wt = adapter.transpose %w : !adapter.map<7x8, f32>
+  %a = adapter.haar transposed : !adapter.map<8x7, f32>
+  %at = adapter.transpose %a : !adapter.map<8x7, f32>
+  return %ct, %wt, %at : !adapter.map<6x6, f32>, !adapter.map<8x7, f32>, !adapter.map<7x8, f32>
+}
+
+// -----
+
+// A transposition goes into the operand, and of a skew-symmetric map is its negative.
+// CHECK-LABEL: func.func @cayley
+// CHECK-SAME: (%[[V:.*]]: tensor<6xf32>)
+func.func @cayley(%v: tensor<6xf32>) -> (!adapter.map<4x4, f32>, !adapter.map<4x4, f32>) {
+  // CHECK: %[[K:.*]] = adapter.skew %[[V]]
+  // CHECK: %[[N:.*]] = adapter.scale %[[K]] by -1.0
+  // CHECK: %[[Q:.*]] = adapter.cayley %[[N]] : !adapter.map<4x4, f32>
+  // CHECK: %[[R:.*]] = adapter.cayley %{{.*}} terms 4 : !adapter.map<4x4, f32>
+  // CHECK: return %[[Q]], %[[R]]
+  %k = adapter.skew %v : tensor<6xf32>
+  %q = adapter.cayley %k : !adapter.map<4x4, f32>
+  %qt = adapter.transpose %q : !adapter.map<4x4, f32>
+  %r = adapter.cayley %k terms 4 : !adapter.map<4x4, f32>
+  %rt = adapter.transpose %r : !adapter.map<4x4, f32>
+  return %qt, %rt : !adapter.map<4x4, f32>, !adapter.map<4x4, f32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @symmetric
+// CHECK-SAME: (%[[U:.*]]: tensor<6x2xf32>, %[[V:.*]]: tensor<6x1xf32>)
+func.func @symmetric(%u: tensor<6x2xf32>, %v: tensor<6x1xf32>) -> (!adapter.map<6x6, f32>, !adapter.map<6x6, f32>) {
+  // CHECK: %[[H:.*]] = adapter.householder %[[U]] orthonormalize
+  // CHECK: %[[G:.*]] = adapter.householder %[[V]]
+  // CHECK: return %[[H]], %[[G]]
+  %h = adapter.householder %u orthonormalize : tensor<6x2xf32>
+  %ht = adapter.transpose %h : !adapter.map<6x6, f32>
+  %g = adapter.householder %v : tensor<6x1xf32>
+  %gt = adapter.transpose %g : !adapter.map<6x6, f32>
+  return %ht, %gt : !adapter.map<6x6, f32>, !adapter.map<6x6, f32>
+}
+
+// -----
+
+// Numbers would have to be moved for these: they stay.
+// CHECK-LABEL: func.func @stay
+func.func @stay(%i: tensor<2x5xf32>, %v: tensor<5xf32>, %u: tensor<6x2xf32>, %k: tensor<1x1x6xf32>) -> (!adapter.map<6x6, f32>, !adapter.map<6x6, f32>, !adapter.map<6x6, f32>) {
+  // CHECK-COUNT-3: adapter.transpose
+  // CHECK-NOT: linalg.generic
+  %s = adapter.sparse %i, %v : tensor<2x5xf32>, tensor<5xf32> -> !adapter.map<6x6, f32>
+  %st = adapter.transpose %s : !adapter.map<6x6, f32>
+  %h = adapter.householder %u : tensor<6x2xf32>
+  %ht = adapter.transpose %h : !adapter.map<6x6, f32>
+  %c = adapter.circulant %k : tensor<1x1x6xf32>
+  %ct = adapter.transpose %c : !adapter.map<6x6, f32>
+  return %st, %ht, %ct : !adapter.map<6x6, f32>, !adapter.map<6x6, f32>, !adapter.map<6x6, f32>
+}
