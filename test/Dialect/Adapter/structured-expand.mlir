@@ -65,7 +65,8 @@ func.func @hadamard_by_rank(%x: tensor<?x128xf32>, %B: tensor<64x2xf32>, %A: ten
   // FACTORED: %[[XS:.*]] = linalg.generic {{.*}} ins(%[[X]], %[[A]] : tensor<?x128xf32>, tensor<2x128xf32>) outs(%{{.*}} : tensor<?x2x128xf32>)
   // FACTORED: %[[Z:.*]] = adapter.linear weight(%[[A2]] : {{.*}}) ins(%[[XS]] : {{.*}}) outs(%{{.*}} : tensor<?x2x4xf32>)
   // FACTORED: %[[YS:.*]] = adapter.linear weight(%[[B2]] : {{.*}}) ins(%[[Z]] : {{.*}}) outs(%{{.*}} : tensor<?x2x64xf32>)
-  // FACTORED: linalg.generic {{.*}} ins(%[[YS]], %[[B]] : tensor<?x2x64xf32>, tensor<64x2xf32>) outs(%{{.*}} : tensor<?x64xf32>)
+  // FACTORED: %[[BT:.*]] = linalg.generic {{.*}} ins(%[[B]] : tensor<64x2xf32>) outs(%{{.*}} : tensor<2x64xf32>)
+  // FACTORED: linalg.generic {{.*}} ins(%[[YS]], %[[BT]] : tensor<?x2x64xf32>, tensor<2x64xf32>) outs(%{{.*}} : tensor<?x64xf32>)
   // MERGED: %[[M:.*]] = arith.mulf %{{.*}}, %{{.*}} : tensor<64x128xf32>
   // MERGED: format.encode %[[M]]
   %l = adapter.lowrank %B, %A : tensor<64x2xf32>, tensor<2x128xf32>
@@ -103,7 +104,8 @@ func.func @block_diagonal(%x: tensor<?x40xf32>, %w: tensor<8x32xf32, #q8>, %bank
   // FACTORED-DAG: %[[X2:.*]] = tensor.extract_slice %[[X]][0, 32] [%{{.*}}, 8] [1, 1]
   // FACTORED-DAG: %[[S2:.*]] = tensor.expand_shape %[[X2]] {{.*}} into tensor<?x4x2xf32>
   // FACTORED-DAG: %[[D:.*]] = format.decode %[[BANK]]
-  // FACTORED: linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "parallel", "reduction"]} ins(%[[D]], %[[S2]] : tensor<4x3x2xf32>, tensor<?x4x2xf32>) outs(%{{.*}} : tensor<?x4x3xf32>)
+  // FACTORED-DAG: %[[T:.*]] = linalg.transpose ins(%[[D]] : tensor<4x3x2xf32>) outs(%{{.*}} : tensor<4x2x3xf32>) permutation = [0, 2, 1]
+  // FACTORED: linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction", "parallel"]} ins(%[[T]], %[[S2]] : tensor<4x2x3xf32>, tensor<?x4x2xf32>) outs(%{{.*}} : tensor<?x4x3xf32>)
   // FACTORED: tensor.insert_slice %{{.*}} into %[[Z1]][0, 8] [%{{.*}}, 12] [1, 1]
   // MERGED: tensor.insert_slice %{{.*}} into %{{.*}}[0, 0] [8, 32] [1, 1]
   // MERGED: tensor.insert_slice %{{.*}} into %{{.*}}[8, 32] [12, 8] [1, 1]

@@ -135,6 +135,22 @@ Value structured::buildMergedLast(OpBuilder &builder, Location loc, Value x) {
                                          groupLast(tensorType(x).getRank(), 2));
 }
 
+Value structured::buildSwappedLast(OpBuilder &builder, Location loc, Value x) {
+  auto type = tensorType(x);
+  unsigned rank = type.getRank();
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, x);
+  std::swap(sizes[rank - 1], sizes[rank - 2]);
+  SmallVector<unsigned> order = llvm::to_vector(llvm::seq(0u, rank));
+  std::swap(order[rank - 1], order[rank - 2]);
+  MLIRContext *context = builder.getContext();
+  return vjp::buildStructured(
+      builder, loc, {x},
+      {AffineMap::getPermutationMap(order, context),
+       AffineMap::getMultiDimIdentityMap(rank, context)},
+      vjp::buildEmpty(builder, loc, sizes, type.getElementType()),
+      [](OpBuilder &, Location, ValueRange args) -> Value { return args[0]; });
+}
+
 Value structured::buildZerosLike(OpBuilder &builder, Location loc, Value x,
                                  int64_t last, bool append) {
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, x);

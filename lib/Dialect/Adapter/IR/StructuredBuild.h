@@ -52,6 +52,10 @@ mlir::Value buildSplitLast(mlir::OpBuilder &builder, mlir::Location loc,
 mlir::Value buildMergedLast(mlir::OpBuilder &builder, mlir::Location loc,
                             mlir::Value x);
 
+/// The last two dimensions of x exchanged.
+mlir::Value buildSwappedLast(mlir::OpBuilder &builder, mlir::Location loc,
+                             mlir::Value x);
+
 /// Zeros of shape `[leading dimensions of x, last]`, or `[shape of x, last]`
 /// with `append`.
 mlir::Value buildZerosLike(mlir::OpBuilder &builder, mlir::Location loc,

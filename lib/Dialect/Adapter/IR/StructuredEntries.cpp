@@ -169,9 +169,10 @@ static Value buildByRank(OpBuilder &builder, Location loc, const ByRank &way,
   Value outputs = buildApplied(builder, loc, way.other, inputs);
   sizes.erase(sizes.end() - 2);
   sizes.back() = builder.getIndexAttr(type.getOut());
+  // By B transposed: the innermost loop is over neighbours in memory.
   Value y = vjp::buildReduction(
-      builder, loc, {outputs, b},
-      {identity, mapOf({rank, rank - 1}), mapOf(withLast)}, sizes,
+      builder, loc, {outputs, buildSwappedLast(builder, loc, b)},
+      {identity, mapOf({rank - 1, rank}), mapOf(withLast)}, sizes,
       [](OpBuilder &nested, Location l, ValueRange args) {
         return multiply(nested, l, args[0], args[1]);
       });

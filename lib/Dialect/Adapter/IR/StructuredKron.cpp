@@ -70,23 +70,6 @@ MapCost KronOp::getOwnCost(int64_t rows) {
   return {0, more(getA(), order.aRows) + more(getB(), order.bRows)};
 }
 
-/// The last two dimensions of x exchanged.
-static Value buildSwappedLast(OpBuilder &builder, Location loc, Value x) {
-  auto type = cast<RankedTensorType>(x.getType());
-  unsigned rank = type.getRank();
-  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, x);
-  std::swap(sizes[rank - 1], sizes[rank - 2]);
-  SmallVector<unsigned> order = llvm::to_vector(llvm::seq(0u, rank));
-  std::swap(order[rank - 1], order[rank - 2]);
-  MLIRContext *context = builder.getContext();
-  return vjp::buildStructured(
-      builder, loc, {x},
-      {AffineMap::getPermutationMap(order, context),
-       AffineMap::getMultiDimIdentityMap(rank, context)},
-      vjp::buildEmpty(builder, loc, sizes, type.getElementType()),
-      [](OpBuilder &, Location, ValueRange args) -> Value { return args[0]; });
-}
-
 Value KronOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
   MapType a = getA().getType(), b = getB().getType();
   Value y = buildSplitLast(builder, loc, x, a.getIn(), b.getIn());

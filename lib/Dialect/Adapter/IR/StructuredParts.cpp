@@ -104,14 +104,16 @@ MapCost BlockDiagonalOp::getOwnCost(int64_t rows) {
   return cost;
 }
 
-/// y[.., k, o] = sum_i bank[k, o, i] x[.., k, i]
+/// y[.., k, o] = sum_i bank[k, o, i] x[.., k, i], by the transposed matrices:
+/// the innermost loop is then over neighbours in memory and no sum, so it
+/// becomes vectors.
 static Value buildBankApplied(OpBuilder &builder, Location loc, Value map,
                               Value x) {
   auto type = cast<MapType>(map.getType());
   MLIRContext *context = builder.getContext();
   Value split = buildSplitLast(builder, loc, x, numMembers(type), type.getIn());
   unsigned rank = cast<RankedTensorType>(split.getType()).getRank(),
-           member = rank - 2, output = rank - 1, input = rank;
+           member = rank - 2, input = rank - 1, output = rank;
   SmallVector<unsigned> leading = llvm::to_vector(llvm::seq(0u, member)),
                         withIn = leading, withOut = leading;
   withIn.append({member, input});
@@ -121,9 +123,11 @@ static Value buildBankApplied(OpBuilder &builder, Location loc, Value map,
   };
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, split);
   sizes.back() = builder.getIndexAttr(type.getOut());
+  Value transposed =
+      buildMaterialized(builder, loc, TransposeOp::create(builder, loc, map));
   Value y = vjp::buildReduction(
-      builder, loc, {buildMaterialized(builder, loc, map), split},
-      {mapOf({member, output, input}), mapOf(withIn), mapOf(withOut)}, sizes,
+      builder, loc, {transposed, split},
+      {mapOf({member, input, output}), mapOf(withIn), mapOf(withOut)}, sizes,
       [](OpBuilder &b, Location l, ValueRange args) -> Value {
         return arith::MulFOp::create(b, l, args[0], args[1]);
       });
