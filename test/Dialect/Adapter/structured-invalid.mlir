@@ -97,8 +97,8 @@ func.func @axis_word(%m: !adapter.map<2x3, f32>) {
 // -----
 
 func.func @axis(%m: !adapter.map<2x3, f32>) {
-  // expected-error@+1 {{axis is 0 (rows) or 1 (columns), but got 2 (A24)}}
-  %n = "adapter.normalize"(%m) {axis = 2 : i64} : (!adapter.map<2x3, f32>) -> !adapter.map<2x3, f32>
+  // expected-error@+1 {{axis is 0 (rows) or 1 (columns), but got -1 (A24)}}
+  %n = "adapter.normalize"(%m) {axis = -1 : i64} : (!adapter.map<2x3, f32>) -> !adapter.map<2x3, f32>
   return
 }
 

@@ -244,7 +244,7 @@ LogicalResult NormalizeOp::verify() {
   // (A24)
   if (getAxis() != 0 && getAxis() != 1)
     return emitOpError() << "axis is 0 (rows) or 1 (columns), but got "
-                         << getAxis() << " (A24)";
+                         << int64_t(getAxis()) << " (A24)";
   // (A25) The floor, and one over it, are numbers in f32.
   double floor = getFloor().convertToDouble();
   if (!(floor >= 0x1p-126 && floor <= std::numeric_limits<float>::max()))
