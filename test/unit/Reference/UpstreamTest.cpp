@@ -218,4 +218,36 @@ TEST_F(UpstreamTest, SizesThatNoModelHasAreErrors) {
               {ints({}, {-3})}, {"a tensor of -3 elements cannot be evaluated"});
 }
 
+TEST_F(UpstreamTest, Loops) {
+  parse(R"(func.func @f(%x: tensor<4xf32>, %n: index) -> (tensor<4xf32>, index) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c2 = arith.constant 2 : index
+    %y:2 = scf.for %i = %c0 to %n step %c2 iter_args(%a = %x, %count = %c0) -> (tensor<4xf32>, index) {
+      %b = scf.for %j = %c0 to %i step %c1 iter_args(%c = %a) -> (tensor<4xf32>) {
+        %old = tensor.extract %c[%j] : tensor<4xf32>
+        %from = tensor.extract %x[%i] : tensor<4xf32>
+        %sum = arith.addf %old, %from : f32
+        %d = tensor.insert %sum into %c[%j] : tensor<4xf32>
+        scf.yield %d : tensor<4xf32>
+      }
+      %next = arith.addi %count, %c1 : index
+      scf.yield %b, %next : tensor<4xf32>, index
+    }
+    return %y#0, %y#1 : tensor<4xf32>, index })");
+  auto results = callAll({floats({4}, {1, 2, 3, 4}), ints({}, {4})});
+  expectFloats(results[0], {4}, {4, 5, 3, 4});
+  expectInts(results[1], {}, {2});
+  // No round at all.
+  results = callAll({floats({4}, {1, 2, 3, 4}), ints({}, {0})});
+  expectFloats(results[0], {4}, {1, 2, 3, 4});
+  expectInts(results[1], {}, {0});
+  expectError(R"(func.func @f(%step: index) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    scf.for %i = %c0 to %c1 step %step { }
+    return })",
+              {ints({}, {0})}, {"'scf.for' op has a step of 0"});
+}
+
 } // namespace
