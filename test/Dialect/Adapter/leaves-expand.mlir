@@ -50,8 +50,8 @@ func.func @exact(%x: tensor<2x12xf32>, %v: tensor<3x6xf32>) -> tensor<2x12xf32> 
 func.func @series(%x: tensor<2x4xf32>, %w: tensor<4x4xf32, #f32>) -> tensor<2x4xf32> {
   // FACTORED-COUNT-4: adapter.linear
   // FACTORED-NOT: adapter.linear
-  // MERGED-COUNT-3: linalg.matmul
-  // MERGED-NOT: linalg.matmul
+  // MERGED-COUNT-3: iterator_types = ["parallel", "reduction", "parallel"]
+  // MERGED-NOT: "reduction"
   // MERGED: adapter.linear
   %k = adapter.dense %w : tensor<4x4xf32, #f32>
   %q = adapter.cayley %k terms 5 : !adapter.map<4x4, f32>
@@ -107,16 +107,33 @@ func.func @circulant(%x: tensor<?x15xf32>, %k: tensor<2x3x5xf32>) -> tensor<?x10
 
 // -----
 
+// Large blocks are correlated by transforms, of those of the blocks and of x.
+// CHECK-LABEL: func.func @transforms
+func.func @transforms(%x: tensor<?x512xf32>, %k: tensor<2x2x256xf32>) -> tensor<?x512xf32> {
+  // CHECK: linalg.generic {{.*}} outs(%{{.*}}, %{{.*}} : tensor<2x2x16x16xf32>, tensor<2x2x16x16xf32>)
+  // CHECK: linalg.generic {{.*}} outs(%{{.*}}, %{{.*}} : tensor<?x2x16x16xf32>, tensor<?x2x16x16xf32>)
+  // CHECK: linalg.generic {{.*}} outs(%{{.*}}, %{{.*}} : tensor<?x2x256xf32>, tensor<?x2x256xf32>)
+  // CHECK: tensor.collapse_shape {{.*}} : tensor<?x2x256xf32> into tensor<?x512xf32>
+  %c = adapter.circulant %k : tensor<2x2x256xf32>
+  %y = adapter.apply %c, %x {evaluate = #adapter<evaluation factored>} : !adapter.map<512x512, f32>, tensor<?x512xf32> -> tensor<?x512xf32>
+  return %y : tensor<?x512xf32>
+}
+
+// -----
+
+// A transform of 4 = 2 x 2 points is two of 2 points; of a prime number of them, each entry is met.
 // CHECK-LABEL: func.func @generated
-func.func @generated(%x: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x3xf32>) {
-  // CHECK-DAG: arith.constant dense<[0.000000e+00, 1.000000e+00, {{.*}}, -1.000000e+00]> : tensor<4xf32>
-  // CHECK-DAG: %[[N:.*]] = arith.constant 4 : i32
-  // CHECK: arith.remsi %{{.*}}, %[[N]] : i32
+func.func @generated(%x: tensor<?x4xf32>, %z: tensor<?x5xf32>) -> (tensor<?x4xf32>, tensor<?x3xf32>, tensor<?x5xf32>) {
+  // FACTORED: linalg.generic {{.*}} outs(%{{.*}}, %{{.*}} : tensor<?x2x2xf32>, tensor<?x2x2xf32>)
+  // MERGED: arith.constant dense<[0.000000e+00, 1.000000e+00, {{.*}}, -1.000000e+00]> : tensor<4xf32>
+  // CHECK: arith.remsi %{{.*}}, %{{.*}} : i32
   // FACTORED: linalg.generic {{.*}} outs(%{{.*}} : tensor<?x3xf32>)
   // FACTORED-NOT: adapter.linear
   %s = adapter.fourier sin : !adapter.map<4x4, f32>
   %y = adapter.apply %s, %x : !adapter.map<4x4, f32>, tensor<?x4xf32> -> tensor<?x4xf32>
+  %c = adapter.fourier cos : !adapter.map<5x5, f32>
+  %w = adapter.apply %c, %z : !adapter.map<5x5, f32>, tensor<?x5xf32> -> tensor<?x5xf32>
   %h = adapter.haar : !adapter.map<3x4, f32>
-  %z = adapter.apply %h, %x : !adapter.map<3x4, f32>, tensor<?x4xf32> -> tensor<?x3xf32>
-  return %y, %z : tensor<?x4xf32>, tensor<?x3xf32>
+  %v = adapter.apply %h, %x : !adapter.map<3x4, f32>, tensor<?x4xf32> -> tensor<?x3xf32>
+  return %y, %v, %w : tensor<?x4xf32>, tensor<?x3xf32>, tensor<?x5xf32>
 }

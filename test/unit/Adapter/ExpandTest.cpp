@@ -213,4 +213,62 @@ TEST_F(ExpandTest, SlicesAndTranspositionsAreThoseOfTheMatrix) {
   EXPECT_GT(sliced, 60u);
 }
 
+// Sizes at which leaves are applied in other ways than small ones.
+TEST_F(ExpandTest, LargerLeavesGiveTheSame) {
+  for (int round = 0; round < 18; ++round) {
+    SCOPED_TRACE("round " + std::to_string(round));
+    auto build = [&]() -> Value {
+      const int64_t blocks[][3] = {{1, 1, 768}, {2, 3, 64}, {3, 1, 60},
+                                   {1, 4, 96},  {2, 2, 61}, {2, 3, 256}};
+      const int64_t points[] = {36, 49, 60, 97, 128, 74};
+      switch (round / 6) {
+      case 0: {
+        const int64_t *shape = blocks[round % 6];
+        return adapter::CirculantOp::create(
+            builder, loc, numbers({shape[0], shape[1], shape[2]}));
+      }
+      case 1:
+        return adapter::FourierOp::create(builder, loc, points[round % 6],
+                                          bool(random() % 2));
+      default: {
+        Value operand = skew(6 + round, round % 2 ? 3 : 0);
+        std::optional<int64_t> terms;
+        if (round % 3)
+          terms = 3 + round % 3;
+        Value scaled =
+            adapter::ScaleOp::create(builder, loc, operand.getType(), operand,
+                                     builder.getF64FloatAttr(0.125));
+        Value q = adapter::CayleyOp::create(builder, loc, scaled, terms);
+        return round % 2 ? adapter::BlockDiagonalOp::create(builder, loc,
+                                                            ValueRange{q})
+                               .getResult()
+                         : q;
+      }
+      }
+    };
+    makeFunction([&]() -> SmallVector<Value> {
+      Value top = build();
+      auto of = cast<adapter::MapType>(top.getType());
+      return {apply(top, numbers({3, of.getIn()}), Value(), {3, of.getOut()}),
+              apply(top, numbers({of.getIn()}), Value(), {of.getOut()})};
+    });
+    std::vector<RefValue> expected = evaluateModule();
+    ASSERT_EQ(expected.size(), 2u);
+    OwningOpRef<ModuleOp> before = std::move(module);
+    for (const char *evaluation : {"factored", "merged"}) {
+      SCOPED_TRACE(evaluation);
+      module = before->clone();
+      PassManager pm(&context);
+      adapter::AdapterExpandOptions options;
+      options.evaluate = evaluation;
+      pm.addPass(adapter::createAdapterExpand(options));
+      ASSERT_TRUE(succeeded(pm.run(*module)));
+      std::vector<RefValue> got = evaluateModule();
+      ASSERT_EQ(got.size(), expected.size());
+      for (size_t i = 0; i < got.size(); ++i)
+        expectClose(got[i], expected[i]);
+    }
+  }
+}
+
 } // namespace

@@ -167,16 +167,23 @@ Value CayleyOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
       });
 }
 
-/// Product of two square matrices, or of each two of a bank.
+/// Product of two square matrices, or of each two of a bank; the columns are
+/// the innermost loop, so that it becomes vectors.
 static Value buildProduct(OpBuilder &builder, Location loc, Value lhs,
                           Value rhs) {
   auto type = cast<RankedTensorType>(lhs.getType());
-  if (type.getRank() == 2)
-    return buildMatmul(builder, loc, lhs, rhs);
-  Value init = leaf::buildZeros(builder, loc, type.getShape());
-  return linalg::BatchMatmulOp::create(builder, loc, TypeRange{type},
-                                       ValueRange{lhs, rhs}, ValueRange{init})
-      .getResult(0);
+  unsigned leading = type.getRank() - 2;
+  auto loops = [&](unsigned row, unsigned column) {
+    SmallVector<unsigned> result = llvm::to_vector(llvm::seq(0u, leading));
+    result.append({leading + row, leading + column});
+    return result;
+  };
+  return leaf::buildLoops(builder, loc, {lhs, rhs},
+                          leaf::buildZeros(builder, loc, type.getShape()),
+                          {loops(0, 1), loops(1, 2), loops(0, 2)},
+                          {leading + 1}, [](const Emit &e, ValueRange args) {
+                            return e.add(args[2], e.mul(args[0], args[1]));
+                          });
 }
 
 /// (I + K)^-1 (I - K), which is (I - K) (I + K)^-1 since both are functions of

@@ -43,20 +43,44 @@ LogicalResult CirculantOp::verify() {
       "A34");
 }
 
+/// Operations of a row by transforms, and of the numbers of the blocks.
+static std::pair<uint64_t, uint64_t> costOfTransforms(CirculantOp op) {
+  ArrayRef<int64_t> shape = op.getKernels().getType().getShape();
+  uint64_t outBlocks = shape[0], inBlocks = shape[1], size = shape[2];
+  auto [first, second] = leaf::splitTransform(size);
+  uint64_t step = 4 * size * uint64_t(first + second);
+  return {2 * step * (inBlocks + outBlocks) + 8 * outBlocks * inBlocks * size,
+          2 * step * outBlocks * inBlocks};
+}
+
+/// Of a few rows; with more, what it takes for the blocks is of no matter.
+static bool transformsAreCheaper(CirculantOp op) {
+  constexpr uint64_t rows = 4;
+  MapType type = op.getResult().getType();
+  auto [row, once] = costOfTransforms(op);
+  return rows * row + once <
+         rows * 2 * uint64_t(type.getOut()) * uint64_t(type.getIn());
+}
+
 MapCost CirculantOp::getOwnCost(int64_t rows) {
   MapType type = getResult().getType();
-  return {format::getStoredBytes(getKernels().getType()),
-          2 * uint64_t(rows) * uint64_t(type.getOut()) *
-              uint64_t(type.getIn())};
+  MapCost cost{format::getStoredBytes(getKernels().getType()),
+               2 * uint64_t(rows) * uint64_t(type.getOut()) *
+                   uint64_t(type.getIn())};
+  if (transformsAreCheaper(*this)) {
+    auto [row, once] = costOfTransforms(*this);
+    cost.flops = uint64_t(rows) * row + once;
+  }
+  return cost;
 }
 
 // With the numbers of each block turned round and written twice, entry (i, j)
 // is number i - j + b: rows of a block lie one beside the other there, and the
 // outputs of a block are the innermost loop.
-Value CirculantOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
-  ArrayRef<int64_t> shape = getKernels().getType().getShape();
+static Value buildDirectly(OpBuilder &builder, Location loc, Value plain,
+                           Value x) {
+  ArrayRef<int64_t> shape = tensorType(plain).getShape();
   int64_t size = shape[2];
-  Value plain = buildDecoded(builder, loc, getKernels());
   Value turned = leaf::buildGenerated(
       builder, loc, shape, [&](const Emit &e, ArrayRef<Value> place) {
         Value at = e.rem(e.sub(e.index(size), place[2]), e.index(size));
@@ -113,6 +137,50 @@ Value CirculantOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
                 })
                 .getResult(0);
   return structured::buildMergedLast(builder, loc, y);
+}
+
+// By transforms: correlations are products there. With c and s the sums of
+// cosines and of sines, y = (cos (Kc Xc + Ks Xs) - sin (Ks Xc - Kc Xs)) / b.
+static Value buildByTransforms(OpBuilder &builder, Location loc, Value plain,
+                               Value x) {
+  ArrayRef<int64_t> shape = tensorType(plain).getShape();
+  int64_t size = shape[2];
+  Value from = structured::buildSplitLast(builder, loc, x, shape[1], size);
+  leaf::Transformed k = leaf::buildTransform(builder, loc, plain, true, true),
+                    z = leaf::buildTransform(builder, loc, from, true, true);
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, from);
+  unsigned leading = sizes.size() - 2;
+  sizes[leading] = builder.getIndexAttr(shape[0]);
+  Value zeros = leaf::buildZeros(
+      builder, loc,
+      tensor::EmptyOp::create(builder, loc, sizes, builder.getF32Type()));
+  // Loops: leading dimensions, p, q, frequencies.
+  SmallVector<unsigned> ofKernels{leading, leading + 1, leading + 2},
+      read = llvm::to_vector(llvm::seq(0u, leading)), write = read;
+  read.append({leading + 1, leading + 2});
+  write.append({leading, leading + 2});
+  SmallVector<Value> products = leaf::buildLoopsTo(
+      builder, loc, {k.cosine, k.sine, z.cosine, z.sine}, {zeros, zeros},
+      {ofKernels, ofKernels, read, read, write, write}, {leading + 1},
+      [](const Emit &e, ValueRange a) -> SmallVector<Value> {
+        return {e.add(a[4], e.add(e.mul(a[0], a[2]), e.mul(a[1], a[3]))),
+                e.add(a[5], e.sub(e.mul(a[1], a[2]), e.mul(a[0], a[3])))};
+      });
+  Value real =
+            leaf::buildTransform(builder, loc, products[0], true, false).cosine,
+        imaginary =
+            leaf::buildTransform(builder, loc, products[1], false, true).sine;
+  Value y = buildScaled(
+      builder, loc,
+      arith::SubFOp::create(builder, loc, real, imaginary).getResult(),
+      1.0 / double(size));
+  return structured::buildMergedLast(builder, loc, y);
+}
+
+Value CirculantOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
+  Value plain = buildDecoded(builder, loc, getKernels());
+  return transformsAreCheaper(*this) ? buildByTransforms(builder, loc, plain, x)
+                                     : buildDirectly(builder, loc, plain, x);
 }
 
 Value CirculantOp::buildMaterialization(OpBuilder &builder, Location loc) {
@@ -192,7 +260,12 @@ LogicalResult FourierOp::verify() {
 
 MapCost FourierOp::getOwnCost(int64_t rows) {
   uint64_t n = getResult().getType().getOut();
-  return {n * sizeof(float), 2 * uint64_t(rows) * n * n};
+  auto [first, second] = leaf::splitTransform(n);
+  if (first == 1)
+    return {n * sizeof(float), 2 * uint64_t(rows) * n * n};
+  uint64_t matrices = first * first + second * second + n;
+  return {2 * matrices * sizeof(float),
+          uint64_t(rows) * n * (4 * uint64_t(first + second) + 6)};
 }
 
 /// Entry (i, j) of the matrix, of indices.
@@ -215,10 +288,8 @@ static Value buildEntry(const Emit &e, Value table, Value i, Value j) {
 static Value buildTable(OpBuilder &builder, Location loc, int64_t n,
                         bool sine) {
   std::vector<float> numbers(n);
-  for (int64_t m = 0; m < n; ++m) {
-    double angle = 2 * M_PI * double(m) / double(n);
-    numbers[m] = float(sine ? std::sin(angle) : std::cos(angle));
-  }
+  for (int64_t m = 0; m < n; ++m)
+    numbers[m] = float(leaf::transformEntry(1, m, n, sine));
   return arith::ConstantOp::create(
       builder, loc,
       DenseElementsAttr::get(RankedTensorType::get({n}, builder.getF32Type()),
@@ -227,6 +298,12 @@ static Value buildTable(OpBuilder &builder, Location loc, int64_t n,
 
 Value FourierOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
   int64_t n = getResult().getType().getOut();
+  if (leaf::splitTransform(n).first > 1) {
+    leaf::Transformed result =
+        leaf::buildTransform(builder, loc, x, !getSine(), getSine());
+    return getSine() ? result.sine : result.cosine;
+  }
+  // A prime: each entry of the matrix is met.
   Value table = buildTable(builder, loc, n, getSine());
   Value zeros = structured::buildZerosLike(builder, loc, x, n);
   // Loops: leading dimensions, inputs, and innermost the outputs.

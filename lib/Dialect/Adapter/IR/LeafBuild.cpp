@@ -99,10 +99,10 @@ Value leaf::buildGenerated(OpBuilder &builder, Location loc,
   return buildGenerated(builder, loc, init, compute);
 }
 
-Value leaf::buildLoops(OpBuilder &builder, Location loc, ValueRange inputs,
-                       Value init, ArrayRef<SmallVector<unsigned>> maps,
-                       ArrayRef<unsigned> reductions,
-                       function_ref<Value(const Emit &, ValueRange)> body) {
+SmallVector<Value> leaf::buildLoopsTo(
+    OpBuilder &builder, Location loc, ValueRange inputs, ValueRange inits,
+    ArrayRef<SmallVector<unsigned>> maps, ArrayRef<unsigned> reductions,
+    function_ref<SmallVector<Value>(const Emit &, ValueRange)> body) {
   unsigned loops = 0;
   for (ArrayRef<unsigned> map : maps)
     for (unsigned loop : map)
@@ -115,13 +115,24 @@ Value leaf::buildLoops(OpBuilder &builder, Location loc, ValueRange inputs,
                                              utils::IteratorType::parallel);
   for (unsigned loop : reductions)
     iterators[loop] = utils::IteratorType::reduction;
-  return linalg::GenericOp::create(
-             builder, loc, TypeRange{init.getType()}, inputs, ValueRange{init},
-             affine, iterators,
-             [&](OpBuilder &b, Location l, ValueRange args) {
-               linalg::YieldOp::create(b, l, body(Emit{b, l}, args));
+  auto generic = linalg::GenericOp::create(
+      builder, loc, inits.getTypes(), inputs, inits, affine, iterators,
+      [&](OpBuilder &b, Location l, ValueRange args) {
+        linalg::YieldOp::create(b, l, body(Emit{b, l}, args));
+      });
+  return llvm::to_vector(ValueRange(generic.getResults()));
+}
+
+Value leaf::buildLoops(OpBuilder &builder, Location loc, ValueRange inputs,
+                       Value init, ArrayRef<SmallVector<unsigned>> maps,
+                       ArrayRef<unsigned> reductions,
+                       function_ref<Value(const Emit &, ValueRange)> body) {
+  return buildLoopsTo(
+             builder, loc, inputs, init, maps, reductions,
+             [&](const Emit &e, ValueRange args) -> SmallVector<Value> {
+               return {body(e, args)};
              })
-      .getResult(0);
+      .front();
 }
 
 Value leaf::buildZeros(OpBuilder &builder, Location loc, Value empty) {

@@ -58,6 +58,15 @@ mlir::Value buildLoops(
     llvm::ArrayRef<unsigned> reductions,
     llvm::function_ref<mlir::Value(const Emit &, mlir::ValueRange)> body);
 
+/// The same with several outputs, of which the body gives the elements.
+llvm::SmallVector<mlir::Value> buildLoopsTo(
+    mlir::OpBuilder &builder, mlir::Location loc, mlir::ValueRange inputs,
+    mlir::ValueRange inits, llvm::ArrayRef<llvm::SmallVector<unsigned>> maps,
+    llvm::ArrayRef<unsigned> reductions,
+    llvm::function_ref<llvm::SmallVector<mlir::Value>(const Emit &,
+                                                      mlir::ValueRange)>
+        body);
+
 /// A tensor of zeros with the sizes of `empty`.
 mlir::Value buildZeros(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::Value empty);
@@ -86,6 +95,21 @@ mlir::Value buildAddedDiagonal(mlir::OpBuilder &builder, mlir::Location loc,
 /// that it may be hoisted.
 mlir::Value buildAppliedMatrix(mlir::OpBuilder &builder, mlir::Location loc,
                                LinearMapOpInterface map, mlir::Value x);
+
+/// N as a product of two numbers, the first one not larger and as large as it
+/// can be: 1 for a prime.
+std::pair<int64_t, int64_t> splitTransform(int64_t n);
+
+/// cos(2 pi i j / n) or sin(2 pi i j / n).
+double transformEntry(int64_t i, int64_t j, int64_t n, bool sine);
+
+/// The sums of x_j cos(2 pi i j / N) and of x_j sin(2 pi i j / N) along the
+/// last dimension of x; those that are not wanted are null.
+struct Transformed {
+  mlir::Value cosine, sine;
+};
+Transformed buildTransform(mlir::OpBuilder &builder, mlir::Location loc,
+                           mlir::Value x, bool wantsCosine, bool wantsSine);
 
 } // namespace allot::adapter::leaf
 

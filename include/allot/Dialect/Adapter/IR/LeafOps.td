@@ -87,7 +87,8 @@ def Adapter_CirculantOp : Adapter_MapOp<"circulant", ["buildTransposed"]> {
     ```mlir
     %c = adapter.circulant %k : tensor<2x3x16xf32>   // !adapter.map<32x48, f32>
     ```
-    Entry (i, j) of block (p, q) is `k[p, q, (j - i) mod b]`: the numbers of a block are its first row, and each row is the one above moved right by one. (A34) the tensor is
+    Entry (i, j) of block (p, q) is `k[p, q, (j - i) mod b]`: the numbers of a block are its first row, and each row is the one above moved right by one. Where that takes
+    fewer operations it is applied through Fourier transforms of the blocks. (A34) the tensor is
     static, f32, P x Q x b, plain or encoded; the result is P b x Q b. Source of the use: C3A, Chen et al. 2024.
   }];
   let arguments = (ins AnyRankedTensor:$kernels);
@@ -103,7 +104,8 @@ def Adapter_FourierOp : Adapter_MapOp<"fourier", ["buildTransposed"]> {
     %c = adapter.fourier cos : !adapter.map<16x16, f32>
     %s = adapter.fourier sin : !adapter.map<16x16, f32>
     ```
-    Entry (i, j) is cos(2 pi i j / N) or sin(2 pi i j / N). Nothing is stored: entries come from N numbers in the program, by i j mod N in integers. Both are symmetric. (A35) the
+    Entry (i, j) is cos(2 pi i j / N) or sin(2 pi i j / N). Nothing is stored: numbers of the program are computed by i j mod N in integers. With N = N1 N2 it is applied as N2 transforms of N1 points and N1 of N2
+    points, in 4 N (N1 + N2) operations a row. Both are symmetric. (A35) the
     result is a single N x N map, N <= 2^20. Source of the use: FourierFT, Gao et al. 2024.
   }];
   let arguments = (ins UnitAttr:$sine);
