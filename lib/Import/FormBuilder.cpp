@@ -99,6 +99,34 @@ Value FormBuilder::repeat(Value tensor, int64_t count) {
       .getResult(0);
 }
 
+Value FormBuilder::lookup(Value table, Value indices) {
+  SmallVector<int64_t> shape(typeOf(indices).getShape());
+  int64_t outer = shape.size(), last = typeOf(table).getDimSize(0) - 1;
+  llvm::append_range(shape, typeOf(table).getShape().drop_front());
+  Value init = tensor::EmptyOp::create(b, loc, shape, b.getF32Type());
+  AffineMap identity = b.getMultiDimIdentityMap(shape.size());
+  SmallVector<utils::IteratorType> loops(shape.size(),
+                                         utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             b, loc, init.getType(), indices, init,
+             ArrayRef{identity.getMajorSubMap(outer), identity}, loops,
+             [&](OpBuilder &b, Location loc, ValueRange values) {
+               Value at = arith::FPToSIOp::create(b, loc, b.getI64Type(),
+                                                  values[0]);
+               at = arith::IndexCastOp::create(b, loc, b.getIndexType(), at);
+               at = arith::MaxSIOp::create(
+                   b, loc, at, arith::ConstantIndexOp::create(b, loc, 0));
+               at = arith::MinSIOp::create(
+                   b, loc, at, arith::ConstantIndexOp::create(b, loc, last));
+               SmallVector<Value> place{at};
+               for (int64_t i = outer, e = shape.size(); i < e; ++i)
+                 place.push_back(linalg::IndexOp::create(b, loc, i));
+               Value value = tensor::ExtractOp::create(b, loc, table, place);
+               linalg::YieldOp::create(b, loc, value);
+             })
+      .getResult(0);
+}
+
 Value FormBuilder::einsum(StringRef spec, ValueRange inputs) {
   auto [sources, target] = spec.split("->");
   // Loops: the letters of the result, then those that are summed over.

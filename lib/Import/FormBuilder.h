@@ -54,6 +54,10 @@ public:
   /// `count` times the rows of a tensor, one after the other: entry i of the
   /// first dimension is entry i mod N.
   mlir::Value repeat(mlir::Value tensor, int64_t count);
+  /// Entries of the first dimension of a table, by whole numbers: result[i...,
+  /// j...] = table[indices[i...], j...]. A number outside of the table stands
+  /// for the nearest one inside.
+  mlir::Value lookup(mlir::Value table, mlir::Value indices);
   /// Sum of products by index letters: "ij,jk->ik" is a product of matrices.
   mlir::Value einsum(llvm::StringRef spec, mlir::ValueRange inputs);
   mlir::Value add(mlir::Value x, mlir::Value y);

@@ -172,14 +172,16 @@ void Merger::addBias(llvm::StringRef path, Value bias) {
 }
 
 llvm::Error Merger::collect() {
+  // A use of a map without a site is a part of some expression.
   module.walk([&](mlir::Operation *op) {
-    if (auto apply = mlir::dyn_cast<adapter::ApplyOp>(op)) {
-      std::string path = apply.getSite().value_or("").str();
-      addMap(path, apply.getMap());
+    if (auto apply = mlir::dyn_cast<adapter::ApplyOp>(op);
+        apply && apply.getSite()) {
+      addMap(*apply.getSite(), apply.getMap());
       if (apply.getBias())
-        addBias(path, apply.getBias());
-    } else if (auto gather = mlir::dyn_cast<adapter::GatherOp>(op)) {
-      addMap(gather.getSite().value_or(""), gather.getMap());
+        addBias(*apply.getSite(), apply.getBias());
+    } else if (auto gather = mlir::dyn_cast<adapter::GatherOp>(op);
+               gather && gather.getSite()) {
+      addMap(*gather.getSite(), gather.getMap());
     }
   });
   // Norms and plain biases: globals that are decoded for their own sake.

@@ -22,11 +22,12 @@ using support::quoted;
 using support::shapeString;
 
 // Tensors that any kind of adapter may bring.
-static constexpr llvm::StringLiteral baseWeight = ".base_layer.weight",
-                                     baseBias = ".base_layer.bias",
-                                     ownWeight = ".weight", ownBias = ".bias";
-static constexpr llvm::StringLiteral commonSuffixes[] = {baseWeight, baseBias,
-                                                         ownWeight, ownBias};
+static constexpr llvm::StringLiteral
+    baseWeight = ".base_layer.weight",
+    baseBias = ".base_layer.bias", ownWeight = ".weight", ownBias = ".bias",
+    tokenRows = ".token_adapter.trainable_tokens_delta";
+static constexpr llvm::StringLiteral commonSuffixes[] = {
+    baseWeight, baseBias, ownWeight, ownBias, tokenRows};
 
 static constexpr llvm::StringLiteral prefix = "base_model.model.";
 static constexpr llvm::StringLiteral sharedPrefix = "base_model.";
@@ -59,15 +60,27 @@ private:
   }
   bool withTied(const ModuleInfo &module,
                 llvm::function_ref<bool(const ModuleInfo &)> says) const {
-    if (says(module))
-      return true;
+    return says(module) || ((config->keepTied || tuner->keepsTied) &&
+                            llvm::any_of(modules, [&](const ModuleInfo &other) {
+                              return sharesWeight(module, other) && says(other);
+                            }));
+  }
+  static bool sharesWeight(const ModuleInfo &a, const ModuleInfo &b) {
     auto owner = [](const ModuleInfo &one) -> llvm::StringRef {
       return one.tiedTo.empty() ? one.path : one.tiedTo;
     };
-    return config->keepTied &&
-           llvm::any_of(modules, [&](const ModuleInfo &other) {
-             return owner(other) == owner(module) && says(other);
-           });
+    return owner(a) == owner(b);
+  }
+  /// The list of rows that are replaced in this module, or in one that shares
+  /// its weight.
+  std::optional<archive::JsonField> rowsOf(const ModuleInfo &module) const {
+    if (auto rows = config->tokenRows(module, modules))
+      return rows;
+    for (const ModuleInfo &other : modules)
+      if (sharesWeight(module, other))
+        if (auto rows = config->tokenRows(other, modules))
+          return rows;
+    return std::nullopt;
   }
 
   llvm::Error readConfig();
@@ -77,6 +90,8 @@ private:
   llvm::Error checkBaseWeight(const TensorEntry &entry,
                               const ModuleInfo &module) const;
   llvm::Error readModule(const ModuleInfo &module);
+  llvm::Error readRows(const ModuleInfo &module, ModuleReader &reader,
+                       bool adapted);
   llvm::Error replace(const ModuleInfo &module, const TensorEntry &entry,
                       bool bias);
   bool replacesBias(const ModuleInfo &module, bool adapted) const {
@@ -109,6 +124,8 @@ private:
 } // namespace
 
 llvm::Error AdapterReader::checkFinite(const TensorEntry &entry) const {
+  if (!archive::isFloat(entry.dtype))
+    return llvm::Error::success();
   auto values = file->readFloat(entry);
   if (!values)
     return values.takeError();
@@ -182,6 +199,8 @@ llvm::Error AdapterReader::sortTensors() {
     else if (suffix == ownBias)
       allowed = (saved && module->hasBias) ||
                 (!adapted && replacesBias(*module, false));
+    else if (suffix == tokenRows)
+      allowed = rowsOf(*module).has_value();
     if (!allowed)
       return unexplained(entry, *module);
     if (suffix == baseWeight) {
@@ -204,6 +223,9 @@ llvm::Error AdapterReader::replace(const ModuleInfo &module,
     shape.push_back(module.in);
   if (!bias && module.kind == ModuleKind::Conv1D)
     std::swap(shape[0], shape[1]);
+  if (!archive::isFloat(entry.dtype))
+    return error(entry,
+                 "must hold floats, is " + archive::dtypeName(entry.dtype));
   if (entry.shape != shape)
     return error(entry, "has shape " + shapeString(entry.shape) + ", must be " +
                             shapeString(shape));
@@ -215,6 +237,28 @@ llvm::Error AdapterReader::replace(const ModuleInfo &module,
                             " replaces this parameter already");
   slot = storedTensor(*file, entry, digest);
   owner = source.name;
+  return llvm::Error::success();
+}
+
+/// Reads the rows that are replaced in a table.
+llvm::Error AdapterReader::readRows(const ModuleInfo &module,
+                                    ModuleReader &reader, bool adapted) {
+  auto field = rowsOf(module);
+  // Modules that share the weight of a named one have rows of their own where
+  // the library knew of the sharing.
+  if (!field || (!config->tokenRows(module, modules) &&
+                 !tensors[module.path].count(tokenRows)))
+    return llvm::Error::success();
+  if (module.kind != ModuleKind::Embedding && module.kind != ModuleKind::Linear)
+    return field->error("module " + quoted(module.path) + " is no table");
+  if (adapted || saves(module))
+    return field->error("module " + quoted(module.path) +
+                        " is adapted or saved already");
+  reader.form = AdapterForm();
+  reader.form.adapter = source.name;
+  if (llvm::Error e = readTokenRows(reader, *field, tokenRows))
+    return e;
+  adaptations[module.path].forms.push_back(std::move(reader.form));
   return llvm::Error::success();
 }
 
@@ -237,6 +281,8 @@ llvm::Error AdapterReader::readModule(const ModuleInfo &module) {
       if (llvm::Error e = replace(module, *reader.bias, true))
         return e;
   }
+  if (llvm::Error e = readRows(module, reader, adapted))
+    return e;
 
   bool saved = saves(module);
   if (saved) {

@@ -23,6 +23,7 @@ static constexpr llvm::StringLiteral commonFields[] = {
     "peft_type", "target_modules", "exclude_modules", "modules_to_save",
     "layers_to_transform", "layers_pattern", "target_parameters", "bias",
     "rank_pattern", "alpha_pattern", "ensure_weight_tying",
+    "trainable_token_indices",
     // Ignored.
     "auto_mapping", "base_model_name_or_path", "revision", "task_type",
     "inference_mode", "peft_version", "fan_in_fan_out", "runtime_config",
@@ -324,6 +325,26 @@ bool AdapterConfig::targets(const ModuleInfo &module) const {
            llvm::is_contained(*layerIndices, index);
   }
   return false;
+}
+
+std::optional<JsonField>
+AdapterConfig::tokenRows(const ModuleInfo &module,
+                         llvm::ArrayRef<ModuleInfo> modules) const {
+  JsonField rows = (*this)["trainable_token_indices"];
+  if (rows.isNull())
+    return std::nullopt;
+  if (!rows.isObject()) {
+    if (module.kind == ModuleKind::Embedding &&
+        llvm::none_of(modules, [&](const ModuleInfo &other) {
+          return other.kind == module.kind && other.order < module.order;
+        }))
+      return rows;
+    return std::nullopt;
+  }
+  for (const auto &entry : *rows.raw()->getAsObject())
+    if (endsInName(module.path, entry.first))
+      return rows[entry.first];
+  return std::nullopt;
 }
 
 bool AdapterConfig::targetsParameter(const ModuleInfo &module) const {

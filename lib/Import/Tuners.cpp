@@ -15,10 +15,10 @@ using support::quoted;
 using support::shapeString;
 
 llvm::ArrayRef<const Tuner *> importer::tuners() {
-  static const Tuner *const all[] = {&loraTuner, &adaLoraTuner, &tinyLoraTuner,
-                                     &ia3Tuner,  &roadTuner,    &missTuner,
-                                     &veraTuner, &pveraTuner,   &randLoraTuner,
-                                     &beftTuner, &normTuner};
+  static const Tuner *const all[] = {
+      &loraTuner, &adaLoraTuner, &tinyLoraTuner, &ia3Tuner,      &roadTuner,
+      &missTuner, &veraTuner,    &pveraTuner,    &randLoraTuner, &beftTuner,
+      &normTuner, &vbLoraTuner,  &uniLoraTuner,  &tokensTuner};
   return all;
 }
 
@@ -50,7 +50,11 @@ ModuleReader::needShared(llvm::StringRef name) const {
 }
 
 llvm::Error ModuleReader::add(llvm::StringRef part, const TensorEntry &entry,
-                              llvm::ArrayRef<int64_t> shape) {
+                              llvm::ArrayRef<int64_t> shape, bool whole) {
+  if (archive::isFloat(entry.dtype) == whole)
+    return error(entry, "must hold " +
+                            llvm::Twine(whole ? "integers" : "floats") +
+                            ", is " + archive::dtypeName(entry.dtype));
   bool fits = entry.shape.size() == shape.size();
   for (size_t i = 0; fits && i < shape.size(); ++i)
     fits = entry.shape[i] > 0 && (shape[i] < 0 || entry.shape[i] == shape[i]);
@@ -78,6 +82,25 @@ ModuleReader::addNeeded(llvm::StringRef part, llvm::StringRef suffix,
     return entry.takeError();
   if (llvm::Error e = add(part, **entry, shape))
     return std::move(e);
+  return *entry;
+}
+
+llvm::Expected<const TensorEntry *>
+ModuleReader::addIndices(llvm::StringRef part, llvm::StringRef suffix,
+                         llvm::ArrayRef<int64_t> shape, int64_t limit) {
+  auto entry = need(suffix);
+  if (!entry)
+    return entry.takeError();
+  if (llvm::Error e = add(part, **entry, shape, /*whole=*/true))
+    return std::move(e);
+  auto values = file.readInt64(**entry);
+  if (!values)
+    return values.takeError();
+  for (auto [i, value] : llvm::enumerate(*values))
+    if (value < 0 || value >= limit)
+      return error(**entry,
+                   "element " + llvm::Twine(i) + " is " + llvm::Twine(value) +
+                       ", must be at least 0 and below " + llvm::Twine(limit));
   return *entry;
 }
 

@@ -57,13 +57,17 @@ public:
   needShared(llvm::StringRef name) const;
 
   /// Makes a tensor a part of the form, after a check of its shape: -1 stands
-  /// for any size.
+  /// for any size. It holds floats, or integers where it is `whole`.
   llvm::Error add(llvm::StringRef part, const archive::TensorEntry &entry,
-                  llvm::ArrayRef<int64_t> shape);
+                  llvm::ArrayRef<int64_t> shape, bool whole = false);
   /// need and add.
   llvm::Expected<const archive::TensorEntry *>
   addNeeded(llvm::StringRef part, llvm::StringRef suffix,
             llvm::ArrayRef<int64_t> shape);
+  /// The same of whole numbers, which must be at least 0 and below `limit`.
+  llvm::Expected<const archive::TensorEntry *>
+  addIndices(llvm::StringRef part, llvm::StringRef suffix,
+             llvm::ArrayRef<int64_t> shape, int64_t limit);
   /// addShared where the adapter has such a tensor, else the module's own.
   llvm::Expected<const archive::TensorEntry *>
   addSharedOrNeeded(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
@@ -105,7 +109,14 @@ struct Tuner {
   llvm::ArrayRef<ModuleKind> kinds;
   /// Fills `form.map` and `form.bias`, or `weight` and `bias`.
   llvm::Error (*read)(ModuleReader &);
+  /// What is done to a module is done to those that share its weight.
+  bool keepsTied = false;
 };
+
+/// Rows of a table by the list in `field`; the tensor with this suffix holds
+/// what stands for them.
+llvm::Error readTokenRows(ModuleReader &reader, const archive::JsonField &field,
+                          llvm::StringRef suffix);
 
 /// The kinds that are known, by `peft_type`.
 llvm::ArrayRef<const Tuner *> tuners();
@@ -122,6 +133,7 @@ extern const Tuner loraTuner, adaLoraTuner, tinyLoraTuner;
 extern const Tuner ia3Tuner, roadTuner, missTuner;
 extern const Tuner veraTuner, pveraTuner, randLoraTuner;
 extern const Tuner beftTuner, normTuner;
+extern const Tuner vbLoraTuner, uniLoraTuner, tokensTuner;
 
 } // namespace allot::importer
 

@@ -65,6 +65,10 @@ public:
   bool targets(const ModuleInfo &module) const;
   /// Whether the adapter brings its own copy of `module`.
   bool saves(llvm::StringRef path) const;
+  /// `trainable_token_indices`: the list of the rows of `module` that are
+  /// replaced, for the first table of the model or by the end of the path.
+  std::optional<archive::JsonField>
+  tokenRows(const ModuleInfo &module, llvm::ArrayRef<ModuleInfo> modules) const;
   /// The value of the first key of `rank_pattern` or `alpha_pattern` that
   /// matches the module.
   std::optional<int64_t> rankRule(const ModuleInfo &module) const;
