@@ -8,15 +8,11 @@
 #include "allot/Archive/Safetensors.h"
 #include "allot/Archive/StoredWeights.h"
 #include "allot/Dialect/Adapter/IR/Adapter.h"
-#include "allot/Dialect/Adapter/IR/AdapterBuild.h"
 #include "allot/Dialect/Format/IR/Format.h"
-#include "allot/Reference/Interpreter.h"
+#include "allot/Reference/ValueProgram.h"
 #include "allot/Support/Error.h"
 #include "allot/Support/Progress.h"
-#include "mlir/Analysis/SliceAnalysis.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
-#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringSet.h"
@@ -304,57 +300,18 @@ llvm::Error Merger::writeMap(const Output &output) {
 }
 
 /// The numbers of a tensor or of the matrix of a map, by the reference
-/// evaluation: in a module that has what the value is computed from and nothing
-/// else.
+/// evaluation.
 llvm::Expected<std::vector<float>> Merger::evaluate(Value value) {
-  mlir::SetVector<mlir::Operation *> slice;
-  mlir::BackwardSliceOptions options;
-  options.inclusive = true;
-  options.omitUsesFromAbove = false;
-  (void)mlir::getBackwardSlice(value, &slice, options);
-  mlir::OpBuilder b(module.getContext());
-  mlir::Location loc = value.getLoc();
-  mlir::OwningOpRef<mlir::ModuleOp> part = mlir::ModuleOp::create(loc);
-  b.setInsertionPointToEnd(part->getBody());
-  llvm::DenseSet<mlir::Operation *> globals;
-  for (mlir::Operation *op : slice) {
-    for (Value operand : op->getOperands())
-      if (!operand.getDefiningOp())
-        return unknown(operand);
-    if (op->getNumResults() == 1)
-      if (GlobalOp global = globalOf(op->getResult(0));
-          global && globals.insert(global).second)
-        b.clone(*global);
-  }
-  auto function =
-      mlir::func::FuncOp::create(b, loc, "value", b.getFunctionType({}, {}));
-  b.setInsertionPointToStart(function.addEntryBlock());
-  mlir::IRMapping mapping;
-  for (mlir::Operation *op : slice)
-    b.clone(*op, mapping);
-  Value result = mapping.lookup(value);
-  if (mlir::isa<adapter::MapType>(result.getType()))
-    result = adapter::buildMaterialized(b, loc, result);
-  else
-    result = adapter::buildDecoded(b, loc, result);
-  mlir::func::ReturnOp::create(b, loc, result);
-  function.setFunctionType(b.getFunctionType({}, result.getType()));
-
-  std::string why;
-  mlir::ScopedDiagnosticHandler handler(
-      module.getContext(), [&](mlir::Diagnostic &diagnostic) {
-        why += (why.empty() ? "" : "; ") + diagnostic.str();
-        return mlir::success();
-      });
-  auto interpreter = reference::Interpreter::create(*part, folder);
-  if (!interpreter)
-    return interpreter.takeError();
-  llvm::SmallVector<RefValue> results;
-  if (mlir::failed((*interpreter)->call("value", {}, results)) ||
-      !results.front().floats)
-    return llvm::createStringError(llvm::inconvertibleErrorCode(),
-                                   "site '" + site + "': " + why);
-  return *results.front().floats;
+  mlir::OwningOpRef<mlir::ModuleOp> program =
+      reference::isolateValue(value, symbols);
+  if (!program)
+    return unknown(value);
+  auto numbers = reference::evaluateValue(*program, folder);
+  if (!numbers)
+    return llvm::createStringError(
+        llvm::inconvertibleErrorCode(),
+        "site '" + site + "': " + llvm::toString(numbers.takeError()));
+  return numbers;
 }
 
 llvm::Error Merger::write(llvm::StringRef path, support::Progress *progress) {

@@ -40,12 +40,17 @@ void addCleanup(OpPassManager &pm) {
 void addMaps(OpPassManager &pm, const LoweringOptions &options) {
   adapter::AdapterExpandOptions expand;
   expand.evaluate = options.evaluate;
+  expand.hoisted = options.hoist;
   pm.addPass(adapter::createAdapterExpand(expand));
   addCleanup(pm);
   pm.addPass(adapter::createAdapterFuseEpilogue());
   adapter::AdapterSelectArithmeticOptions arithmetic;
   arithmetic.activations = options.activations;
   pm.addPass(adapter::createAdapterSelectArithmetic(arithmetic));
+  if (options.hoist) {
+    pm.addPass(createProgramHoistConstants());
+    addCleanup(pm);
+  }
   format::FormatPackOptions pack;
   pack.tileRows = options.tileRows;
   pack.as = options.weightsAs;
@@ -112,6 +117,7 @@ void ProgramRequest::configure(LoweringOptions &options) const {
   options.gradients = gradients;
   options.timeParts = timeParts;
   options.weightsAs = weightsAs;
+  options.hoist = !changesWeights;
 }
 
 std::vector<std::string> pipelines::tapsOf(ArrayRef<std::string> prefixes) {

@@ -168,6 +168,7 @@ llvm::Error profile::perturb(const ModelSites &model, const Tensor &tokens,
   pipelines::ProgramRequest request;
   request.entries = {"logits"};
   request.weightsAs = "f32";
+  request.changesWeights = true;
   request.splitAt = kCuts.str();
   auto program = load(request);
   if (!program)

@@ -6,9 +6,11 @@
 
 #include "allot/Runtime/WeightStore.h"
 #include "allot/Codec/Codec.h"
+#include "allot/Reference/ValueProgram.h"
 #include "allot/Support/Error.h"
 #include "allot/Support/Progress.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Alignment.h"
 #include "llvm/Support/MathExtras.h"
@@ -62,13 +64,22 @@ struct WeightStore::Wanted {
   RankedTensorType type;
   WeightSource from;
   ArrayRef<uint8_t> source;
+  /// Not null: it is computed.
+  format::ComputedAttr program;
+  StringRef folder;
 
   uint64_t bytes() const { return format::getStoredBytes(type); }
   /// Its file holds the bytes as they are wanted.
   bool isAsStored() const {
-    return from.type == type && from.stored.getRowInterleave() == 0;
+    return !program && from.type == type && from.stored.getRowInterleave() == 0;
+  }
+  /// Bytes of the numbers before they were encoded for this program.
+  uint64_t sourceBytes() const {
+    return program ? format::getStoredBytes(from.type) : source.size();
   }
   llvm::Error fill(MutableArrayRef<uint8_t> target) const {
+    if (program)
+      return compute(target);
     if (isAsStored()) {
       std::memcpy(target.data(), source.data(), target.size());
       return llvm::Error::success();
@@ -79,6 +90,25 @@ struct WeightStore::Wanted {
       return support::tensorError(from.stored.getFile().getValue(),
                                   from.stored.getTensor().getValue(),
                                   llvm::toString(std::move(error)));
+    return llvm::Error::success();
+  }
+  llvm::Error compute(MutableArrayRef<uint8_t> target) const {
+    OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(
+        program.getProgram(), ParserConfig(program.getContext()), global);
+    if (!module)
+      return globalError(global, "its program does not parse");
+    auto numbers = reference::evaluateValue(*module, folder);
+    if (!numbers)
+      return globalError(global, llvm::toString(numbers.takeError()));
+    ArrayRef bytes(reinterpret_cast<const uint8_t *>(numbers->data()),
+                   numbers->size() * sizeof(float));
+    if (bytes.size() != sourceBytes())
+      return globalError(global, "its program gives " + Twine(numbers->size()) +
+                                     " numbers");
+    if (llvm::Error error = codec::convert(
+            format::getFormat(from.type), bytes, format::getFormat(type),
+            type.getShape(), /*rowInterleave=*/0, target))
+      return globalError(global, llvm::toString(std::move(error)));
     return llvm::Error::success();
   }
 };
@@ -98,6 +128,19 @@ WeightStore::resolve(Attribute attribute, unsigned index,
         "format.table: entry %u does not name a global and a tensor type",
         index);
   StringRef name = symbol.getValue();
+  if (auto program = entry.getAs<format::ComputedAttr>("value")) {
+    if (!format::getFormat(type))
+      return globalError(name, "is no encoded tensor");
+    MLIRContext *context = type.getContext();
+    Attribute exact =
+        format::FloatAttr::get(context, Float32Type::get(context));
+    return Wanted{name.str(),
+                  type,
+                  {format::StoredAttr(), format::withFormat(type, exact)},
+                  {},
+                  program,
+                  files.path()};
+  }
   auto found = sources.find(name);
   if (found == sources.end())
     return globalError(name,
@@ -118,7 +161,7 @@ WeightStore::resolve(Attribute attribute, unsigned index,
                                 "holds " + Twine(bytes->size()) +
                                     " bytes, its format takes " +
                                     Twine(format::getStoredBytes(source.type)));
-  return Wanted{name.str(), type, source, *bytes};
+  return Wanted{name.str(), type, source, *bytes, {}, {}};
 }
 
 llvm::Expected<std::unique_ptr<WeightStore>>
@@ -139,7 +182,7 @@ WeightStore::load(ArrayAttr wanted, const WeightSources &sources,
     if (!weight)
       return weight.takeError();
     store->entries.push_back(
-        {weight->global, weight->type, weight->source.size(), false});
+        {weight->global, weight->type, weight->sourceBytes(), false});
     ByteMemRef memref;
     memref.size = int64_t(weight->bytes());
     const uint8_t *data = weight->source.data();
@@ -194,7 +237,7 @@ llvm::Error WeightStore::pack(
       bytes = packed;
     }
     if (llvm::Error error = write(
-            {weight.global, weight.type, weight.source.size(), false}, bytes))
+            {weight.global, weight.type, weight.sourceBytes(), false}, bytes))
       return error;
     files.dropPages();
     step.advance(1, weight.global);

@@ -29,6 +29,7 @@ std::string resolveStoredPath(llvm::StringRef folder, llvm::StringRef file);
 class StoredWeights {
 public:
   explicit StoredWeights(llvm::StringRef folder) : folder(folder.str()) {}
+  llvm::StringRef path() const { return folder; }
 
   /// The bytes of a tensor as they stand in its file.
   llvm::Expected<llvm::ArrayRef<uint8_t>> bytes(format::StoredAttr stored);

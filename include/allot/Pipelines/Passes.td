@@ -29,6 +29,23 @@ def ProgramDescribeEntries : Pass<"program-describe-entries", "::mlir::ModuleOp"
   }];
 }
 
+def ProgramHoistConstants : Pass<"program-hoist-constants", "::mlir::ModuleOp"> {
+  let summary = "Compute what depends on weights alone before the program runs";
+  let description = [{
+    Tensors of static shape that are computed from weights and constants become weights themselves: globals whose value is a program, `#format.computed`,
+    which the runtime evaluates when it loads the weights. What is free stays: loads, decoding, reshapes, and rounding to another float
+    format, which the loader does. The same computation in several functions becomes one global.
+
+    ```mlir
+    %dense = linalg.matmul ins(%b, %a : ...) outs(%zero : ...) -> tensor<64x128xf32>
+    %w = format.encode %dense : tensor<64x128xf32> -> tensor<64x128xf32, #format.float<f32>>
+    // becomes
+    %w = ml_program.global_load_const @computed.0 : tensor<64x128xf32, #format.float<f32>>
+    ```
+  }];
+  let dependentDialects = ["::allot::format::FormatDialect", "::mlir::ml_program::MLProgramDialect"];
+}
+
 def ProgramFinalizeEntries : Pass<"program-finalize-entries", "::mlir::ModuleOp"> {
   let summary = "Give bufferized entries the interface that the runtime calls";
   let description = [{

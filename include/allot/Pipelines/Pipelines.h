@@ -51,6 +51,11 @@ struct LoweringOptions : public mlir::PassPipelineOptions<LoweringOptions> {
       llvm::cl::desc(
           "How map expressions are evaluated: auto, factored or merged"),
       llvm::cl::init("auto")};
+  Option<bool> hoist{
+      *this, "hoist",
+      llvm::cl::desc("Compute what depends on weights alone once, when they "
+                     "are loaded (program-hoist-constants)"),
+      llvm::cl::init(true)};
   Option<std::string> activations{
       *this, "activations",
       llvm::cl::desc("Type of the activations in dot products: f32, i16 or i8"),
@@ -91,6 +96,10 @@ struct ProgramRequest {
   bool timeParts = false;
   /// Keep packed weights in this float format; empty: in their own.
   std::string weightsAs;
+
+  /// Whoever runs the program changes weights: nothing may be computed from
+  /// them in advance.
+  bool changesWeights = false;
 
   void configure(LoweringOptions &options) const;
 };

@@ -220,7 +220,7 @@ struct AdapterExpand : adapter::impl::AdapterExpandBase<AdapterExpand> {
     });
     if (opaque.wasInterrupted())
       return signalPassFailure();
-    ExpandOptions options{*evaluation, rows, flopsPerByte, remarks};
+    ExpandOptions options{*evaluation, rows, flopsPerByte, hoisted, remarks};
     RewritePatternSet patterns(&getContext());
     populateExpandPatterns(patterns, options);
     GreedyRewriteConfig config;

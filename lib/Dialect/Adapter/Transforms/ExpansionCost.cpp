@@ -33,7 +33,8 @@ bool adapter::isExpandable(Value map) {
   return collectOps(map, ops);
 }
 
-ExpansionCosts adapter::getExpansionCosts(Value map, int64_t rows) {
+ExpansionCosts adapter::getExpansionCosts(Value map, int64_t rows,
+                                          bool hoisted) {
   auto type = cast<MapType>(map.getType());
   uint64_t out = type.getOut(), in = type.getIn();
   llvm::SetVector<Operation *> ops;
@@ -42,11 +43,14 @@ ExpansionCosts adapter::getExpansionCosts(Value map, int64_t rows) {
   for (Operation *op : ops)
     costs.factored += cast<LinearMapOpInterface>(op).getOwnCost(rows);
 
+  costs.merged.bytesRead = sizeof(float) * out * in;
+  costs.merged.flops = 2 * uint64_t(rows) * out * in;
+  if (hoisted)
+    return costs;
   // The matrix is computed from the same bytes, written, and read when it is
   // applied.
   costs.merged.bytesRead =
       costs.factored.bytesRead + 2 * sizeof(float) * out * in;
-  costs.merged.flops = 2 * uint64_t(rows) * out * in;
   MapTerms terms;
   cast<LinearMapOpInterface>(map.getDefiningOp()).collectTerms(1.0, terms);
   costs.merged.flops += terms.matrices.size() * out * in;
@@ -69,7 +73,7 @@ Evaluation adapter::chooseEvaluation(ApplyOp op, const ExpandOptions &options) {
   Evaluation asked = op.getEvaluate().value_or(options.evaluate);
   if (asked != Evaluation::Auto && !options.remarks)
     return asked;
-  ExpansionCosts costs = getExpansionCosts(op.getMap(), options.rows);
+  ExpansionCosts costs = getExpansionCosts(op.getMap(), options.rows, options.hoisted);
   auto time = [&](const MapCost &cost) {
     return std::max<uint64_t>(cost.bytesRead,
                               cost.flops / uint64_t(options.flopsPerByte));

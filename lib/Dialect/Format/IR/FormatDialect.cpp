@@ -56,7 +56,10 @@ FormatDialect::verifyOperationAttribute(Operation *op,
     auto fields = dyn_cast<DictionaryAttr>(entry);
     auto global = fields ? fields.getAs<FlatSymbolRefAttr>("global") : nullptr;
     auto type = fields ? fields.getAs<TypeAttr>("type") : nullptr;
-    if (!global || !type || fields.size() != 2 || !getFormat(type.getValue()))
+    // Of a weight that is computed the program stands beside it.
+    bool computed = fields && fields.getAs<ComputedAttr>("value");
+    if (!global || !type || fields.size() != (computed ? 3u : 2u) ||
+        !getFormat(type.getValue()))
       return op->emitOpError("entry ")
              << index
              << " of 'format.table' is not of the form {global = @symbol, type "

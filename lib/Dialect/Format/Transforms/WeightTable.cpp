@@ -70,17 +70,23 @@ FailureOr<unsigned> WeightTable::getEntry(ml_program::GlobalLoadConstOp load,
   if (!global)
     return load.emitOpError("reads ")
            << load.getGlobal() << ", which is no global of this module";
+  if (auto computed = dyn_cast_or_null<ComputedAttr>(global.getValueAttr()))
+    programs[symbol] = computed;
   return it->second;
 }
 
 ArrayAttr WeightTable::getAttr(MLIRContext *context) const {
-  Builder builder(context);
   SmallVector<Attribute> attrs;
-  for (const auto &[key, index] : entries)
-    attrs.push_back(builder.getDictionaryAttr(
-        {builder.getNamedAttr("global", key.first),
-         builder.getNamedAttr("type", TypeAttr::get(key.second))}));
-  return builder.getArrayAttr(attrs);
+  for (const auto &[key, index] : entries) {
+    NamedAttrList entry;
+    entry.append("global", key.first);
+    entry.append("type", TypeAttr::get(key.second));
+    // Its global goes, like all others; the program must not.
+    if (ComputedAttr program = programs.lookup(key.first))
+      entry.append("value", program);
+    attrs.push_back(entry.getDictionary(context));
+  }
+  return ArrayAttr::get(context, attrs);
 }
 
 //===----------------------------------------------------------------------===//

@@ -41,6 +41,8 @@ private:
   using Key = std::pair<mlir::Attribute, mlir::Type>;
   mlir::SymbolTable symbols;
   llvm::MapVector<Key, unsigned> entries;
+  /// Of the globals that are computed.
+  llvm::DenseMap<mlir::Attribute, ComputedAttr> programs;
 };
 
 /// The entries that one function reads: loaded at its beginning, once each.

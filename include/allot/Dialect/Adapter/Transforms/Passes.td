@@ -18,7 +18,7 @@ def AdapterExpand : Pass<"adapter-expand", "::mlir::ModuleOp"> {
     - `merged`: the dense matrix of the expression is computed, encoded as f32 and applied. The encode carries `allot.hoistable`: its value is the same at each call. An
       expression that is one stored matrix stays that.
     - `auto`: what is cheaper for `rows` rows, where a cost is `max(bytes read, flops / flops-per-byte)`. Factored costs what the ops of the expression cost
-      (`LinearMapOpInterface::getOwnCost`). Merged costs computing the matrix, at each call, and applying it. So few rows are evaluated
+      (`LinearMapOpInterface::getOwnCost`). Merged costs computing the matrix, at each call unless it is `hoisted`, and applying it. So few rows are evaluated
       factored and many merged, the sooner the more ranks there are.
 
     The attribute `evaluate` of an op overrides the option. A map that comes from an argument or from an op which gives no way to apply it is an error.
@@ -33,6 +33,7 @@ def AdapterExpand : Pass<"adapter-expand", "::mlir::ModuleOp"> {
   let options = [Option<"evaluate", "evaluate", "std::string", "\"auto\"", "auto, factored or merged">,
     Option<"rows", "rows", "int64_t", "1", "number of rows for which auto counts costs">,
     Option<"flopsPerByte", "flops-per-byte", "int64_t", "8", "floating-point operations that take as long as reading a byte, for auto">,
+    Option<"hoisted", "hoisted", "bool", "false", "merged matrices are computed once (program-hoist-constants), not at each call, for auto">,
     Option<"remarks", "remarks", "bool", "false", "emit a remark at each apply: the evaluation and the costs">];
   let dependentDialects = ["::allot::adapter::AdapterDialect", "::allot::format::FormatDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
                            "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];

@@ -20,6 +20,8 @@ struct ExpandOptions {
   int64_t rows = 1;
   /// Floating-point operations that take as long as reading a byte, at least 1.
   int64_t flopsPerByte = 8;
+  /// Merged matrices are computed once, not at each call.
+  bool hoisted = false;
   /// Emit a remark at each `apply` that says what was chosen and what it costs.
   bool remarks = false;
 };
@@ -28,7 +30,8 @@ struct ExpandOptions {
 struct ExpansionCosts {
   /// Every op of the expression once.
   MapCost factored;
-  /// Materializing, which happens at each call, and applying the f32 matrix.
+  /// Materializing, at each call unless it is hoisted, and applying the f32
+  /// matrix.
   MapCost merged;
 };
 
@@ -37,7 +40,8 @@ struct ExpansionCosts {
 bool isExpandable(mlir::Value map);
 
 /// Costs of an expandable map that is no bank.
-ExpansionCosts getExpansionCosts(mlir::Value map, int64_t rows);
+ExpansionCosts getExpansionCosts(mlir::Value map, int64_t rows,
+                                 bool hoisted = false);
 
 /// Factored or Merged for an `apply` of an expandable map: its own attribute,
 /// else what the options say, `Auto` decided by cost.

@@ -24,7 +24,7 @@ def Format_Dialect : Dialect {
 
     (F11) an encoded tensor has elements of f32 and static, positive dimensions, at most 2^48 elements in all.
     (F12) the module attribute `format.table` is an array of dictionaries `{global = @symbol, type = tensor<..., #format...>}`: what each entry of the
-    weight table of a lowered program must hold.
+    weight table of a lowered program must hold; of a weight that is computed also `value = #format.computed<..>`.
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasOperationAttrVerify = 1;
@@ -128,6 +128,16 @@ def Format_PackedAttr : Format_FormatAttr<"Packed", "packed", ["getUnpackedForma
   let parameters = (ins "::mlir::Attribute":$inner, "int64_t":$rows);
   let assemblyFormat = "`<` $inner `,` `rows` `=` $rows `>`";
   let genVerifyDecl = 1;
+}
+
+def Format_ComputedAttr : Format_Attr<"Computed", "computed"> {
+  let summary = "A weight that is computed from others before a program runs";
+  let description = [{
+    Value of a weight global: `#format.computed<"module { .. func.func @value() -> tensor<64x32xf32> { .. } }">`. The text is a module with the globals that are
+    read and a function `value` that gives the numbers. `program-hoist-constants` makes them; who loads the weights evaluates them, once.
+  }];
+  let parameters = (ins "::mlir::StringAttr":$program);
+  let assemblyFormat = "`<` $program `>`";
 }
 
 def Format_StoredAttr : Format_Attr<"Stored", "stored"> {
