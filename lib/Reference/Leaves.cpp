@@ -75,7 +75,7 @@ struct SparseMap : VectorMap {
             ArrayRef<float> entries)
       : VectorMap(out, in), values(entries.begin(), entries.end()) {
     auto inside = [](float index, int64_t size) {
-      return int64_t(std::clamp(index, 0.0f, float(size - 1)));
+      return int64_t(std::fmin(std::fmax(index, 0.0f), float(size - 1)));
     };
     for (size_t e = 0; e < values.size(); ++e) {
       rows.push_back(inside(indices[e], out));

@@ -210,4 +210,73 @@ TEST_F(MapGradient, RoundingHasNone) {
       "encoded");
 }
 
+TEST_F(MapGradient, ComputedLeaves) {
+  for (int round = 0; round < 20; ++round) {
+    types.clear();
+    arguments.clear();
+    body.clear();
+    lets = 0;
+    std::string m, of = type(4, 4);
+    int64_t members = round % 2 ? 0 : 1;
+    auto skew = [&] {
+      llvm::SmallVector<int64_t> shape{6};
+      if (members)
+        shape = {2, 1};
+      std::string v = argument(shape);
+      return let("adapter.skew " + v + " : " + types.back());
+    };
+    auto single = [&](const std::string &bank) {
+      return members ? let("adapter.block_diagonal " + bank +
+                           " : !adapter.map<2x2x2, f32>")
+                     : bank;
+    };
+    switch (round / 4) {
+    case 0: {
+      std::string places = let("arith.constant dense<[[0.0, 3.0, 1.0, 3.0, "
+                               "9.0], [1.0, 2.0, 0.0, 2.0, 3.0]]> : "
+                               "tensor<2x5xf32>");
+      std::string v = argument({5});
+      m = let("adapter.sparse " + places + ", " + v +
+              " : tensor<2x5xf32>, tensor<5xf32> -> " + of);
+      break;
+    }
+    case 1: {
+      std::string k = round % 2 ? argument({2, 2, 2}) : argument({1, 1, 4});
+      m = let("adapter.circulant " + k + " : " + types.back());
+      break;
+    }
+    case 2:
+      m = single(skew());
+      break;
+    default: {
+      std::string terms =
+          round < 15 ? "" : " terms " + std::to_string(round - 14);
+      std::string k = skew();
+      m = single(let("adapter.cayley " + k + terms + " : " +
+                     (members ? "!adapter.map<2x2x2, f32>" : of)));
+    }
+    }
+    // Those that nothing is stored of hand gradients on.
+    std::string c = let("adapter.fourier cos : " + of),
+                w = let("adapter.haar : " + of);
+    std::string all = let("adapter.compose " + c + ", " + m + ", " + w + " : " +
+                          of + ", " + of + ", " + of);
+    std::string x = argument({3, 4}), type = types.back();
+    check(function("  %y = adapter.apply " + all + ", " + x + " : " + of +
+                       ", " + type + " -> " + type + "\n",
+                   "%y", type),
+          arguments);
+  }
+}
+
+TEST_F(MapGradient, IndicesHaveNone) {
+  expectNone(
+      R"(func.func @f(%i: tensor<2x5xf32>, %v: tensor<5xf32>, %x: tensor<?x4xf32>) -> tensor<?x2xf32> {
+    %m = adapter.sparse %i, %v : tensor<2x5xf32>, tensor<5xf32> -> !adapter.map<2x4, f32>
+    %y = adapter.apply %m, %x : !adapter.map<2x4, f32>, tensor<?x4xf32> -> tensor<?x2xf32>
+    return %y : tensor<?x2xf32>
+  })",
+      "'adapter.sparse' op has no gradient by its indices");
+}
+
 } // namespace

@@ -98,6 +98,45 @@ Value SkewOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
   return buildGatherOfMaterialized(builder, loc, getResult(), ids);
 }
 
+// By the entry at (i, j) what the two places have together.
+LogicalResult SkewOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
+                               const llvm::SmallBitVector &wanted,
+                               MutableArrayRef<Value> operands) {
+  if (failed(leaf::refuseEncoded(*this, wanted, getVectorMutable(),
+                                 "its triangle")))
+    return failure();
+  if (!wanted.test(0))
+    return success();
+  Location loc = getLoc();
+  int64_t n = getResult().getType().getOut();
+  std::vector<int64_t> places[2];
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = i + 1; j < n; ++j) {
+      places[0].push_back(i);
+      places[1].push_back(j);
+    }
+  Value tables[2];
+  for (int k : {0, 1}) {
+    auto type = RankedTensorType::get({int64_t(places[k].size())},
+                                      builder.getIndexType());
+    tables[k] = arith::ConstantOp::create(
+        builder, loc, DenseElementsAttr::get(type, ArrayRef(places[k])));
+  }
+  operands[0] =
+      leaf::buildGenerated(builder, loc, getVector().getType().getShape(),
+                           [&](const Emit &e, ArrayRef<Value> place) {
+                             Value i = e.extract(tables[0], place.back()),
+                                   j = e.extract(tables[1], place.back());
+                             SmallVector<Value> above(place.drop_back()),
+                                 below = above;
+                             above.append({i, j});
+                             below.append({j, i});
+                             return e.sub(e.extract(results[0], above),
+                                          e.extract(results[0], below));
+                           });
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // CayleyOp
 //===----------------------------------------------------------------------===//
@@ -167,25 +206,6 @@ Value CayleyOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
       });
 }
 
-/// Product of two square matrices, or of each two of a bank; the columns are
-/// the innermost loop, so that it becomes vectors.
-static Value buildProduct(OpBuilder &builder, Location loc, Value lhs,
-                          Value rhs) {
-  auto type = cast<RankedTensorType>(lhs.getType());
-  unsigned leading = type.getRank() - 2;
-  auto loops = [&](unsigned row, unsigned column) {
-    SmallVector<unsigned> result = llvm::to_vector(llvm::seq(0u, leading));
-    result.append({leading + row, leading + column});
-    return result;
-  };
-  return leaf::buildLoops(builder, loc, {lhs, rhs},
-                          leaf::buildZeros(builder, loc, type.getShape()),
-                          {loops(0, 1), loops(1, 2), loops(0, 2)},
-                          {leading + 1}, [](const Emit &e, ValueRange args) {
-                            return e.add(args[2], e.mul(args[0], args[1]));
-                          });
-}
-
 /// (I + K)^-1 (I - K), which is (I - K) (I + K)^-1 since both are functions of
 /// K: elimination by Gauss and Jordan on [I + K | I - K], of all members of a
 /// bank together, without pivots. In f64, because the matrices are small.
@@ -247,7 +267,7 @@ Value CayleyOp::buildMaterialization(OpBuilder &builder, Location loc) {
   return buildSeries(
       builder, loc, degreeOf(*this), identity,
       [&](Value z) {
-        return z == identity ? k : buildProduct(builder, loc, k, z);
+        return z == identity ? k : leaf::buildProduct(builder, loc, k, z);
       },
       [&](Value z, double factor) {
         return leaf::buildAddedDiagonal(builder, loc, z, factor);
@@ -343,4 +363,49 @@ Value CayleyOp::buildTransposed(OpBuilder &builder, Location loc, bool) {
 
 Value CayleyOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
   return buildGatherOfMaterialized(builder, loc, getResult(), ids);
+}
+
+// Exact: with (I + K)^-1 = (I + Q) / 2, dQ = -(I + Q) dK (I + Q) / 2. The
+// series backwards through its steps z' = c I + K z.
+LogicalResult CayleyOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
+                                 const llvm::SmallBitVector &wanted,
+                                 MutableArrayRef<Value> operands) {
+  if (!wanted.test(0))
+    return success();
+  Location loc = getLoc();
+  Value gradient = results[0];
+  auto add = [&](Value x, Value y) -> Value {
+    return arith::AddFOp::create(builder, loc, x, y);
+  };
+  if (!getTerms()) {
+    Value plus = leaf::buildAddedDiagonal(
+        builder, loc, buildMaterialized(builder, loc, getResult()), 1);
+    Value left = leaf::buildProduct(builder, loc, plus, gradient, true);
+    operands[0] = buildScaled(
+        builder, loc, leaf::buildProduct(builder, loc, left, plus, false, true),
+        -0.5);
+    return success();
+  }
+  int64_t degree = degreeOf(*this);
+  if (degree == 0) {
+    operands[0] = leaf::buildZeros(builder, loc, getMap().getType().getShape());
+    return success();
+  }
+  if (degree == 1) {
+    operands[0] = buildScaled(builder, loc, gradient, 2);
+    return success();
+  }
+  Value k = buildMaterialized(builder, loc, getMap());
+  SmallVector<Value> steps{leaf::buildAddedDiagonal(builder, loc, k, 2)};
+  for (int64_t i = 2; i < degree; ++i)
+    steps.push_back(leaf::buildAddedDiagonal(
+        builder, loc, leaf::buildProduct(builder, loc, k, steps.back()), 2));
+  Value total;
+  for (Value z : llvm::reverse(steps)) {
+    Value own = leaf::buildProduct(builder, loc, gradient, z, false, true);
+    total = total ? add(total, own) : own;
+    gradient = leaf::buildProduct(builder, loc, k, gradient, true);
+  }
+  operands[0] = add(total, gradient);
+  return success();
 }

@@ -233,6 +233,33 @@ Value CirculantOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
   return buildGatherOfMaterialized(builder, loc, getResult(), ids);
 }
 
+// By each number the sum over the diagonal on which it stands.
+LogicalResult CirculantOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
+                                    const llvm::SmallBitVector &wanted,
+                                    MutableArrayRef<Value> operands) {
+  if (failed(leaf::refuseEncoded(*this, wanted, getKernelsMutable(),
+                                 "its blocks")))
+    return failure();
+  if (!wanted.test(0))
+    return success();
+  Location loc = getLoc();
+  ArrayRef<int64_t> shape = getKernels().getType().getShape();
+  Value diagonals = leaf::buildGenerated(
+      builder, loc, {shape[0], shape[1], shape[2], shape[2]},
+      [&](const Emit &e, ArrayRef<Value> place) {
+        Value b = e.index(shape[2]), i = place[3];
+        Value j = e.rem(e.add(place[2], i), b);
+        return e.extract(results[0], {e.add(e.mul(place[0], b), i),
+                                      e.add(e.mul(place[1], b), j)});
+      });
+  using Loops = SmallVector<unsigned>;
+  operands[0] = leaf::buildLoops(
+      builder, loc, diagonals, leaf::buildZeros(builder, loc, shape),
+      {Loops{0, 1, 2, 3}, Loops{0, 1, 2}}, {3},
+      [](const Emit &e, ValueRange a) { return e.add(a[0], a[1]); });
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // FourierOp
 //===----------------------------------------------------------------------===//

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "LeafBuild.h"
+#include "allot/Interfaces/VJPBuild.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -205,6 +206,35 @@ Value leaf::buildAddedDiagonal(OpBuilder &builder, Location loc, Value matrix,
         Value sum = e.add(args[0], e.number(diagonal, type.getElementType()));
         return e.select(e.equal(row, column), sum, args[0]);
       });
+}
+
+// The columns are the innermost loop, so that it becomes vectors.
+Value leaf::buildProduct(OpBuilder &builder, Location loc, Value lhs, Value rhs,
+                         bool transposeLhs, bool transposeRhs) {
+  auto type = cast<RankedTensorType>(lhs.getType());
+  unsigned leading = type.getRank() - 2;
+  auto loops = [&](unsigned row, unsigned column, bool transpose) {
+    if (transpose)
+      std::swap(row, column);
+    SmallVector<unsigned> result = llvm::to_vector(llvm::seq(0u, leading));
+    result.append({leading + row, leading + column});
+    return result;
+  };
+  return buildLoops(builder, loc, {lhs, rhs},
+                    buildZeros(builder, loc, type.getShape()),
+                    {loops(0, 1, transposeLhs), loops(1, 2, transposeRhs),
+                     loops(0, 2, false)},
+                    {leading + 1}, [](const Emit &e, ValueRange args) {
+                      return e.add(args[2], e.mul(args[0], args[1]));
+                    });
+}
+
+LogicalResult leaf::refuseEncoded(Operation *op,
+                                  const llvm::SmallBitVector &wanted,
+                                  OpOperand &operand, StringRef name) {
+  if (!cast<RankedTensorType>(operand.get().getType()).getEncoding())
+    return success();
+  return vjp::refuse(op, wanted, operand, (name + ", which is encoded").str());
 }
 
 Value leaf::buildAppliedMatrix(OpBuilder &builder, Location loc,

@@ -91,6 +91,19 @@ mlir::Value buildFor(
 mlir::Value buildAddedDiagonal(mlir::OpBuilder &builder, mlir::Location loc,
                                mlir::Value matrix, double diagonal);
 
+/// Product of two square matrices, or of each two of a bank, either transposed
+/// before where it is said so.
+mlir::Value buildProduct(mlir::OpBuilder &builder, mlir::Location loc,
+                         mlir::Value lhs, mlir::Value rhs,
+                         bool transposeLhs = false, bool transposeRhs = false);
+
+/// Fails, with an error at the op, where the gradient of an encoded tensor is
+/// asked for: its numbers are no continuous ones.
+llvm::LogicalResult refuseEncoded(mlir::Operation *op,
+                                  const llvm::SmallBitVector &wanted,
+                                  mlir::OpOperand &operand,
+                                  llvm::StringRef name);
+
 /// The application of a map by its matrix, which is computed and encoded so
 /// that it may be hoisted.
 mlir::Value buildAppliedMatrix(mlir::OpBuilder &builder, mlir::Location loc,

@@ -7,6 +7,7 @@
 #include "LeafBuild.h"
 #include "LeafTypes.h"
 #include "allot/Dialect/Format/IR/Format.h"
+#include "allot/Interfaces/VJPBuild.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -59,17 +60,16 @@ MapCost SparseOp::getOwnCost(int64_t rows) {
           2 * uint64_t(rows) * uint64_t(getValues().getType().getDimSize(0))};
 }
 
-/// Index `entry` of row `which` of the indices, in [0, size).
+/// Index `entry` of row `which` of the indices, in [0, size); NaN is 0.
 static Value buildIndex(const Emit &e, Value indices, int64_t which,
                         Value entry, int64_t size) {
   Value number = e.extract(indices, {e.index(which), entry});
-  Type i32 = e.b.getI32Type();
-  auto constant = [&](int64_t value) -> Value {
-    return arith::ConstantOp::create(e.b, e.loc,
-                                     e.b.getI32IntegerAttr(int32_t(value)));
-  };
-  Value whole = arith::FPToSIOp::create(e.b, e.loc, i32, number);
-  whole = e.min(e.max(whole, constant(0)), constant(size - 1));
+  Type f32 = e.b.getF32Type();
+  // Before the conversion, which says nothing of numbers that do not fit.
+  number = arith::MaxNumFOp::create(e.b, e.loc, number, e.number(0, f32));
+  number = arith::MinNumFOp::create(e.b, e.loc, number,
+                                    e.number(double(size - 1), f32));
+  Value whole = arith::FPToSIOp::create(e.b, e.loc, e.b.getI32Type(), number);
   return arith::IndexCastOp::create(e.b, e.loc, e.b.getIndexType(), whole);
 }
 
@@ -184,7 +184,7 @@ LogicalResult SparseOp::evaluateDense(ArrayRef<DenseMatrix> operands,
   MapType type = getResult().getType();
   result = DenseMatrix(type.getOut(), type.getIn());
   auto index = [](double number, int64_t size) {
-    return int64_t(std::clamp(std::trunc(number), 0.0, double(size - 1)));
+    return int64_t(std::fmin(std::fmax(number, 0.0), double(size - 1)));
   };
   int64_t count = operands[1].values.size();
   for (int64_t e = 0; e < count; ++e)
@@ -211,4 +211,26 @@ Value SparseOp::buildTransposed(OpBuilder &builder, Location loc,
 
 Value SparseOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
   return buildGatherOfMaterialized(builder, loc, getResult(), ids);
+}
+
+// By the values the entries in their places; indices are no continuous numbers.
+LogicalResult SparseOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
+                                 const llvm::SmallBitVector &wanted,
+                                 MutableArrayRef<Value> operands) {
+  if (failed(vjp::refuse(*this, wanted, getIndicesMutable(), "its indices")) ||
+      failed(
+          leaf::refuseEncoded(*this, wanted, getValuesMutable(), "its values")))
+    return failure();
+  if (!wanted.test(1))
+    return success();
+  MapType type = getResult().getType();
+  Value indices = buildDecoded(builder, getLoc(), getIndices());
+  operands[1] = leaf::buildGenerated(
+      builder, getLoc(), getValues().getType().getShape(),
+      [&](const Emit &e, ArrayRef<Value> place) {
+        Value row = buildIndex(e, indices, 0, place[0], type.getOut()),
+              column = buildIndex(e, indices, 1, place[0], type.getIn());
+        return e.extract(results[0], {row, column});
+      });
+  return success();
 }

@@ -9,7 +9,7 @@
 
 include "allot/Dialect/Adapter/IR/AdapterBase.td"
 
-def Adapter_SparseOp : Adapter_MapOp<"sparse", ["buildTransposed"]> {
+def Adapter_SparseOp : Adapter_MapOp<"sparse", ["buildTransposed"], [VJP]> {
   let summary = "A matrix by its entries: rows, columns, values";
   let description = [{
     ```mlir
@@ -26,7 +26,7 @@ def Adapter_SparseOp : Adapter_MapOp<"sparse", ["buildTransposed"]> {
   let builders = [OpBuilder<(ins "::mlir::Value":$indices, "::mlir::Value":$values, "int64_t":$out, "int64_t":$in)>];
 }
 
-def Adapter_SkewOp : Adapter_MapOp<"skew", ["buildTransposed"]> {
+def Adapter_SkewOp : Adapter_MapOp<"skew", ["buildTransposed"], [VJP]> {
   let summary = "The skew-symmetric matrix of its upper triangle";
   let description = [{
     ```mlir
@@ -42,7 +42,7 @@ def Adapter_SkewOp : Adapter_MapOp<"skew", ["buildTransposed"]> {
   let builders = [OpBuilder<(ins "::mlir::Value":$vector)>];
 }
 
-def Adapter_CayleyOp : Adapter_MapOp<"cayley", ["buildTransposed"], [SameOperandsAndResultType]> {
+def Adapter_CayleyOp : Adapter_MapOp<"cayley", ["buildTransposed"], [SameOperandsAndResultType, VJP]> {
   let summary = "The orthogonal map of a skew-symmetric one";
   let description = [{
     ```mlir
@@ -81,7 +81,7 @@ def Adapter_HouseholderOp : Adapter_MapOp<"householder", ["buildTransposed"]> {
   let builders = [OpBuilder<(ins "::mlir::Value":$u, CArg<"bool", "false">:$orthonormalize)>];
 }
 
-def Adapter_CirculantOp : Adapter_MapOp<"circulant", ["buildTransposed"]> {
+def Adapter_CirculantOp : Adapter_MapOp<"circulant", ["buildTransposed"], [VJP]> {
   let summary = "A matrix of circulant blocks";
   let description = [{
     ```mlir
