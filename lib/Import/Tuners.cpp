@@ -16,9 +16,14 @@ using support::shapeString;
 
 llvm::ArrayRef<const Tuner *> importer::tuners() {
   static const Tuner *const all[] = {
-      &loraTuner, &adaLoraTuner, &tinyLoraTuner, &ia3Tuner,      &roadTuner,
-      &missTuner, &veraTuner,    &pveraTuner,    &randLoraTuner, &beftTuner,
-      &normTuner, &vbLoraTuner,  &uniLoraTuner,  &tokensTuner};
+      &loraTuner,     &adaLoraTuner, &tinyLoraTuner, &ia3Tuner,
+      &roadTuner,     &missTuner,    &veraTuner,     &pveraTuner,
+      &randLoraTuner, &beftTuner,    &normTuner,     &vbLoraTuner,
+      &uniLoraTuner,  &tokensTuner,  &lohaTuner,     &lokrTuner,
+      &hiraTuner,     &gloraTuner,   &oftTuner,      &boftTuner,
+      &hraTuner,      &c3aTuner,     &shiraTuner,    &supertuningTuner,
+      &fourierTuner,  &waveletTuner, &deloraTuner,   &deftTuner,
+      &graLoraTuner};
   return all;
 }
 
@@ -123,6 +128,11 @@ ModuleReader::addSharedOrNeeded(llvm::StringRef name,
   // A copy is no other tensor.
   (void)find(suffix);
   return addShared(name, shape);
+}
+
+llvm::Expected<std::vector<int64_t>>
+ModuleReader::integers(const TensorEntry &entry) const {
+  return file.readInt64(entry);
 }
 
 llvm::Expected<int64_t> ModuleReader::rank(llvm::StringRef field,

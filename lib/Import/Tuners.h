@@ -74,6 +74,10 @@ public:
   llvm::Expected<const archive::TensorEntry *>
   addShared(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
 
+  /// The numbers of a tensor of integers.
+  llvm::Expected<std::vector<int64_t>>
+  integers(const archive::TensorEntry &entry) const;
+
   /// The rank of the module: of `rank_pattern`, or the field.
   llvm::Expected<int64_t> rank(llvm::StringRef field = "r",
                                int64_t missing = 8) const;
@@ -134,6 +138,10 @@ extern const Tuner ia3Tuner, roadTuner, missTuner;
 extern const Tuner veraTuner, pveraTuner, randLoraTuner;
 extern const Tuner beftTuner, normTuner;
 extern const Tuner vbLoraTuner, uniLoraTuner, tokensTuner;
+extern const Tuner lohaTuner, lokrTuner, hiraTuner, gloraTuner;
+extern const Tuner oftTuner, boftTuner, hraTuner, c3aTuner;
+extern const Tuner shiraTuner, supertuningTuner, fourierTuner, waveletTuner;
+extern const Tuner deloraTuner, deftTuner, graLoraTuner;
 
 } // namespace allot::importer
 

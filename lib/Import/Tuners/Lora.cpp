@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Tuners.h"
+#include "allot/Dialect/Adapter/IR/Structured.h"
 #include <cmath>
 
 using namespace allot;
@@ -68,11 +69,32 @@ static llvm::Error read(ModuleReader &r) {
   if (!scale)
     return scale.takeError();
   r.depends(*scale);
-  r.form.map = [=, s = *scale](FormBuilder &f, Value map) {
+  // DoRA, Liu et al. 2024: a magnitude of each output (of an embedding, of
+  // each dimension) beside the direction.
+  auto directed = r.config["use_dora"].booleanOr(false);
+  if (!directed)
+    return directed.takeError();
+  if (*directed) {
+    if (llvm::Error e = r.unweighted())
+      return e;
+    auto magnitude = r.addNeeded("lora_magnitude_vector",
+                                 ".lora_magnitude_vector", {out});
+    if (!magnitude)
+      return magnitude.takeError();
+  }
+  r.form.map = [=, s = *scale, directed = *directed](FormBuilder &f,
+                                                     Value map) {
     Value delta = f.lowRank(f.stored("lora_B"), f.stored("lora_A"));
     if (embedding)
       delta = f.transpose(delta);
-    return f.sum({map, f.scale(delta, s)});
+    Value sum = f.sum({map, f.scale(delta, s)});
+    if (!directed)
+      return sum;
+    Value magnitude = f.diagonal(f.stored("lora_magnitude_vector"));
+    Value direction = adapter::NormalizeOp::create(f.b, f.loc,
+                                                   embedding ? 1 : 0, sum);
+    return embedding ? f.compose({direction, magnitude})
+                     : f.compose({magnitude, direction});
   };
 
   auto hasBias = r.config["lora_bias"].booleanOr(false);
@@ -92,9 +114,10 @@ static llvm::Error read(ModuleReader &r) {
 
 static constexpr llvm::StringLiteral suffixes[] = {
     ".lora_A.weight", ".lora_B.weight", ".lora_B.bias", ".lora_embedding_A",
+    ".lora_magnitude_vector",
     ".lora_embedding_B"};
 static constexpr llvm::StringLiteral fields[] = {
-    "r", "lora_alpha", "use_rslora", "lora_bias", "init_lora_weights",
+    "r", "lora_alpha", "use_rslora", "lora_bias", "init_lora_weights", "use_dora",
     // About training alone.
     "lora_dropout", "loftq_config", "eva_config", "corda_config",
     "lora_ga_config", "megatron_core", "qalora_group_size"};

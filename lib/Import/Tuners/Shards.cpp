@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Tuners.h"
+#include "allot/Dialect/Adapter/IR/Structured.h"
+#include "allot/Support/Error.h"
 
 using namespace allot;
 using namespace allot::importer;
@@ -70,3 +72,74 @@ static constexpr llvm::StringLiteral fields[] = {
 
 const Tuner importer::missTuner = {"MISS", suffixes, {},
                                    fields, matrices, readShards};
+
+// GraLoRA, Jung et al. 2025: the weight in k x k blocks, each of rank r / k;
+// with a LoRA over all of it where there is one (hybrid).
+static llvm::Error readGranular(ModuleReader &r) {
+  int64_t out = r.module.out, in = r.module.in;
+  auto a = r.addNeeded("gralora_A", ".gralora_A", {-1, -1, -1});
+  if (!a)
+    return a.takeError();
+  int64_t k = (*a)->shape[0], rank = (*a)->shape[2];
+  if (out % k || in % k || (*a)->shape[1] != in / k || rank % k)
+    return r.error(**a, "has shape " + support::shapeString((*a)->shape) +
+                            ", which are no blocks of the weight of module '" +
+                            r.module.path + "'");
+  auto b = r.addNeeded("gralora_B", ".gralora_B", {k, rank, out / k});
+  if (!b)
+    return b.takeError();
+  int64_t general = 0;
+  if (r.find(".gralora_A_general.weight") ||
+      r.find(".gralora_B_general.weight")) {
+    auto wide = r.addNeeded("gralora_A_general", ".gralora_A_general.weight",
+                            {-1, in});
+    if (!wide)
+      return wide.takeError();
+    general = (*wide)->shape[0];
+    auto tall = r.addNeeded("gralora_B_general", ".gralora_B_general.weight",
+                            {out, general});
+    if (!tall)
+      return tall.takeError();
+  }
+  auto alpha = r.alpha("alpha", 64);
+  if (!alpha)
+    return alpha.takeError();
+  auto scale = r.scaled(*alpha / double(rank + general), "alpha");
+  if (!scale)
+    return scale.takeError();
+  r.depends(*scale);
+  r.form.map = [=, s = *scale](FormBuilder &f, Value map) {
+    // Input block n gives numbers (n, j, t), output block j takes (j, n, t).
+    int64_t part = rank / k;
+    llvm::SmallVector<int64_t> sources;
+    for (int64_t j = 0; j < k; ++j)
+      for (int64_t n = 0; n < k; ++n)
+        for (int64_t t = 0; t < part; ++t)
+          sources.push_back((n * k + j) * part + t);
+    auto blocks = [&](const char *name) -> Value {
+      Value bank = f.dense(f.permute(f.numbers(name), {0, 2, 1}));
+      return adapter::BlockDiagonalOp::create(f.b, f.loc,
+                                              mlir::ValueRange{bank});
+    };
+    llvm::SmallVector<Value> terms{
+        f.compose({blocks("gralora_B"), f.permutation(sources),
+                   blocks("gralora_A")})};
+    if (general)
+      terms.push_back(f.lowRank(f.stored("gralora_B_general"),
+                                f.stored("gralora_A_general")));
+    Value delta = terms.size() > 1 ? f.sum(terms) : terms[0];
+    return f.sum({map, f.scale(delta, s)});
+  };
+  return llvm::Error::success();
+}
+
+static constexpr llvm::StringLiteral granularSuffixes[] = {
+    ".gralora_A", ".gralora_B", ".gralora_A_general.weight",
+    ".gralora_B_general.weight"};
+static constexpr llvm::StringLiteral granularFields[] = {
+    "alpha",
+    // What the tensors say, or about training alone.
+    "r", "hybrid_r", "gralora_k", "gralora_dropout"};
+
+const Tuner importer::graLoraTuner = {"GRALORA", granularSuffixes, {},
+                                      granularFields, matrices, readGranular};
