@@ -313,26 +313,28 @@ Value ModuleBuilder::withForm(const Site &site, const AdapterForm &form,
   return build(builder);
 }
 
-Value ModuleBuilder::map(llvm::StringRef path) {
-  if (Value known = maps.lookup(path))
-    return known;
-  const Site &site = sites.find(path)->second;
-  mlir::Location at = loc(path);
+Value ModuleBuilder::frozenMap(const Site &site) {
   // One dense map for all that share a weight.
   Value &dense = maps[("dense " + site.weight)];
   if (!dense)
     dense = adapter::DenseOp::create(b, loc(site.weight), load(site.weight));
-  Value value = dense;
-  if (site.info.kind == ModuleKind::Conv1D)
-    value = adapter::TransposeOp::create(b, at, value);
-  if (site.adaptation) {
-    Value frozen = value;
+  return site.info.kind == ModuleKind::Conv1D
+             ? adapter::TransposeOp::create(b, loc(site.info.path), dense)
+                   .getResult()
+             : dense;
+}
+
+Value ModuleBuilder::map(llvm::StringRef path) {
+  if (Value known = maps.lookup(path))
+    return known;
+  const Site &site = sites.find(path)->second;
+  Value frozen = frozenMap(site), value = frozen;
+  if (site.adaptation)
     for (const AdapterForm &form : site.adaptation->forms)
       if (form.map)
         value = withForm(site, form, frozen, [&](FormBuilder &builder) {
           return form.map(builder, value);
         });
-  }
   return maps[path] = value;
 }
 
@@ -343,7 +345,7 @@ Value ModuleBuilder::bias(llvm::StringRef path) {
     return value;
   for (const AdapterForm &form : site.adaptation->forms)
     if (form.bias)
-      value = withForm(site, form, Value(), [&](FormBuilder &builder) {
+      value = withForm(site, form, frozenMap(site), [&](FormBuilder &builder) {
         return form.bias(builder, value);
       });
   return value;

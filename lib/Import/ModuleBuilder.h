@@ -91,6 +91,8 @@ private:
   /// The symbol of a tensor of an adapter.
   std::string partSymbol(const ModuleInfo &module, const AdapterForm &form,
                          llvm::StringRef part) const;
+  /// The map of a module without adapters.
+  mlir::Value frozenMap(const Site &site);
   mlir::Value withForm(const Site &site, const AdapterForm &form,
                        mlir::Value frozen,
                        llvm::function_ref<mlir::Value(FormBuilder &)> build);

@@ -77,8 +77,8 @@ static llvm::Error read(ModuleReader &r) {
   if (*directed) {
     if (llvm::Error e = r.unweighted())
       return e;
-    auto magnitude = r.addNeeded("lora_magnitude_vector",
-                                 ".lora_magnitude_vector", {out});
+    auto magnitude =
+        r.addNeeded("lora_magnitude_vector", ".lora_magnitude_vector", {out});
     if (!magnitude)
       return magnitude.takeError();
   }
@@ -91,8 +91,8 @@ static llvm::Error read(ModuleReader &r) {
     if (!directed)
       return sum;
     Value magnitude = f.diagonal(f.stored("lora_magnitude_vector"));
-    Value direction = adapter::NormalizeOp::create(f.b, f.loc,
-                                                   embedding ? 1 : 0, sum);
+    Value direction =
+        adapter::NormalizeOp::create(f.b, f.loc, embedding ? 1 : 0, sum);
     return embedding ? f.compose({direction, magnitude})
                      : f.compose({magnitude, direction});
   };
@@ -113,11 +113,11 @@ static llvm::Error read(ModuleReader &r) {
 }
 
 static constexpr llvm::StringLiteral suffixes[] = {
-    ".lora_A.weight", ".lora_B.weight", ".lora_B.bias", ".lora_embedding_A",
-    ".lora_magnitude_vector",
-    ".lora_embedding_B"};
+    ".lora_A.weight",    ".lora_B.weight",         ".lora_B.bias",
+    ".lora_embedding_A", ".lora_magnitude_vector", ".lora_embedding_B"};
 static constexpr llvm::StringLiteral fields[] = {
-    "r", "lora_alpha", "use_rslora", "lora_bias", "init_lora_weights", "use_dora",
+    "r", "lora_alpha", "use_rslora", "lora_bias", "init_lora_weights",
+    "use_dora",
     // About training alone.
     "lora_dropout", "loftq_config", "eva_config", "corda_config",
     "lora_ga_config", "megatron_core", "qalora_group_size"};

@@ -52,11 +52,10 @@ static llvm::Error readDecoupled(ModuleReader &r) {
   r.form.map = [s = *scale](FormBuilder &f, Value map) {
     Value a = inverseNorms(f, f.numbers("delora_A"), "ri,ri->r", 1e-4);
     Value b = inverseNorms(f, f.numbers("delora_B"), "or,or->r", 1e-4);
-    Value gate =
-        f.einsum("r,r,l->r", {a, b, f.numbers("delora_lambda")});
-    Value delta = f.compose(
-        {f.lowRank(f.stored("delora_B"), f.stored("delora_A"), gate),
-         f.diagonal(f.stored("delora_w_norm"))});
+    Value gate = f.einsum("r,r,l->r", {a, b, f.numbers("delora_lambda")});
+    Value delta =
+        f.compose({f.lowRank(f.stored("delora_B"), f.stored("delora_A"), gate),
+                   f.diagonal(f.stored("delora_w_norm"))});
     return f.sum({map, f.scale(delta, s)});
   };
   return llvm::Error::success();
@@ -69,8 +68,8 @@ static constexpr llvm::StringLiteral decoupledFields[] = {
     // What the tensors say, or about training alone.
     "delora_lambda", "lambda_pattern", "module_dropout"};
 
-const Tuner importer::deloraTuner = {"DELORA", decoupledSuffixes, {},
-                                     decoupledFields, matrices, readDecoupled};
+const Tuner importer::deloraTuner = {
+    "DELORA", decoupledSuffixes, {}, decoupledFields, matrices, readDecoupled};
 
 // DEFT: W - Q (P'^T W) + s Q R, Q = P and P' = relu(P).
 static llvm::Error readSubspace(ModuleReader &r) {
@@ -117,8 +116,8 @@ static llvm::Error readSubspace(ModuleReader &r) {
         {f.dense(f.stored("deft_P")), f.transpose(f.dense(right)), map});
     llvm::SmallVector<Value> terms{map, f.scale(removed, -w)};
     if (hasR)
-      terms.push_back(f.scale(
-          f.lowRank(f.stored("deft_P"), f.stored("deft_R")), scale * w));
+      terms.push_back(f.scale(f.lowRank(f.stored("deft_P"), f.stored("deft_R")),
+                              scale * w));
     return f.sum(terms);
   };
   return llvm::Error::success();
@@ -131,5 +130,5 @@ static constexpr llvm::StringLiteral subspaceFields[] = {
     // About training alone.
     "deft_dropout", "init_scale"};
 
-const Tuner importer::deftTuner = {"DEFT", subspaceSuffixes, {},
-                                   subspaceFields, matrices, readSubspace};
+const Tuner importer::deftTuner = {
+    "DEFT", subspaceSuffixes, {}, subspaceFields, matrices, readSubspace};

@@ -32,8 +32,8 @@ static Value project(FormBuilder &f, Value vectors, double limit) {
   Value factors = f.map(squares, [&](auto &b, auto loc, Value square) -> Value {
     // K holds every entry twice.
     auto number = [&](double value) {
-      return mlir::arith::ConstantOp::create(
-          b, loc, b.getF32FloatAttr(float(value)));
+      return mlir::arith::ConstantOp::create(b, loc,
+                                             b.getF32FloatAttr(float(value)));
     };
     Value norm = mlir::math::SqrtOp::create(
         b, loc, mlir::arith::MulFOp::create(b, loc, square, number(2)));
@@ -65,11 +65,10 @@ static llvm::Error readBlocks(ModuleReader &r) {
     return shared.takeError();
   int64_t in = r.module.in;
   if (!n || in % n || stored != (*shared ? 1 : in / n))
-    return r.error(**vectors, "has shape " +
-                                  support::shapeString((*vectors)->shape) +
-                                  ", which are no blocks of the " +
-                                  llvm::Twine(in) + " inputs of module '" +
-                                  r.module.path + "'");
+    return r.error(**vectors,
+                   "has shape " + support::shapeString((*vectors)->shape) +
+                       ", which are no blocks of the " + llvm::Twine(in) +
+                       " inputs of module '" + r.module.path + "'");
   auto series = r.config["use_cayley_neumann"].booleanOr(true);
   if (!series)
     return series.takeError();
@@ -108,8 +107,8 @@ static constexpr llvm::StringLiteral blockFields[] = {
     // What the tensors say, or about training alone.
     "r", "oft_block_size", "module_dropout"};
 
-const Tuner importer::oftTuner = {"OFT", blockSuffixes, {}, blockFields,
-                                  matricesAndEmbeddings, readBlocks};
+const Tuner importer::oftTuner = {
+    "OFT", blockSuffixes, {}, blockFields, matricesAndEmbeddings, readBlocks};
 
 /// The order of inputs of butterfly factor `factor`: cut into parts, of each
 /// first the even and then the odd runs of half a block.
@@ -137,9 +136,8 @@ static llvm::Error readButterfly(ModuleReader &r) {
   int64_t factors = shape[0], blocks = shape[1], n = shape[2];
   // Parts of factor i: 2^i blocks, which must fill the inputs.
   bool fits = n == shape[3] && blocks * n == in &&
-              (factors == 1 ||
-               (n % 2 == 0 && factors < 32 &&
-                blocks % (int64_t(1) << (factors - 1)) == 0));
+              (factors == 1 || (n % 2 == 0 && factors < 32 &&
+                                blocks % (int64_t(1) << (factors - 1)) == 0));
   if (!fits)
     return r.error(**entry, "has shape " + support::shapeString(shape) +
                                 ", which are no butterfly factors of the " +
@@ -153,8 +151,8 @@ static llvm::Error readButterfly(ModuleReader &r) {
     llvm::SmallVector<Value> chain{f.diagonal(f.stored("boft_s")), map};
     Value all = f.numbers("boft_R");
     for (int64_t i = 0; i < factors; ++i) {
-      Value raw = f.reshape(
-          f.slice(all, {i, 0, 0, 0}, {1, blocks, n, n}), {blocks, n, n});
+      Value raw = f.reshape(f.slice(all, {i, 0, 0, 0}, {1, blocks, n, n}),
+                            {blocks, n, n});
       Value skew = f.multiply(
           f.add(raw, f.multiply(f.permute(raw, {0, 2, 1}), -1)), 0.5);
       Value turn = adapter::BlockDiagonalOp::create(
@@ -166,8 +164,8 @@ static llvm::Error readButterfly(ModuleReader &r) {
         chain.push_back(turn);
         continue;
       }
-      Value order = f.permutation(
-          butterflyOrder(in, n * (int64_t(1) << i), n / 2));
+      Value order =
+          f.permutation(butterflyOrder(in, n * (int64_t(1) << i), n / 2));
       chain.append({order, turn, f.transpose(order)});
     }
     return f.compose(chain);
@@ -182,8 +180,8 @@ static constexpr llvm::StringLiteral butterflyFields[] = {
     "boft_block_size", "boft_block_num", "boft_n_butterfly_factor",
     "boft_dropout"};
 
-const Tuner importer::boftTuner = {"BOFT", butterflySuffixes, {},
-                                   butterflyFields, matrices, readButterfly};
+const Tuner importer::boftTuner = {
+    "BOFT", butterflySuffixes, {}, butterflyFields, matrices, readButterfly};
 
 //===----------------------------------------------------------------------===//
 // Reflections and circulants
@@ -212,8 +210,8 @@ static llvm::Error readReflections(ModuleReader &r) {
 static constexpr llvm::StringLiteral reflectionSuffixes[] = {".hra_u"};
 static constexpr llvm::StringLiteral reflectionFields[] = {"r", "apply_GS"};
 
-const Tuner importer::hraTuner = {"HRA", reflectionSuffixes, {},
-                                  reflectionFields, matrices, readReflections};
+const Tuner importer::hraTuner = {
+    "HRA", reflectionSuffixes, {}, reflectionFields, matrices, readReflections};
 
 // C3A, Chen et al. 2024: W + circulant blocks / in.
 static llvm::Error readCirculant(ModuleReader &r) {
@@ -243,5 +241,5 @@ static constexpr llvm::StringLiteral circulantFields[] = {
     // What the tensors say.
     "block_size", "block_size_pattern"};
 
-const Tuner importer::c3aTuner = {"C3A", circulantSuffixes, {},
-                                  circulantFields, matrices, readCirculant};
+const Tuner importer::c3aTuner = {
+    "C3A", circulantSuffixes, {}, circulantFields, matrices, readCirculant};

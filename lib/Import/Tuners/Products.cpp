@@ -53,9 +53,9 @@ static llvm::Error readHadamard(ModuleReader &r) {
   if (!scale)
     return scale.takeError();
   r.form.map = [s = *scale](FormBuilder &f, Value map) {
-    Value product = hadamard(
-        f, f.lowRank(f.stored("hada_w1_a"), f.stored("hada_w1_b")),
-        f.lowRank(f.stored("hada_w2_a"), f.stored("hada_w2_b")));
+    Value product =
+        hadamard(f, f.lowRank(f.stored("hada_w1_a"), f.stored("hada_w1_b")),
+                 f.lowRank(f.stored("hada_w2_a"), f.stored("hada_w2_b")));
     return f.sum({map, f.scale(product, s)});
   };
   return llvm::Error::success();
@@ -68,8 +68,8 @@ static constexpr llvm::StringLiteral hadamardFields[] = {
     // About training alone, or about convolutions.
     "rank_dropout", "module_dropout", "use_effective_conv2d"};
 
-const Tuner importer::lohaTuner = {"LOHA", hadamardSuffixes, {}, hadamardFields,
-                                   matrices, readHadamard};
+const Tuner importer::lohaTuner = {
+    "LOHA", hadamardSuffixes, {}, hadamardFields, matrices, readHadamard};
 
 // HiRA, Huang et al. 2025: W + W * (B A).
 static llvm::Error readHighRank(ModuleReader &r) {
@@ -94,8 +94,8 @@ static constexpr llvm::StringLiteral hiraSuffixes[] = {".hira_A", ".hira_B"};
 static constexpr llvm::StringLiteral hiraFields[] = {"r", "hira_dropout",
                                                      "init_hira_weights"};
 
-const Tuner importer::hiraTuner = {"HIRA", hiraSuffixes, {}, hiraFields,
-                                   matrices, readHighRank};
+const Tuner importer::hiraTuner = {"HIRA",     hiraSuffixes, {},
+                                   hiraFields, matrices,     readHighRank};
 
 //===----------------------------------------------------------------------===//
 // Kronecker products
@@ -145,9 +145,9 @@ static llvm::Error readKronecker(ModuleReader &r) {
     return scale.takeError();
   bool whole1 = r.find(".lokr_w1"), whole2 = r.find(".lokr_w2");
   r.form.map = [=, s = *scale](FormBuilder &f, Value map) {
-    Value product = adapter::KronOp::create(
-        f.b, f.loc, buildFactor(f, "lokr_w1", whole1),
-        buildFactor(f, "lokr_w2", whole2));
+    Value product =
+        adapter::KronOp::create(f.b, f.loc, buildFactor(f, "lokr_w1", whole1),
+                                buildFactor(f, "lokr_w2", whole2));
     return f.sum({map, f.scale(product, s)});
   };
   return llvm::Error::success();
@@ -162,8 +162,8 @@ static constexpr llvm::StringLiteral kroneckerFields[] = {
     "decompose_both", "decompose_factor", "rank_dropout", "module_dropout",
     "rank_dropout_scale", "use_effective_conv2d"};
 
-const Tuner importer::lokrTuner = {"LOKR", kroneckerSuffixes, {},
-                                   kroneckerFields, matrices, readKronecker};
+const Tuner importer::lokrTuner = {
+    "LOKR", kroneckerSuffixes, {}, kroneckerFields, matrices, readKronecker};
 
 //===----------------------------------------------------------------------===//
 // Everything at once
@@ -180,13 +180,23 @@ static llvm::Expected<Path> addPath(ModuleReader &r, char letter,
                                     llvm::ArrayRef<int64_t> shape) {
   std::string name = std::string("glora_") + letter;
   if (const archive::TensorEntry *whole = r.find("." + name + ".X")) {
-    // A vector is repeated along the inputs.
-    bool vector = shape.size() == 2 && whole->shape.size() == 2 &&
-                  whole->shape[1] == 1;
-    if (llvm::Error e = vector ? r.add(name + ".X", *whole, {shape[0], 1})
-                               : r.add(name + ".X", *whole, shape))
+    // A column stands for all inputs, a number for all outputs.
+    llvm::SmallVector<int64_t> small(shape);
+    small.back() = 1;
+    if (llvm::Error e = whole->shape == small
+                            ? r.add(name + ".X", *whole, small)
+                            : r.add(name + ".X", *whole, shape))
       return std::move(e);
     return Path::Whole;
+  }
+  // A path that is not there may be stored as zeros.
+  if (const archive::TensorEntry *none = r.find("." + name + ".zeros")) {
+    auto numbers = r.file.readFloat(*none);
+    if (!numbers)
+      return numbers.takeError();
+    if (llvm::any_of(*numbers, [](float x) { return x != 0; }))
+      return r.error(*none, "is not zero");
+    return Path::Absent;
   }
   if (shape.size() != 2 ||
       (!r.find("." + name + ".Xd") && !r.find("." + name + ".Xu")))
@@ -210,6 +220,14 @@ static Value buildPath(FormBuilder &f, char letter, Path path) {
   if (shapeOf(whole)[1] == f.module.in)
     return f.dense(whole);
   return f.lowRank(whole, f.splat({1, f.module.in}, 1));
+}
+
+/// The numbers of a path of the shape of the bias.
+static Value buildVector(FormBuilder &f, char letter) {
+  Value numbers = f.numbers(std::string("glora_") + letter + ".X");
+  return shapeOf(numbers)[0] == f.module.out
+             ? numbers
+             : f.einsum("k,o->o", {numbers, f.splat({f.module.out}, 1)});
 }
 
 // GLoRA, Chavan et al. 2023: W' = W + W * A + B, b' = b + b * D + E + W C.
@@ -243,28 +261,28 @@ static llvm::Error readGeneral(ModuleReader &r) {
       return bias;
     Value result = bias;
     if (d != Path::Absent)
-      result = f.add(result, f.multiply(bias, f.numbers("glora_D.X")));
+      result = f.add(result, f.multiply(bias, buildVector(f, 'D')));
     if (e != Path::Absent)
-      result = f.add(result, f.numbers("glora_E.X"));
+      result = f.add(result, buildVector(f, 'E'));
     if (c == Path::Absent)
       return result;
-    Value shift =
-        c == Path::Whole
-            ? f.numbers("glora_C.X")
-            : f.einsum("ir,rj->ij", {f.numbers("glora_C.Xd"),
-                                     f.numbers("glora_C.Xu")});
+    Value shift = c == Path::Whole
+                      ? f.numbers("glora_C.X")
+                      : f.einsum("ir,rj->ij", {f.numbers("glora_C.Xd"),
+                                               f.numbers("glora_C.Xu")});
     return f.add(result, f.applyTo(f.frozen, f.reshape(shift, {in})));
   };
   return llvm::Error::success();
 }
 
 static constexpr llvm::StringLiteral generalSuffixes[] = {
-    ".glora_A.X", ".glora_A.Xd", ".glora_A.Xu", ".glora_B.X",
-    ".glora_B.Xd", ".glora_B.Xu", ".glora_C.X", ".glora_C.Xd",
-    ".glora_C.Xu", ".glora_D.X", ".glora_E.X"};
+    ".glora_A.X",     ".glora_A.Xd",    ".glora_A.Xu",    ".glora_B.X",
+    ".glora_B.Xd",    ".glora_B.Xu",    ".glora_C.X",     ".glora_C.Xd",
+    ".glora_C.Xu",    ".glora_D.X",     ".glora_E.X",     ".glora_A.zeros",
+    ".glora_B.zeros", ".glora_C.zeros", ".glora_D.zeros", ".glora_E.zeros"};
 static constexpr llvm::StringLiteral generalFields[] = {
     // What the tensors say.
     "r", "config_A_B", "config_C", "config_D_E"};
 
-const Tuner importer::gloraTuner = {"GLORA", generalSuffixes, {}, generalFields,
-                                    matrices, readGeneral};
+const Tuner importer::gloraTuner = {
+    "GLORA", generalSuffixes, {}, generalFields, matrices, readGeneral};

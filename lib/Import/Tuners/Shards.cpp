@@ -91,8 +91,8 @@ static llvm::Error readGranular(ModuleReader &r) {
   int64_t general = 0;
   if (r.find(".gralora_A_general.weight") ||
       r.find(".gralora_B_general.weight")) {
-    auto wide = r.addNeeded("gralora_A_general", ".gralora_A_general.weight",
-                            {-1, in});
+    auto wide =
+        r.addNeeded("gralora_A_general", ".gralora_A_general.weight", {-1, in});
     if (!wide)
       return wide.takeError();
     general = (*wide)->shape[0];
@@ -121,9 +121,8 @@ static llvm::Error readGranular(ModuleReader &r) {
       return adapter::BlockDiagonalOp::create(f.b, f.loc,
                                               mlir::ValueRange{bank});
     };
-    llvm::SmallVector<Value> terms{
-        f.compose({blocks("gralora_B"), f.permutation(sources),
-                   blocks("gralora_A")})};
+    llvm::SmallVector<Value> terms{f.compose(
+        {blocks("gralora_B"), f.permutation(sources), blocks("gralora_A")})};
     if (general)
       terms.push_back(f.lowRank(f.stored("gralora_B_general"),
                                 f.stored("gralora_A_general")));
@@ -141,5 +140,5 @@ static constexpr llvm::StringLiteral granularFields[] = {
     // What the tensors say, or about training alone.
     "r", "hybrid_r", "gralora_k", "gralora_dropout"};
 
-const Tuner importer::graLoraTuner = {"GRALORA", granularSuffixes, {},
-                                      granularFields, matrices, readGranular};
+const Tuner importer::graLoraTuner = {
+    "GRALORA", granularSuffixes, {}, granularFields, matrices, readGranular};

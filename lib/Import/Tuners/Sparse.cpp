@@ -62,9 +62,8 @@ static llvm::Error readEntries(ModuleReader &r) {
     bool inside = column >= 0 && column < double(r.module.in);
     places.push_back(inside ? row * double(r.module.in) + column : -1);
   }
-  if (llvm::Error e =
-          checkPlaces(r, **indices, places,
-                      double(r.module.out) * double(r.module.in)))
+  if (llvm::Error e = checkPlaces(r, **indices, places,
+                                  double(r.module.out) * double(r.module.in)))
     return e;
   auto scale = r.scaled(1.0, "r");
   if (!scale)
@@ -84,8 +83,8 @@ static constexpr llvm::StringLiteral shiraFields[] = {
     // What the tensors say.
     "r", "mask_type", "random_seed"};
 
-const Tuner importer::shiraTuner = {"SHIRA", shiraSuffixes, {}, shiraFields,
-                                    matrices, readEntries};
+const Tuner importer::shiraTuner = {"SHIRA",     shiraSuffixes, {},
+                                    shiraFields, matrices,      readEntries};
 
 /// Row and column, [2, n], of flat places: exact, since places are less than
 /// 2^24.
@@ -93,22 +92,20 @@ static Value splitPlaces(FormBuilder &f, Value flat) {
   int64_t count = shapeOf(flat)[0];
   double in = double(f.module.in);
   Value rows = f.map(flat, [&](auto &b, auto loc, Value place) -> Value {
-    Value columns = mlir::arith::ConstantOp::create(
-        b, loc, b.getF32FloatAttr(float(in)));
+    Value columns =
+        mlir::arith::ConstantOp::create(b, loc, b.getF32FloatAttr(float(in)));
     Value quotient = mlir::arith::DivFOp::create(b, loc, place, columns);
     return mlir::math::FloorOp::create(b, loc, quotient);
   });
   Value columns = f.add(flat, f.multiply(rows, -in));
-  return f.add(
-      f.einsum("n,k->kn", {rows, f.constant({2}, {1, 0})}),
-      f.einsum("n,k->kn", {columns, f.constant({2}, {0, 1})}));
+  return f.add(f.einsum("n,k->kn", {rows, f.constant({2}, {1, 0})}),
+               f.einsum("n,k->kn", {columns, f.constant({2}, {0, 1})}));
 }
 
 // Super: the entries of largest magnitude, by flat places, alone or with LoRA
 // beside them.
 static llvm::Error readFlat(ModuleReader &r) {
-  auto values =
-      r.addNeeded("supertuning_values", ".supertuning_values", {-1});
+  auto values = r.addNeeded("supertuning_values", ".supertuning_values", {-1});
   if (!values)
     return values.takeError();
   int64_t count = (*values)->shape[0];
@@ -123,16 +120,16 @@ static llvm::Error readFlat(ModuleReader &r) {
     return r.error(**indices, "has flat places in a weight of more than 2^24 "
                               "entries, which is not supported");
   std::vector<double> places(numbers->begin(), numbers->end());
-  if (llvm::Error e = checkPlaces(r, **indices, places,
-                                  double(r.module.out * r.module.in)))
+  if (llvm::Error e =
+          checkPlaces(r, **indices, places, double(r.module.out * r.module.in)))
     return e;
   auto rank = r.config["r"].integerOr(0, 0, 1 << 20);
   if (!rank)
     return rank.takeError();
   double lowScale = 0;
   if (*rank) {
-    auto a = r.addNeeded("lora_A", ".supertuning_lora_A.weight",
-                         {-1, r.module.in});
+    auto a =
+        r.addNeeded("lora_A", ".supertuning_lora_A.weight", {-1, r.module.in});
     if (!a)
       return a.takeError();
     if (llvm::Error e = r.checkRank((*a)->shape[0], **a))
@@ -157,23 +154,23 @@ static llvm::Error readFlat(ModuleReader &r) {
                f.stored("supertuning_values"), f.module.out, f.module.in);
     llvm::SmallVector<Value> terms{map, f.scale(delta, s)};
     if (lowScale != 0)
-      terms.push_back(f.scale(
-          f.lowRank(f.stored("lora_B"), f.stored("lora_A")), lowScale * s));
+      terms.push_back(f.scale(f.lowRank(f.stored("lora_B"), f.stored("lora_A")),
+                              lowScale * s));
     return f.sum(terms);
   };
   return llvm::Error::success();
 }
 
 static constexpr llvm::StringLiteral flatSuffixes[] = {
-    ".supertuning_indices", ".supertuning_values",
-    ".supertuning_lora_A.weight", ".supertuning_lora_B.weight"};
+    ".supertuning_indices", ".supertuning_values", ".supertuning_lora_A.weight",
+    ".supertuning_lora_B.weight"};
 static constexpr llvm::StringLiteral flatFields[] = {
     "r", "lora_alpha",
     // What the tensors say, or about training alone.
     "save_precomputed_indices", "select_top", "sparsity", "lora_dropout"};
 
-const Tuner importer::supertuningTuner = {"SUPERTUNING", flatSuffixes, {},
-                                          flatFields, matrices, readFlat};
+const Tuner importer::supertuningTuner = {
+    "SUPERTUNING", flatSuffixes, {}, flatFields, matrices, readFlat};
 
 //===----------------------------------------------------------------------===//
 // Places drawn from a seed
@@ -223,15 +220,13 @@ static llvm::Expected<Spectrum> readSpectrum(ModuleReader &r,
                                  r.module.path + "'");
   // Beyond, the generator draws with more bits.
   if (size >= int64_t(std::numeric_limits<uint32_t>::max()) / 20)
-    return r.error(**values, "is spread over a weight of " +
-                                 llvm::Twine(size) +
+    return r.error(**values, "is spread over a weight of " + llvm::Twine(size) +
                                  " entries, which is not supported");
   auto seed = r.config["random_loc_seed"].integerOr(777);
   if (!seed)
     return seed.takeError();
-  auto scaling = r.config["scaling"].numberOr(part == "fourierft_spectrum"
-                                                  ? 150.0
-                                                  : 25.0);
+  auto scaling =
+      r.config["scaling"].numberOr(part == "fourierft_spectrum" ? 150.0 : 25.0);
   if (!scaling)
     return scaling.takeError();
   auto scale = r.scaled(*scaling, "scaling");
@@ -291,8 +286,8 @@ static constexpr llvm::StringLiteral fourierFields[] = {
     // What the tensor says, and the form of layers, which a module has.
     "n_frequency", "n_frequency_pattern", "ifft2_norm"};
 
-const Tuner importer::fourierTuner = {"FOURIERFT", fourierSuffixes, {},
-                                      fourierFields, matrices, readFourier};
+const Tuner importer::fourierTuner = {
+    "FOURIERFT", fourierSuffixes, {}, fourierFields, matrices, readFourier};
 
 // WaveFT, Bilican et al. 2025: W + s D, or s times the inverse wavelet
 // transform of D.
@@ -307,9 +302,9 @@ static llvm::Error readWavelet(ModuleReader &r) {
   if (!family)
     return family.takeError();
   if (*transformed && *family != "db1")
-    return r.fieldError("wavelet_family",
-                        "wavelet " + support::quoted(*family) +
-                            " is not supported (known: db1)");
+    return r.fieldError("wavelet_family", "wavelet " +
+                                              support::quoted(*family) +
+                                              " is not supported (known: db1)");
   r.depends(double(*transformed));
   r.form.map = [spectrum = *spectrum,
                 transformed = *transformed](FormBuilder &f, Value map) {
@@ -317,9 +312,9 @@ static llvm::Error readWavelet(ModuleReader &r) {
     auto places = rowsAndColumns(spectrum.places, in);
     Value values = f.stored("waveft_spectrum");
     if (!transformed)
-      return f.sum({map, f.scale(sparse(f, placesOf(f, places), values, out,
-                                        in),
-                                 spectrum.scale)});
+      return f.sum(
+          {map, f.scale(sparse(f, placesOf(f, places), values, out, in),
+                        spectrum.scale)});
     // The top right quadrant has the details along the outputs, the bottom
     // left one those along the inputs: they change places.
     int64_t halfOut = (out + 1) / 2, halfIn = (in + 1) / 2;
@@ -332,9 +327,9 @@ static llvm::Error readWavelet(ModuleReader &r) {
     }
     Value coefficients =
         sparse(f, placesOf(f, places), values, 2 * halfOut, 2 * halfIn);
-    Value delta = f.compose(
-        {adapter::HaarOp::create(f.b, f.loc, out), coefficients,
-         f.transpose(adapter::HaarOp::create(f.b, f.loc, in))});
+    Value delta =
+        f.compose({adapter::HaarOp::create(f.b, f.loc, out), coefficients,
+                   f.transpose(adapter::HaarOp::create(f.b, f.loc, in))});
     return f.sum({map, f.scale(delta, spectrum.scale)});
   };
   return llvm::Error::success();
@@ -346,5 +341,5 @@ static constexpr llvm::StringLiteral waveletFields[] = {
     // What the tensor says.
     "n_frequency", "n_frequency_pattern", "proportional_parameters"};
 
-const Tuner importer::waveletTuner = {"WAVEFT", waveletSuffixes, {},
-                                      waveletFields, matrices, readWavelet};
+const Tuner importer::waveletTuner = {
+    "WAVEFT", waveletSuffixes, {}, waveletFields, matrices, readWavelet};
