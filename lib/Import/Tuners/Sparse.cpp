@@ -50,7 +50,8 @@ static llvm::Error readEntries(ModuleReader &r) {
   if (!values)
     return values.takeError();
   int64_t count = (*values)->shape[0];
-  auto indices = r.addNeeded("shira_indices", ".shira_indices", {2, count});
+  auto indices = r.addIndices("shira_indices", ".shira_indices", {2, count},
+                              std::max(r.module.out, r.module.in));
   if (!indices)
     return indices.takeError();
   auto numbers = r.integers(**indices);
@@ -109,8 +110,8 @@ static llvm::Error readFlat(ModuleReader &r) {
   if (!values)
     return values.takeError();
   int64_t count = (*values)->shape[0];
-  auto indices =
-      r.addNeeded("supertuning_indices", ".supertuning_indices", {count});
+  auto indices = r.addIndices("supertuning_indices", ".supertuning_indices",
+                              {count}, r.module.out * r.module.in);
   if (!indices)
     return indices.takeError();
   auto numbers = r.integers(**indices);
