@@ -129,4 +129,10 @@ void Applier::rewrite(StringRef archiveName, StringRef digest,
     for (ml_program::GlobalOp global : site.adapterWeights)
       if (!byName.contains(global.getSymName()))
         global.erase();
+  // What was not merged was counted as it is stored, and is run so.
+  module.walk([](adapter::ApplyOp apply) {
+    if (apply.getSite() && !apply.getEvaluate() &&
+        !apply.getMap().getDefiningOp<adapter::DenseOp>())
+      apply.setEvaluate(adapter::Evaluation::Factored);
+  });
 }
