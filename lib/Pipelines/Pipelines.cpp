@@ -50,6 +50,9 @@ void addMaps(OpPassManager &pm, const LoweringOptions &options) {
   if (options.hoist) {
     pm.addPass(createProgramHoistConstants());
     addCleanup(pm);
+    // Matrices that were left to be hoisted, but stand where nothing is.
+    expand.hoisted = false;
+    pm.addPass(adapter::createAdapterExpand(expand));
   }
   format::FormatPackOptions pack;
   pack.tileRows = options.tileRows;

@@ -239,7 +239,7 @@ LogicalResult leaf::refuseEncoded(Operation *op,
 
 Value leaf::buildAppliedMatrix(OpBuilder &builder, Location loc,
                                LinearMapOpInterface map, Value x) {
-  Value matrix =
-      buildEncoded(builder, loc, map.buildMaterialization(builder, loc));
+  Value matrix = buildEncoded(
+      builder, loc, buildMaterialized(builder, loc, map->getResult(0)));
   return buildApplied(builder, loc, DenseOp::create(builder, loc, matrix), x);
 }

@@ -6,9 +6,11 @@
 
 #include "allot/Dialect/Adapter/IR/AdapterBuild.h"
 #include "allot/Dialect/Adapter/Transforms/Passes.h"
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/SetVector.h"
 #include <cmath>
 
 namespace allot::adapter {
@@ -106,7 +108,9 @@ LogicalResult adapter::expandApply(RewriterBase &rewriter, ApplyOp op,
   map.collectTerms(1.0, terms);
   Value y;
   if (evaluation == Evaluation::Merged && !isOneMatrix(terms)) {
-    Value dense = map.buildMaterialization(rewriter, loc);
+    Value dense = options.hoisted
+                      ? buildMaterialized(rewriter, loc, op.getMap())
+                      : map.buildMaterialization(rewriter, loc);
     y = buildLinear(rewriter, loc, dense, op.getX(), {}, op.getBias(),
                     op.getSiteAttr());
   } else {
@@ -185,12 +189,36 @@ struct ExpandGatherPattern : OpRewritePattern<GatherOp> {
   }
 };
 
+/// Whether a value is computed from weights and constants alone, by ops without
+/// regions.
+bool dependsOnWeightsAlone(Value value) {
+  llvm::SetVector<Operation *> ops;
+  SmallVector<Value> pending{value};
+  while (!pending.empty()) {
+    Operation *op = pending.pop_back_val().getDefiningOp();
+    if (!op || op->getNumRegions())
+      return false;
+    if (op->hasTrait<OpTrait::ConstantLike>() ||
+        isa<ml_program::GlobalLoadConstOp>(op) || !ops.insert(op))
+      continue;
+    if (!isMemoryEffectFree(op))
+      return false;
+    llvm::append_range(pending, op->getOperands());
+  }
+  return true;
+}
+
 struct ExpandMaterializePattern : OpRewritePattern<MaterializeOp> {
-  using OpRewritePattern::OpRewritePattern;
+  ExpandMaterializePattern(MLIRContext *context, const ExpandOptions &options)
+      : OpRewritePattern(context), options(options) {}
   LogicalResult matchAndRewrite(MaterializeOp op,
                                 PatternRewriter &rewriter) const override {
+    if (options.hoisted && dependsOnWeightsAlone(op.getMap()))
+      return rewriter.notifyMatchFailure(op, "is computed when weights are "
+                                             "loaded");
     return expandMaterialize(rewriter, op);
   }
+  ExpandOptions options;
 };
 
 struct AdapterExpand : adapter::impl::AdapterExpandBase<AdapterExpand> {
@@ -238,7 +266,7 @@ struct AdapterExpand : adapter::impl::AdapterExpandBase<AdapterExpand> {
 
 void adapter::populateExpandPatterns(RewritePatternSet &patterns,
                                      const ExpandOptions &options) {
-  patterns.add<ExpandApplyPattern>(patterns.getContext(), options);
-  patterns.add<ExpandGatherPattern, ExpandMaterializePattern>(
-      patterns.getContext());
+  patterns.add<ExpandApplyPattern, ExpandMaterializePattern>(
+      patterns.getContext(), options);
+  patterns.add<ExpandGatherPattern>(patterns.getContext());
 }

@@ -33,7 +33,7 @@ def AdapterExpand : Pass<"adapter-expand", "::mlir::ModuleOp"> {
   let options = [Option<"evaluate", "evaluate", "std::string", "\"auto\"", "auto, factored or merged">,
     Option<"rows", "rows", "int64_t", "1", "number of rows for which auto counts costs">,
     Option<"flopsPerByte", "flops-per-byte", "int64_t", "8", "floating-point operations that take as long as reading a byte, for auto">,
-    Option<"hoisted", "hoisted", "bool", "false", "merged matrices are computed once (program-hoist-constants), not at each call, for auto">,
+    Option<"hoisted", "hoisted", "bool", "false", "matrices of maps of weights alone stay `materialize`, which program-hoist-constants computes once; auto counts on that">,
     Option<"remarks", "remarks", "bool", "false", "emit a remark at each apply: the evaluation and the costs">];
   let dependentDialects = ["::allot::adapter::AdapterDialect", "::allot::format::FormatDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
                            "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
