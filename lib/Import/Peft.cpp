@@ -119,6 +119,7 @@ private:
   /// Tensors by module path.
   llvm::StringMap<AdapterTensors> tensors;
   AdapterTensors shared;
+  std::any memory;
 };
 
 } // namespace
@@ -266,8 +267,8 @@ llvm::Error AdapterReader::readModule(const ModuleInfo &module) {
   const AdapterTensors &own = tensors[module.path];
   bool adapted = targets(module);
   llvm::DenseSet<const TensorEntry *> used;
-  ModuleReader reader{module, modules, source, *config, *file,
-                      own,    shared,  digest, used,    {}};
+  ModuleReader reader{module, modules, source, *config, *file, own,
+                      shared, digest,  used,   memory,  {}};
   if (adapted) {
     reader.form.adapter = source.name;
     if (llvm::Error e = tuner->read(reader))

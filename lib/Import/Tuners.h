@@ -19,6 +19,7 @@
 #include "allot/Import/AdapterConfig.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringMap.h"
+#include <any>
 #include <optional>
 
 namespace allot::importer {
@@ -39,6 +40,8 @@ public:
   llvm::StringRef digest;
   /// What has been asked for; anything else is an error.
   llvm::DenseSet<const archive::TensorEntry *> &used;
+  /// What the kind keeps from one module of an adapter to the next.
+  std::any &memory;
   AdapterForm form;
   /// Tensors that stand for the module's own weight and bias.
   const archive::TensorEntry *weight = nullptr, *bias = nullptr;
