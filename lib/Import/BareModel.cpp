@@ -207,8 +207,9 @@ static llvm::Expected<BareModules> readModules(llvm::StringRef modulesFile,
 }
 
 /// `x` -> `y` of one module; rows of x are independent.
+/// Adapters may ask for further arguments.
 static void buildFunction(ModuleBuilder &m, const ModuleInfo &module,
-                          double epsilon) {
+                          double epsilon, const ModuleAdaptation *adaptation) {
   mlir::OpBuilder &b = m.builder();
   const int64_t any = mlir::ShapedType::kDynamic;
   auto floats = [&](int64_t columns) {
@@ -222,11 +223,20 @@ static void buildFunction(ModuleBuilder &m, const ModuleInfo &module,
     return;
   }
   int64_t in = module.kind == ModuleKind::Norm ? module.out : module.in;
-  auto function = m.beginFunction(module.path, {{"x", floats(in)}},
-                                  {{"y", floats(module.out)}}, true);
+  llvm::SmallVector<Port> ports{{"x", floats(in)}};
+  if (adaptation)
+    for (const AdapterForm &form : adaptation->forms)
+      for (const std::string &name : form.arguments)
+        if (llvm::none_of(ports, [&](const Port &p) { return p.name == name; }))
+          ports.push_back({name, RankedTensorType::get({any}, b.getI32Type())});
+  auto function =
+      m.beginFunction(module.path, ports, {{"y", floats(module.out)}}, true);
   Value x = function.getArgument(0);
   if (module.kind != ModuleKind::Norm) {
-    m.endFunction(m.apply(module.path, x));
+    llvm::StringMap<Value> arguments;
+    for (auto [port, value] : llvm::zip(ports, function.getArguments()))
+      arguments[port.name] = value;
+    m.endFunction(m.apply(module.path, x, arguments));
     return;
   }
   Value rows = mlir::tensor::DimOp::create(b, m.loc(), x, 0);
@@ -284,7 +294,11 @@ llvm::Error importer::buildBareModel(ModuleBuilder &m,
       return e;
     functions.push_back(&module);
   }
-  for (const ModuleInfo *module : functions)
-    buildFunction(m, *module, bare->epsilon.lookup(module->path));
+  for (const ModuleInfo *module : functions) {
+    auto adaptation = adaptations->find(module->path);
+    buildFunction(m, *module, bare->epsilon.lookup(module->path),
+                  adaptation == adaptations->end() ? nullptr
+                                                   : &adaptation->second);
+  }
   return llvm::Error::success();
 }

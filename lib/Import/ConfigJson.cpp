@@ -70,8 +70,8 @@ static llvm::Error unsupported(JsonField field) {
   return field.error("this option is not supported");
 }
 
-/// Activations by the names that configurations use for them.
-static std::optional<nn::ActivationKind> activationKind(llvm::StringRef name) {
+std::optional<nn::ActivationKind>
+importer::activationKind(llvm::StringRef name) {
   using Kind = nn::ActivationKind;
   return llvm::StringSwitch<std::optional<Kind>>(name)
       .Cases({"silu", "swish"}, Kind::SiLU)

@@ -12,6 +12,7 @@
 
 #include "Containers.h"
 #include "allot/Dialect/NN/IR/NN.h"
+#include "allot/Support/Error.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <cmath>
@@ -343,6 +344,13 @@ llvm::Error importer::buildDecoder(ModuleBuilder &m, const ModelConfig &config,
   auto adaptations = readAdapters(adapters, modules);
   if (!adaptations)
     return adaptations.takeError();
+  for (auto &[path, adaptation] : *adaptations)
+    for (const AdapterForm &form : adaptation.forms)
+      if (!form.arguments.empty())
+        return support::fileError(
+            expectedBy, "adapter '" + form.adapter + "' takes an argument '" +
+                            form.arguments.front() +
+                            "', which whole models do not have");
   for (const ModuleInfo &module : modules)
     if (llvm::Error e = m.addModule(module, weights, *adaptations, expectedBy))
       return e;

@@ -107,17 +107,18 @@ Value FormBuilder::lookup(Value table, Value indices) {
   AffineMap identity = b.getMultiDimIdentityMap(shape.size());
   SmallVector<utils::IteratorType> loops(shape.size(),
                                          utils::IteratorType::parallel);
+  auto bound = [&](OpBuilder &b, int64_t value) {
+    return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value));
+  };
   return linalg::GenericOp::create(
              b, loc, init.getType(), indices, init,
              ArrayRef{identity.getMajorSubMap(outer), identity}, loops,
              [&](OpBuilder &b, Location loc, ValueRange values) {
-               Value at = arith::FPToSIOp::create(b, loc, b.getI64Type(),
-                                                  values[0]);
+               Value at = values[0];
+               at = arith::MaximumFOp::create(b, loc, at, bound(b, 0));
+               at = arith::MinimumFOp::create(b, loc, at, bound(b, last));
+               at = arith::FPToSIOp::create(b, loc, b.getI64Type(), at);
                at = arith::IndexCastOp::create(b, loc, b.getIndexType(), at);
-               at = arith::MaxSIOp::create(
-                   b, loc, at, arith::ConstantIndexOp::create(b, loc, 0));
-               at = arith::MinSIOp::create(
-                   b, loc, at, arith::ConstantIndexOp::create(b, loc, last));
                SmallVector<Value> place{at};
                for (int64_t i = outer, e = shape.size(); i < e; ++i)
                  place.push_back(linalg::IndexOp::create(b, loc, i));
@@ -127,6 +128,10 @@ Value FormBuilder::lookup(Value table, Value indices) {
       .getResult(0);
 }
 
+Value FormBuilder::empty(ArrayRef<OpFoldResult> sizes) {
+  return tensor::EmptyOp::create(b, loc, sizes, b.getF32Type());
+}
+
 Value FormBuilder::einsum(StringRef spec, ValueRange inputs) {
   auto [sources, target] = spec.split("->");
   // Loops: the letters of the result, then those that are summed over.
@@ -134,7 +139,7 @@ Value FormBuilder::einsum(StringRef spec, ValueRange inputs) {
   for (char letter : sources)
     if (letter != ',' && letters.find(letter) == std::string::npos)
       letters += letter;
-  SmallVector<int64_t> sizes(letters.size());
+  SmallVector<OpFoldResult> sizes(letters.size());
   auto mapOf = [&](StringRef indices) {
     SmallVector<unsigned> loops;
     for (char letter : indices)
@@ -147,12 +152,12 @@ Value FormBuilder::einsum(StringRef spec, ValueRange inputs) {
   sources.split(operands, ',');
   for (auto [indices, input] : llvm::zip_equal(operands, inputs)) {
     maps.push_back(mapOf(indices));
-    for (auto [letter, size] : llvm::zip_equal(indices, shapeOf(input)))
-      sizes[letters.find(letter)] = size;
+    for (auto [dim, letter] : llvm::enumerate(indices))
+      if (size_t at = letters.find(letter); at < target.size() && !sizes[at])
+        sizes[at] = tensor::getMixedSize(b, loc, input, dim);
   }
   maps.push_back(mapOf(target));
-  Value init = tensor::EmptyOp::create(
-      b, loc, ArrayRef(sizes).take_front(target.size()), b.getF32Type());
+  Value init = empty(ArrayRef(sizes).take_front(target.size()));
   // Without a sum the product is written as it is: a result that is added to
   // its destination must not be fused into a loop that runs over it again.
   bool sums = letters.size() > target.size();
@@ -192,7 +197,7 @@ Value FormBuilder::multiply(Value x, double factor) {
 Value FormBuilder::map(
     Value x, llvm::function_ref<Value(OpBuilder &, Location, Value)> function) {
   RankedTensorType type = typeOf(x);
-  Value init = tensor::EmptyOp::create(b, loc, type.getShape(), b.getF32Type());
+  Value init = empty(tensor::getMixedSizes(b, loc, x));
   AffineMap identity = b.getMultiDimIdentityMap(type.getRank());
   SmallVector<utils::IteratorType> loops(type.getRank(),
                                          utils::IteratorType::parallel);

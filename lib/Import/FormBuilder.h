@@ -58,6 +58,8 @@ public:
   /// j...] = table[indices[i...], j...]. A number outside of the table stands
   /// for the nearest one inside.
   mlir::Value lookup(mlir::Value table, mlir::Value indices);
+  /// `tensor.empty` of f32.
+  mlir::Value empty(llvm::ArrayRef<mlir::OpFoldResult> sizes);
   /// Sum of products by index letters: "ij,jk->ik" is a product of matrices.
   mlir::Value einsum(llvm::StringRef spec, mlir::ValueRange inputs);
   mlir::Value add(mlir::Value x, mlir::Value y);

@@ -168,10 +168,17 @@ void Merger::addBias(llvm::StringRef path, Value bias) {
 }
 
 llvm::Error Merger::collect() {
+  llvm::Error beyond = llvm::Error::success();
   // A use of a map without a site is a part of some expression.
   module.walk([&](mlir::Operation *op) {
     if (auto apply = mlir::dyn_cast<adapter::ApplyOp>(op);
         apply && apply.getSite()) {
+      if (auto name = op->getAttrOfType<mlir::StringAttr>(beyondMapAttr);
+          name && !beyond)
+        beyond = llvm::createStringError(
+            "site '" + *apply.getSite() + "': adapter '" + name.getValue() +
+            "' makes it something other than a linear map, which cannot be "
+            "merged");
       addMap(*apply.getSite(), apply.getMap());
       if (apply.getBias())
         addBias(*apply.getSite(), apply.getBias());
@@ -180,6 +187,8 @@ llvm::Error Merger::collect() {
       addMap(*gather.getSite(), gather.getMap());
     }
   });
+  if (beyond)
+    return beyond;
   // Norms and plain biases: globals that are decoded for their own sake.
   module.walk([&](format::DecodeOp decode) {
     if (!inExpressions.contains(decode))

@@ -8,10 +8,12 @@
 #include "FormBuilder.h"
 #include "allot/Dialect/Adapter/IR/Adapter.h"
 #include "allot/Dialect/Format/IR/Format.h"
+#include "allot/Import/Merge.h"
 #include "allot/Support/Error.h"
 #include "allot/Support/RelativePath.h"
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/Support/FileSystem.h"
@@ -351,14 +353,50 @@ Value ModuleBuilder::bias(llvm::StringRef path) {
   return value;
 }
 
-Value ModuleBuilder::apply(llvm::StringRef path, Value x) {
+/// The output y as the adapters change it that are no linear maps.
+Value ModuleBuilder::withApplied(const Site &site, Value x, Value y,
+                                 const llvm::StringMap<Value> &arguments) {
+  auto type = mlir::cast<mlir::RankedTensorType>(y.getType());
+  mlir::Location at = loc(site.info.path);
+  llvm::SmallVector<mlir::ReassociationIndices> rows(2);
+  llvm::append_range(rows[0], llvm::seq<int64_t>(0, type.getRank() - 1));
+  rows[1].push_back(type.getRank() - 1);
+  auto flat = [&](Value tensor) -> Value {
+    if (type.getRank() == 2)
+      return tensor;
+    return mlir::tensor::CollapseShapeOp::create(b, at, tensor, rows);
+  };
+  llvm::SmallVector<mlir::OpFoldResult> sizes =
+      mlir::tensor::getMixedSizes(b, at, y);
+  for (const AdapterForm &form : site.adaptation->forms) {
+    if (!form.apply)
+      continue;
+    // The map is not all that the module does: it cannot be merged.
+    if (auto apply = y.getDefiningOp<adapter::ApplyOp>())
+      apply->setAttr(beyondMapAttr, b.getStringAttr(form.adapter));
+    llvm::SmallVector<Value> values;
+    for (const std::string &name : form.arguments)
+      values.push_back(arguments.lookup(name));
+    y = withForm(site, form, Value(), [&](FormBuilder &builder) {
+      return form.apply(builder, flat(x), flat(y), values);
+    });
+    if (type.getRank() != 2)
+      y = mlir::tensor::ExpandShapeOp::create(b, at, type, y, rows, sizes);
+  }
+  return y;
+}
+
+Value ModuleBuilder::apply(llvm::StringRef path, Value x,
+                           const llvm::StringMap<Value> &arguments) {
   auto type = mlir::cast<mlir::RankedTensorType>(x.getType());
   Value applied = map(path);
   llvm::SmallVector<int64_t> shape(type.getShape());
   shape.back() = mlir::cast<adapter::MapType>(applied.getType()).getOut();
-  return adapter::ApplyOp::create(
+  Value y = adapter::ApplyOp::create(
       b, loc(path), mlir::RankedTensorType::get(shape, type.getElementType()),
       applied, x, bias(path), b.getStringAttr(path), nullptr);
+  const Site &site = sites.find(path)->second;
+  return site.adaptation ? withApplied(site, x, y, arguments) : y;
 }
 
 Value ModuleBuilder::gather(llvm::StringRef path, Value ids) {

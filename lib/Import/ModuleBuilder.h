@@ -63,8 +63,10 @@ public:
   /// The map of a module, and its bias (null where there is none).
   mlir::Value map(llvm::StringRef path);
   mlir::Value bias(llvm::StringRef path);
-  /// `map(x) + bias`; leading dimensions of x are rows.
-  mlir::Value apply(llvm::StringRef path, mlir::Value x);
+  /// `map(x) + bias`, and what adapters make of that; leading dimensions of x
+  /// are rows. `arguments` has those that adapters ask for, by name.
+  mlir::Value apply(llvm::StringRef path, mlir::Value x,
+                    const llvm::StringMap<mlir::Value> &arguments = {});
   /// Rows `ids` of the map of an embedding.
   mlir::Value gather(llvm::StringRef path, mlir::Value ids);
   /// The weight of a norm, decoded.
@@ -93,6 +95,8 @@ private:
                          llvm::StringRef part) const;
   /// The map of a module without adapters.
   mlir::Value frozenMap(const Site &site);
+  mlir::Value withApplied(const Site &site, mlir::Value x, mlir::Value y,
+                          const llvm::StringMap<mlir::Value> &arguments);
   mlir::Value withForm(const Site &site, const AdapterForm &form,
                        mlir::Value frozen,
                        llvm::function_ref<mlir::Value(FormBuilder &)> build);

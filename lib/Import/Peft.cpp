@@ -163,6 +163,21 @@ llvm::Error AdapterReader::sortShared(const TensorEntry &entry) {
   return error(entry, "the name does not begin with " + prefix);
 }
 
+/// The end of `name` that is `suffix`, where `*` stands for a number; empty
+/// where there is none.
+static llvm::StringRef endLike(llvm::StringRef name, llvm::StringRef suffix) {
+  llvm::StringRef rest = name;
+  auto [head, tail] = suffix.split('*');
+  if (tail.empty())
+    return name.ends_with(suffix) ? name.take_back(suffix.size()) : "";
+  if (!rest.consume_back(tail))
+    return "";
+  llvm::StringRef before = rest.rtrim("0123456789");
+  if (before.size() == rest.size() || !before.consume_back(head))
+    return "";
+  return name.drop_front(before.size());
+}
+
 /// Assigns every tensor to a module by its name; what fits nowhere is an error.
 llvm::Error AdapterReader::sortTensors() {
   llvm::StringMap<const ModuleInfo *> byPath;
@@ -177,11 +192,11 @@ llvm::Error AdapterReader::sortTensors() {
     }
     llvm::StringRef suffix;
     for (llvm::StringRef known : tuner->suffixes)
-      if (suffix.empty() && name.ends_with(known))
-        suffix = known;
+      if (suffix.empty())
+        suffix = endLike(name, known);
     for (llvm::StringRef known : commonSuffixes)
-      if (suffix.empty() && name.ends_with(known))
-        suffix = known;
+      if (suffix.empty())
+        suffix = endLike(name, known);
     if (suffix.empty())
       return error(entry,
                    "nothing of this name belongs to an adapter of type " +
@@ -273,7 +288,7 @@ llvm::Error AdapterReader::readModule(const ModuleInfo &module) {
     reader.form.adapter = source.name;
     if (llvm::Error e = tuner->read(reader))
       return e;
-    if (reader.form.map || reader.form.bias)
+    if (reader.form.map || reader.form.bias || reader.form.apply)
       adaptations[module.path].forms.push_back(std::move(reader.form));
     if (reader.weight)
       if (llvm::Error e = replace(module, *reader.weight, false))

@@ -23,7 +23,7 @@ llvm::ArrayRef<const Tuner *> importer::tuners() {
       &hiraTuner,     &gloraTuner,   &oftTuner,      &boftTuner,
       &hraTuner,      &c3aTuner,     &shiraTuner,    &supertuningTuner,
       &fourierTuner,  &waveletTuner, &deloraTuner,   &deftTuner,
-      &graLoraTuner};
+      &graLoraTuner,  &peanutTuner,  &lilyTuner,     &polyTuner};
   return all;
 }
 

@@ -106,7 +106,8 @@ public:
 struct Tuner {
   /// `peft_type`.
   llvm::StringLiteral type;
-  /// Of the tensors of a module. Longer ones first where one ends another.
+  /// Of the tensors of a module. Longer ones first where one ends another. A
+  /// `*` stands for a number.
   llvm::ArrayRef<llvm::StringLiteral> suffixes;
   /// Names of the tensors of all modules.
   llvm::ArrayRef<llvm::StringLiteral> shared;
@@ -114,7 +115,7 @@ struct Tuner {
   llvm::ArrayRef<llvm::StringLiteral> fields;
   /// The kinds of modules that it can be put on.
   llvm::ArrayRef<ModuleKind> kinds;
-  /// Fills `form.map` and `form.bias`, or `weight` and `bias`.
+  /// Fills `form.map`, `form.apply` and `form.bias`, or `weight` and `bias`.
   llvm::Error (*read)(ModuleReader &);
   /// What is done to a module is done to those that share its weight.
   bool keepsTied = false;
@@ -145,6 +146,7 @@ extern const Tuner lohaTuner, lokrTuner, hiraTuner, gloraTuner;
 extern const Tuner oftTuner, boftTuner, hraTuner, c3aTuner;
 extern const Tuner shiraTuner, supertuningTuner, fourierTuner, waveletTuner;
 extern const Tuner deloraTuner, deftTuner, graLoraTuner;
+extern const Tuner peanutTuner, lilyTuner, polyTuner;
 
 } // namespace allot::importer
 

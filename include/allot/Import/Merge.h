@@ -17,6 +17,10 @@ class Progress;
 
 namespace allot::importer {
 
+/// On an `adapter.apply`: the adapter that makes something other than a linear
+/// map of the module, which the map of the op does not say.
+inline constexpr llvm::StringLiteral beyondMapAttr = "allot.beyond_map";
+
 /// Writes all weights of `module` to a safetensors file, f32, one tensor at a
 /// time, named and laid out as in the checkpoint (`SITE.weight`, `SITE.bias`).
 /// Where a matrix or a bias is an expression, its value is written: sums are

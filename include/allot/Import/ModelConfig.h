@@ -19,6 +19,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,9 @@ const Family *findGGUFFamily(llvm::StringRef architecture);
 /// The known model types, for messages.
 std::string knownModelTypes();
 std::string knownGGUFArchitectures();
+
+/// Activations by the names that configurations use for them.
+std::optional<nn::ActivationKind> activationKind(llvm::StringRef name);
 
 /// Largest size of a head. No model comes near; a file can say anything, and
 /// the angles are computed before a weight is looked at.

@@ -80,6 +80,15 @@ struct AdapterForm {
   /// The map of the module as the adapter changes it, from the map before
   /// (`OUT x IN`; of an embedding `rows x dim`). Null: it stays.
   std::function<mlir::Value(FormBuilder &, mlir::Value)> map;
+  /// The output, of a module that the adapter makes something other than a
+  /// linear map of: from its input and its output before, both with their
+  /// leading dimensions as rows, and the `arguments`. Null: it stays.
+  std::function<mlir::Value(FormBuilder &, mlir::Value, mlir::Value,
+                            llvm::ArrayRef<mlir::Value>)>
+      apply;
+  /// Further arguments of the function that the module is in: one i32 number
+  /// for each sequence.
+  std::vector<std::string> arguments;
   /// The bias, from the bias before (null where there is none). Null: it stays.
   std::function<mlir::Value(FormBuilder &, mlir::Value)> bias;
 };

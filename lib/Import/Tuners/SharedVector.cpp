@@ -35,7 +35,7 @@ struct Places {
 } // namespace
 
 /// More entries than any adapter of this kind has.
-static constexpr int64_t maxEntries = int64_t(1) << 30;
+static constexpr int64_t maxEntries = int64_t(1) << 28;
 
 static llvm::Expected<Places> placeBySeed(const ModuleReader &r, int64_t rank,
                                           int64_t length) {
