@@ -12,6 +12,7 @@
 
 #include "Containers.h"
 #include "allot/Dialect/NN/IR/NN.h"
+#include "allot/Import/Merge.h"
 #include "allot/Support/Error.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -38,6 +39,12 @@ static std::vector<ModuleInfo> modulesOf(const ModelConfig &c) {
   auto add = [&](std::string path, ModuleKind kind, int64_t out, int64_t in,
                  bool bias = false) {
     modules.push_back({std::move(path), kind, out, in, bias, false});
+    ModuleInfo &module = modules.back();
+    llvm::StringRef rest = module.path;
+    if (!c.layerSources.empty() && rest.consume_front("model.layers.")) {
+      auto [layer, name] = rest.split('.');
+      module.storedAs = inLayer(c.layerSources[std::stoll(layer.str())], name);
+    }
   };
   const auto linear = ModuleKind::Linear, norm = ModuleKind::Norm;
   int64_t q = c.heads * c.headDim, kv = c.kvHeads * c.headDim;
@@ -81,8 +88,11 @@ static bool isIgnored(const ModelConfig &config, llvm::StringRef name) {
   if (!name.consume_front("model.layers."))
     return false;
   uint64_t layer;
-  return !name.split('.').first.getAsInteger(10, layer) &&
-         layer >= uint64_t(config.layers);
+  if (name.split('.').first.getAsInteger(10, layer))
+    return false;
+  if (!config.layerSources.empty())
+    return !llvm::is_contained(config.layerSources, int64_t(layer));
+  return layer >= uint64_t(config.layers);
 }
 
 namespace {
@@ -336,10 +346,32 @@ void DecoderBuilder::buildStep(llvm::StringRef name) {
   m.endFunction(call.getResults());
 }
 
-llvm::Error importer::buildDecoder(ModuleBuilder &m, const ModelConfig &config,
+/// The model with its layers repeated as adapters want it.
+static llvm::Expected<ModelConfig>
+withRepeatedLayers(const ModelConfig &config,
+                   llvm::ArrayRef<AdapterSource> adapters) {
+  auto sources = readLayerSources(adapters, config.layers);
+  if (!sources)
+    return sources.takeError();
+  ModelConfig repeated = config;
+  if (sources->empty())
+    return repeated;
+  repeated.layers = sources->size();
+  repeated.windows.clear();
+  for (int64_t source : *sources)
+    repeated.windows.push_back(config.windows[source]);
+  repeated.layerSources = std::move(*sources);
+  return repeated;
+}
+
+llvm::Error importer::buildDecoder(ModuleBuilder &m, const ModelConfig &plain,
                                    WeightSource &weights,
                                    llvm::ArrayRef<AdapterSource> adapters,
                                    llvm::StringRef expectedBy) {
+  auto withLayers = withRepeatedLayers(plain, adapters);
+  if (!withLayers)
+    return withLayers.takeError();
+  const ModelConfig &config = *withLayers;
   std::vector<ModuleInfo> modules = modulesOf(config);
   auto adaptations = readAdapters(adapters, modules);
   if (!adaptations)
@@ -383,6 +415,12 @@ llvm::Error importer::buildDecoder(ModuleBuilder &m, const ModelConfig &config,
   auto dictionary = b.getDictionaryAttr(facts);
   m.module()->setAttr("allot.config", dictionary);
   m.module()->setAttr("allot.vocab", number(config.vocab));
+  if (!config.layerSources.empty()) {
+    m.module()->setAttr(layerSourcesAttr,
+                        b.getDenseI64ArrayAttr(config.layerSources));
+    for (int64_t source : config.layerSources)
+      m.digest(std::to_string(source));
+  }
 
   DecoderBuilder decoder(m, config);
   decoder.buildLogits();

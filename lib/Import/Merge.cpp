@@ -357,6 +357,10 @@ llvm::Error importer::mergeWeights(mlir::ModuleOp module,
                                    llvm::StringRef folder,
                                    llvm::StringRef outputPath,
                                    support::Progress *progress) {
+  if (module->hasAttr(layerSourcesAttr))
+    return llvm::createStringError(
+        "layers of the model are repeated and share their frozen weights, "
+        "which a checkpoint cannot say: they cannot be merged");
   Merger merger(module, folder);
   if (llvm::Error e = merger.collect())
     return e;

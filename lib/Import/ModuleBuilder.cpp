@@ -8,12 +8,10 @@
 #include "FormBuilder.h"
 #include "allot/Dialect/Adapter/IR/Adapter.h"
 #include "allot/Dialect/Format/IR/Format.h"
-#include "allot/Import/Merge.h"
 #include "allot/Support/Error.h"
 #include "allot/Support/RelativePath.h"
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/Support/FileSystem.h"
@@ -179,9 +177,22 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
   bool shared = !tiedTo.empty() && !ownWeight &&
                 !(sites.lookup(tiedTo).adaptation &&
                   sites.lookup(tiedTo).adaptation->weight);
+  // Parameters that are repeated in other layers are declared once.
+  llvm::StringRef storedAs = module.storedAs;
+  auto declared = [&](llvm::StringRef parameter, std::string &symbol,
+                      std::string own) {
+    symbol = std::move(own);
+    if (storedAs.empty())
+      return false;
+    auto [known, isNew] =
+        repeated.try_emplace((storedAs + parameter).str(), symbol);
+    symbol = known->second;
+    return !isNew;
+  };
   if (shared) {
     site.weight = sites.lookup(tiedTo).weight;
-  } else {
+  } else if (ownWeight ||
+             !declared(".weight", site.weight, module.path + weightSuffix)) {
     site.weight = module.path + weightSuffix;
     StoredTensor stored;
     if (ownWeight) {
@@ -192,7 +203,9 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
         std::swap(shape[0], shape[1]);
       if (module.kind == ModuleKind::Norm)
         shape.pop_back();
-      std::string owner = tiedTo.empty() ? module.path : module.tiedTo;
+      std::string owner = !tiedTo.empty()     ? module.tiedTo
+                          : !storedAs.empty() ? module.storedAs
+                                              : module.path;
       auto found = source.get(owner + ".weight", shape, expectedBy);
       if (!found)
         return found.takeError();
@@ -202,13 +215,16 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
       return e;
   }
 
-  if (module.hasBias) {
+  const StoredTensor *ownBias = replacement(&ModuleAdaptation::bias);
+  if (module.hasBias &&
+      (ownBias || !declared(".bias", site.bias, module.path + ".bias"))) {
     site.bias = module.path + ".bias";
     StoredTensor stored;
-    if (const StoredTensor *own = replacement(&ModuleAdaptation::bias)) {
-      stored = *own;
+    if (ownBias) {
+      stored = *ownBias;
     } else {
-      auto found = source.get(site.bias, {module.out}, expectedBy);
+      std::string owner = storedAs.empty() ? module.path : module.storedAs;
+      auto found = source.get(owner + ".bias", {module.out}, expectedBy);
       if (!found)
         return found.takeError();
       stored = std::move(*found);
@@ -351,39 +367,6 @@ Value ModuleBuilder::bias(llvm::StringRef path) {
         return form.bias(builder, value);
       });
   return value;
-}
-
-/// The output y as the adapters change it that are no linear maps.
-Value ModuleBuilder::withApplied(const Site &site, Value x, Value y,
-                                 const llvm::StringMap<Value> &arguments) {
-  auto type = mlir::cast<mlir::RankedTensorType>(y.getType());
-  mlir::Location at = loc(site.info.path);
-  llvm::SmallVector<mlir::ReassociationIndices> rows(2);
-  llvm::append_range(rows[0], llvm::seq<int64_t>(0, type.getRank() - 1));
-  rows[1].push_back(type.getRank() - 1);
-  auto flat = [&](Value tensor) -> Value {
-    if (type.getRank() == 2)
-      return tensor;
-    return mlir::tensor::CollapseShapeOp::create(b, at, tensor, rows);
-  };
-  llvm::SmallVector<mlir::OpFoldResult> sizes =
-      mlir::tensor::getMixedSizes(b, at, y);
-  for (const AdapterForm &form : site.adaptation->forms) {
-    if (!form.apply)
-      continue;
-    // The map is not all that the module does: it cannot be merged.
-    if (auto apply = y.getDefiningOp<adapter::ApplyOp>())
-      apply->setAttr(beyondMapAttr, b.getStringAttr(form.adapter));
-    llvm::SmallVector<Value> values;
-    for (const std::string &name : form.arguments)
-      values.push_back(arguments.lookup(name));
-    y = withForm(site, form, Value(), [&](FormBuilder &builder) {
-      return form.apply(builder, flat(x), flat(y), values);
-    });
-    if (type.getRank() != 2)
-      y = mlir::tensor::ExpandShapeOp::create(b, at, type, y, rows, sizes);
-  }
-  return y;
 }
 
 Value ModuleBuilder::apply(llvm::StringRef path, Value x,

@@ -115,6 +115,9 @@ private:
   llvm::StringMap<mlir::ml_program::GlobalOp> globals;
   mlir::Operation *lastGlobal = nullptr;
   llvm::StringMap<Site> sites;
+  /// Where layers are repeated: the symbols of parameters by their names in the
+  /// checkpoint.
+  llvm::StringMap<std::string> repeated;
   /// Of the function being built: what has been loaded, decoded and composed.
   llvm::StringMap<mlir::Value> loaded, decoded, maps;
   support::Digest fingerprint;

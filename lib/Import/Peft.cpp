@@ -342,7 +342,13 @@ llvm::Error AdapterReader::readConfig() {
     return field.error("adapter type " + quoted(*type) +
                        " is not supported (known: " + llvm::join(known, ", ") +
                        ")");
-  auto read = AdapterConfig::read(*document, tuner->fields);
+  llvm::SmallVector<llvm::StringLiteral> fields(tuner->fields);
+  // What whole models read before.
+  if (llvm::any_of(modules, [](const ModuleInfo &module) {
+        return !module.storedAs.empty();
+      }))
+    fields.push_back(replicationField);
+  auto read = AdapterConfig::read(*document, fields);
   if (!read)
     return read.takeError();
   config = std::move(*read);

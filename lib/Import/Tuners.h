@@ -126,6 +126,9 @@ struct Tuner {
 llvm::Error readTokenRows(ModuleReader &reader, const archive::JsonField &field,
                           llvm::StringRef suffix);
 
+/// What whole models read of an adapter's configuration before its tensors.
+inline constexpr llvm::StringLiteral replicationField = "layer_replication";
+
 /// The kinds that are known, by `peft_type`.
 llvm::ArrayRef<const Tuner *> tuners();
 

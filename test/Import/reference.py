@@ -270,6 +270,20 @@ class Checker:
                              named=case["error_should_name"][:1])
 
 
+    # ---- one program, compiled and by the reference evaluation -----------
+    def same(self, program):
+        def body(at):
+            ids = (3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8)
+            save(at("x"), {"input_ids": ([2, 6], ids)})
+            for out, flags in (("a", []), ("b", ["--reference"])):
+                self.call("run", program, "--entry", "logits", "--inputs",
+                          at("x"), "--outputs", at(out), *flags)
+            want = load(at("b"))["logits"]
+            compare("logits", load(at("a"))["logits"], want,
+                    1e-4 * max(1.0, max(map(abs, want[1]))))
+        self.case("same", body)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("allot")
@@ -277,9 +291,13 @@ def main():
     parser.add_argument("--reference", action="store_true")
     parser.add_argument("--evaluate", default="")
     parser.add_argument("--set", default="models,adapters,broken")
+    parser.add_argument("--same", help="a program to evaluate in two ways")
     options = parser.parse_args()
     checker = Checker(options)
-    for part in options.set.split(","):
+    if options.same:
+        checker.same(options.same)
+        options.set = ""
+    for part in filter(None, options.set.split(",")):
         getattr(checker, part)()
     print(f"{checker.passed} passed, {checker.failed} failed")
     return 1 if checker.failed or not checker.passed else 0

@@ -21,6 +21,10 @@ namespace allot::importer {
 /// map of the module, which the map of the op does not say.
 inline constexpr llvm::StringLiteral beyondMapAttr = "allot.beyond_map";
 
+/// On a module whose layers are repeated: of each layer the one of the
+/// checkpoint whose parameters it has. No checkpoint says such a thing.
+inline constexpr llvm::StringLiteral layerSourcesAttr = "allot.layer_sources";
+
 /// Writes all weights of `module` to a safetensors file, f32, one tensor at a
 /// time, named and laid out as in the checkpoint (`SITE.weight`, `SITE.bias`).
 /// Where a matrix or a bias is an expression, its value is written: sums are

@@ -71,6 +71,9 @@ constexpr int64_t maxHeadDim = 1 << 16;
 struct ModelConfig {
   const Family *family = nullptr;
   int64_t layers = 0, hidden = 0, intermediate = 0;
+  /// Of each layer the one of the checkpoint whose parameters it has; empty:
+  /// its own.
+  std::vector<int64_t> layerSources;
   int64_t heads = 0, kvHeads = 0, headDim = 0;
   int64_t vocab = 0, context = 0;
   double epsilon = 0;

@@ -51,6 +51,9 @@ struct ModuleInfo {
   bool isHead = false;
   /// Path of the module whose weight this one shares; empty: its own.
   std::string tiedTo = "";
+  /// Path of the module of the checkpoint that has its parameters, where layers
+  /// are repeated; empty: its own.
+  std::string storedAs = "";
   /// Its place in the model, which some adapters count by.
   int64_t order = 0;
 };
@@ -107,6 +110,12 @@ using Adaptations = std::map<std::string, ModuleAdaptation>;
 
 /// Reads adapters (with distinct names) for a model of these modules. The kinds
 /// that are known: lib/Import/Tuners.
+/// `layer_replication`: of each layer of the model as the adapters change it
+/// the one of the checkpoint, of `layers`, whose parameters it has. Empty where
+/// no adapter says so.
+llvm::Expected<std::vector<int64_t>>
+readLayerSources(llvm::ArrayRef<AdapterSource> adapters, int64_t layers);
+
 llvm::Expected<Adaptations> readAdapters(llvm::ArrayRef<AdapterSource> adapters,
                                          llvm::ArrayRef<ModuleInfo> modules);
 
