@@ -11,10 +11,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "Containers.h"
+#include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "allot/Dialect/Adapter/IR/AdapterBuild.h"
 #include "allot/Dialect/NN/IR/NN.h"
 #include "allot/Import/Merge.h"
 #include "allot/Support/Error.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <cmath>
 
@@ -62,6 +65,7 @@ static std::vector<ModuleInfo> modulesOf(const ModelConfig &c) {
       add(inLayer(l, "self_attn.k_norm"), norm, c.headDim, 1);
     }
     add(inLayer(l, "self_attn.o_proj"), linear, c.hidden, q, c.outputBias);
+    add(inLayer(l, "self_attn"), ModuleKind::Attention, c.hidden, c.hidden);
     add(inLayer(l, "post_attention_layernorm"), norm, c.hidden, 1);
     add(inLayer(l, "mlp.gate_proj"), linear, c.intermediate, c.hidden,
         c.mlpBias);
@@ -117,6 +121,9 @@ private:
   Stream begin(Value tokens);
   Value block(int64_t layer, Value x, Stream &stream);
   Value attention(int64_t layer, Value x, Stream &stream);
+  Value promptHeads(llvm::StringRef path, Value prompt, const Stream &stream);
+  Value seePrompt(int64_t layer, Value q, const ModuleBuilder::Prompt &prompt,
+                  const Stream &stream);
   Value mlp(int64_t layer, Value x);
   Value norm(llvm::StringRef path, Value x, const Stream &stream);
   Value rope(Value x, const Stream &stream);
@@ -256,10 +263,71 @@ Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
           stream.total, empty(type, stream), /*causal=*/true,
           llvm::APFloat(1.0 / std::sqrt(double(c.headDim))), window, nullptr)
           .getResult();
-  Value flat = tensor::CollapseShapeOp::create(
-      b, m.loc(), floats({any, any, c.heads * c.headDim}), out,
-      llvm::ArrayRef<mlir::ReassociationIndices>{{0}, {1}, {2, 3}});
-  return m.apply(inLayer(layer, "self_attn.o_proj"), flat);
+  auto project = [&](Value heads) {
+    Value flat = tensor::CollapseShapeOp::create(
+        b, m.loc(), floats({any, any, c.heads * c.headDim}), heads,
+        llvm::ArrayRef<mlir::ReassociationIndices>{{0}, {1}, {2, 3}});
+    return m.apply(inLayer(layer, "self_attn.o_proj"), flat);
+  };
+  auto prompts = m.prompts(inLayer(layer, "self_attn"));
+  // A bias of the output counts once more for each prompt.
+  llvm::SmallVector<Value> apart;
+  for (const ModuleBuilder::Prompt &prompt : prompts) {
+    Value seen = seePrompt(layer, q, prompt, stream);
+    if (c.outputBias)
+      apart.push_back(seen);
+    else
+      out = arith::AddFOp::create(b, m.loc(), out, seen);
+  }
+  Value y = project(out);
+  if (auto apply = y.getDefiningOp<adapter::ApplyOp>();
+      apply && !prompts.empty())
+    apply->setAttr(beyondMapAttr, b.getStringAttr(prompts[0].adapter));
+  for (Value seen : apart)
+    y = arith::AddFOp::create(b, m.loc(), y, project(seen));
+  return y;
+}
+
+/// Keys or values of a prompt, the same for the whole batch.
+Value DecoderBuilder::promptHeads(llvm::StringRef path, Value prompt,
+                                  const Stream &stream) {
+  Value rows = adapter::buildApplied(b, m.loc(path), m.map(path), prompt);
+  if (Value bias = m.bias(path))
+    rows = adapter::buildAddedVector(b, m.loc(path), rows, bias);
+  int64_t length = mlir::cast<RankedTensorType>(prompt.getType()).getDimSize(0);
+  auto type = floats({length, c.kvHeads, c.headDim});
+  Value heads = tensor::ExpandShapeOp::create(
+      b, m.loc(), type, rows,
+      llvm::ArrayRef<mlir::ReassociationIndices>{{0}, {1, 2}});
+  Value init =
+      tensor::EmptyOp::create(b, m.loc(), {any, length, c.kvHeads, c.headDim},
+                              b.getF32Type(), mlir::ValueRange{stream.batch});
+  return mlir::linalg::BroadcastOp::create(b, m.loc(), heads, init,
+                                           llvm::ArrayRef<int64_t>{0})
+      ->getResult(0);
+}
+
+/// What the queries of a layer see of a prompt, times its gate. Its keys have
+/// no positions.
+Value DecoderBuilder::seePrompt(int64_t layer, Value q,
+                                const ModuleBuilder::Prompt &prompt,
+                                const Stream &stream) {
+  Value k =
+      promptHeads(inLayer(layer, "self_attn.k_proj"), prompt.tokens, stream);
+  Value v =
+      promptHeads(inLayer(layer, "self_attn.v_proj"), prompt.tokens, stream);
+  auto type = mlir::cast<RankedTensorType>(q.getType());
+  Value seen =
+      nn::AttentionOp::create(
+          b, m.loc(inLayer(layer, "self_attn")), type, q, k, v, stream.past,
+          Value(), empty(type, stream), /*causal=*/false,
+          llvm::APFloat(1.0 / std::sqrt(double(c.headDim))), nullptr, nullptr)
+          .getResult();
+  Value zero = arith::ConstantIndexOp::create(b, m.loc(), 0);
+  Value gate = tensor::ExtractOp::create(b, m.loc(), prompt.gate, zero);
+  Value gates = tensor::SplatOp::create(
+      b, m.loc(), type, gate, mlir::ValueRange{stream.batch, stream.length});
+  return arith::MulFOp::create(b, m.loc(), seen, gates);
 }
 
 Value DecoderBuilder::mlp(int64_t layer, Value x) {
@@ -377,12 +445,17 @@ llvm::Error importer::buildDecoder(ModuleBuilder &m, const ModelConfig &plain,
   if (!adaptations)
     return adaptations.takeError();
   for (auto &[path, adaptation] : *adaptations)
-    for (const AdapterForm &form : adaptation.forms)
+    for (const AdapterForm &form : adaptation.forms) {
+      if (form.attends && config.family->headNorms)
+        return support::fileError(
+            expectedBy, "adapter '" + form.adapter +
+                            "' cannot be put on a model that normalises heads");
       if (!form.arguments.empty())
         return support::fileError(
             expectedBy, "adapter '" + form.adapter + "' takes an argument '" +
                             form.arguments.front() +
                             "', which whole models do not have");
+    }
   for (const ModuleInfo &module : modules)
     if (llvm::Error e = m.addModule(module, weights, *adaptations, expectedBy))
       return e;

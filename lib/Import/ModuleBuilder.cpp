@@ -189,7 +189,9 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
     symbol = known->second;
     return !isNew;
   };
-  if (shared) {
+  if (module.kind == ModuleKind::Attention) {
+    // No parameters of its own.
+  } else if (shared) {
     site.weight = sites.lookup(tiedTo).weight;
   } else if (ownWeight ||
              !declared(".weight", site.weight, module.path + weightSuffix)) {

@@ -67,6 +67,13 @@ public:
   /// are rows. `arguments` has those that adapters ask for, by name.
   mlir::Value apply(llvm::StringRef path, mlir::Value x,
                     const llvm::StringMap<mlir::Value> &arguments = {});
+  /// A prompt `[length, hidden]` that an attention block sees, and a gate
+  /// `[1]`.
+  struct Prompt {
+    llvm::StringRef adapter;
+    mlir::Value tokens, gate;
+  };
+  llvm::SmallVector<Prompt> prompts(llvm::StringRef path);
   /// Rows `ids` of the map of an embedding.
   mlir::Value gather(llvm::StringRef path, mlir::Value ids);
   /// The weight of a norm, decoded.

@@ -80,3 +80,23 @@ Value ModuleBuilder::withApplied(const Site &site, Value x, Value y,
   }
   return y;
 }
+
+llvm::SmallVector<ModuleBuilder::Prompt>
+ModuleBuilder::prompts(llvm::StringRef path) {
+  llvm::SmallVector<Prompt> result;
+  const Site &site = sites.find(path)->second;
+  if (!site.adaptation)
+    return result;
+  for (const AdapterForm &form : site.adaptation->forms)
+    if (form.attends) {
+      Prompt prompt;
+      prompt.adapter = form.adapter;
+      (void)withForm(site, form, Value(), [&](FormBuilder &f) {
+        Value tokens = f.numbers("prompt");
+        prompt.tokens = f.reshape(tokens, shapeOf(tokens).drop_front());
+        return prompt.gate = f.numbers("gate");
+      });
+      result.push_back(prompt);
+    }
+  return result;
+}

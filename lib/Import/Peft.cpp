@@ -50,6 +50,8 @@ private:
   /// What the options say of a module, or of the modules that share its weight
   /// where these are treated alike.
   bool targets(const ModuleInfo &module) const {
+    if (canTarget(module) && tuner->targets)
+      return tuner->targets(*config, module, modules);
     return canTarget(module) && withTied(module, [&](const ModuleInfo &one) {
              return config->targets(one);
            });
@@ -288,7 +290,8 @@ llvm::Error AdapterReader::readModule(const ModuleInfo &module) {
     reader.form.adapter = source.name;
     if (llvm::Error e = tuner->read(reader))
       return e;
-    if (reader.form.map || reader.form.bias || reader.form.apply)
+    if (reader.form.map || reader.form.bias || reader.form.apply ||
+        reader.form.attends)
       adaptations[module.path].forms.push_back(std::move(reader.form));
     if (reader.weight)
       if (llvm::Error e = replace(module, *reader.weight, false))
@@ -352,9 +355,8 @@ llvm::Error AdapterReader::readConfig() {
   if (!read)
     return read.takeError();
   config = std::move(*read);
-  if (llvm::none_of(modules, [&](const ModuleInfo &module) {
-        return canTarget(module) && config->targets(module);
-      }))
+  if (llvm::none_of(modules,
+                    [&](const ModuleInfo &module) { return targets(module); }))
     return support::fieldError(config->path(), "target_modules",
                                "no module of the base model matches");
   return llvm::Error::success();

@@ -119,6 +119,10 @@ struct Tuner {
   llvm::Error (*read)(ModuleReader &);
   /// What is done to a module is done to those that share its weight.
   bool keepsTied = false;
+  /// Whether it is put on a module of such a kind; null: as the options that
+  /// all kinds have say.
+  bool (*targets)(const AdapterConfig &, const ModuleInfo &,
+                  llvm::ArrayRef<ModuleInfo>) = nullptr;
 };
 
 /// Rows of a table by the list in `field`; the tensor with this suffix holds
@@ -150,6 +154,7 @@ extern const Tuner oftTuner, boftTuner, hraTuner, c3aTuner;
 extern const Tuner shiraTuner, supertuningTuner, fourierTuner, waveletTuner;
 extern const Tuner deloraTuner, deftTuner, graLoraTuner;
 extern const Tuner peanutTuner, lilyTuner, polyTuner;
+extern const Tuner adaptionPromptTuner;
 
 } // namespace allot::importer
 

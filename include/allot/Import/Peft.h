@@ -36,6 +36,8 @@ enum class ModuleKind {
   Embedding,
   /// Weight `[dim]` and maybe a bias.
   Norm,
+  /// All of an attention block: no parameters of its own, `in` numbers go in.
+  Attention,
   /// Something that no adapter can be put on.
   Other
 };
@@ -92,6 +94,9 @@ struct AdapterForm {
   /// Further arguments of the function that the module is in: one i32 number
   /// for each sequence.
   std::vector<std::string> arguments;
+  /// It is on an attention block, whose queries see a part `prompt`, too, times
+  /// a part `gate`.
+  bool attends = false;
   /// The bias, from the bias before (null where there is none). Null: it stays.
   std::function<mlir::Value(FormBuilder &, mlir::Value)> bias;
 };
