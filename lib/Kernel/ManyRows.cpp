@@ -208,12 +208,59 @@ static Values emitBlockSums(Emitter &e, const KernelTarget &target,
                    });
 }
 
+/// Adds the products of one slab of the panel with one group of rows to their
+/// sums, in vectors of `width` rows of the weight: 12 of them in any case,
+/// which hides the latency of an fma.
+static void emitFloatSlab(Emitter &e, const TileFacts &facts,
+                          const LinearDriver &driver,
+                          const InterleavedFloats &floats, Value panel,
+                          Value lo, Value hi, Value isFirst, Value group,
+                          Value sums, int64_t width) {
+  VectorType type = e.f32Vector(width);
+  int64_t rowGroup = floats.rowGroup, parts = panelRows / width;
+  Value sumBase = e.mul(group, rowGroup * panelRows);
+  auto sumAt = [&](int64_t i) {
+    return e.add(sumBase, (i % rowGroup) * panelRows + (i / rowGroup) * width);
+  };
+  Values inits(parts * rowGroup, e.splat(0.0, type));
+  inits = e.ifElse(
+      isFirst, ValueRange(inits).getTypes(), [&] { return inits; },
+      [&] {
+        Values before;
+        for (int64_t i = 0; i < parts * rowGroup; ++i)
+          before.push_back(e.loadVector(type, sums, sumAt(i)));
+        return before;
+      });
+  Value first = e.mul(lo, facts.block);
+  Value last = e.min(e.mul(hi, facts.block), driver.in);
+  Value base = floats.place(e, group, first);
+  Values acc = e.forLoop(
+      e.index(0), e.sub(last, first), 1, inits, [&](Value k, ValueRange args) {
+        Values next(args), w;
+        for (int64_t r = 0; r < parts; ++r)
+          w.push_back(
+              e.loadVector(type, panel, e.add(e.mul(k, panelRows), r * width)));
+        Value at = e.add(base, e.mul(k, rowGroup));
+        for (int64_t c = 0; c < rowGroup; ++c) {
+          Value x = e.loadSplat(type, floats.data, e.add(at, c));
+          for (int64_t r = 0; r < parts; ++r) {
+            Value &sum = next[r * rowGroup + c];
+            sum = e.fma(w[r], x, sum);
+          }
+        }
+        return next;
+      });
+  for (auto [i, value] : llvm::enumerate(acc))
+    e.storeVector(value, sums, sumAt(i));
+}
+
 void allot::kernel::emitManyRows(LinearDriver &driver) {
   Emitter &e = driver.e;
   const LinearKernelSpec &spec = driver.spec;
   TileFacts facts = cast<FormatTileInterface>(spec.weight).getTileFacts();
   bool hasTerms = !spec.terms.empty();
-  int64_t rowGroup = driver.integer ? 4 : 6;
+  int64_t floatWidth = driver.target.hasWideFloats() ? panelRows : tileRows;
+  int64_t rowGroup = driver.integer ? 4 : 6 * floatWidth / tileRows;
   // A slab of codes fills half of a first-level cache, as do floats.
   int64_t slabColumns = driver.integer ? 2048 : 256;
   int64_t slabBlocks = slabColumns / facts.block;
@@ -311,56 +358,38 @@ void allot::kernel::emitManyRows(LinearDriver &driver) {
           emitDecodePanel(e, weight, tiles, lo, hi, panel);
         Value isFirst = e.cmp(arith::CmpIPredicate::eq, lo, e.index(0));
         e.forLoop(e.index(0), groups, 1, [&](Value group) {
+          if (!driver.integer) {
+            emitFloatSlab(e, facts, driver, *floats, panel, lo, hi, isFirst,
+                          group, sums, floatWidth);
+            return;
+          }
           Values inits(panelTiles * rowGroup, zero);
           inits = e.ifElse(
               isFirst, ValueRange(inits).getTypes(), [&] { return inits; },
               [&] { return loadSums(group); });
-          Values acc;
-          if (driver.integer) {
-            acc = e.forLoop(lo, hi, 1, inits, [&](Value b, ValueRange args) {
-              Value local = e.sub(b, lo);
-              Value place = integers->place(e, group, b);
-              Values products = emitBlockSums(
-                  e, driver.target, *codes, *integers, place, local, rowGroup);
-              Values next(args);
-              for (int64_t r = 0; r < panelTiles; ++r) {
-                Value scale = e.loadVector(e.f32Vector(), codes->scales,
-                                           codes->scaleAt(e, local, r));
-                Value offset;
-                if (plan->needsSum)
-                  offset = e.loadVector(e.f32Vector(), codes->offsets,
-                                        codes->scaleAt(e, local, r));
-                for (int64_t c = 0; c < rowGroup; ++c) {
-                  int64_t i = r * rowGroup + c;
-                  next[i] = integers->finishBlock(e, place, c, products[i],
-                                                  scale, offset, next[i]);
+          Values acc =
+              e.forLoop(lo, hi, 1, inits, [&](Value b, ValueRange args) {
+                Value local = e.sub(b, lo);
+                Value place = integers->place(e, group, b);
+                Values products =
+                    emitBlockSums(e, driver.target, *codes, *integers, place,
+                                  local, rowGroup);
+                Values next(args);
+                for (int64_t r = 0; r < panelTiles; ++r) {
+                  Value scale = e.loadVector(e.f32Vector(), codes->scales,
+                                             codes->scaleAt(e, local, r));
+                  Value offset;
+                  if (plan->needsSum)
+                    offset = e.loadVector(e.f32Vector(), codes->offsets,
+                                          codes->scaleAt(e, local, r));
+                  for (int64_t c = 0; c < rowGroup; ++c) {
+                    int64_t i = r * rowGroup + c;
+                    next[i] = integers->finishBlock(e, place, c, products[i],
+                                                    scale, offset, next[i]);
+                  }
                 }
-              }
-              return next;
-            });
-          } else {
-            Value first = e.mul(lo, facts.block);
-            Value last = e.min(e.mul(hi, facts.block), driver.in);
-            Value base = floats->place(e, group, first);
-            acc = e.forLoop(e.index(0), e.sub(last, first), 1, inits,
-                            [&](Value k, ValueRange args) {
-                              Values next(args), w;
-                              for (int64_t r = 0; r < panelTiles; ++r)
-                                w.push_back(e.loadVector(
-                                    e.f32Vector(), panel,
-                                    e.add(e.mul(k, panelRows), r * tileRows)));
-                              Value at = e.add(base, e.mul(k, rowGroup));
-                              for (int64_t c = 0; c < rowGroup; ++c) {
-                                Value x = e.loadSplat(
-                                    e.f32Vector(), floats->data, e.add(at, c));
-                                for (int64_t r = 0; r < panelTiles; ++r) {
-                                  Value &sum = next[r * rowGroup + c];
-                                  sum = e.fma(w[r], x, sum);
-                                }
-                              }
-                              return next;
-                            });
-          }
+                return next;
+              });
           storeSums(group, acc);
         });
       });

@@ -41,6 +41,9 @@ public:
   /// True where `dotBytesInto` is one instruction.
   bool hasByteDot() const { return targetClass == Class::AVX512VNNI; }
 
+  /// True where products of f32 are best summed in 512 bits.
+  bool hasWideFloats() const { return targetClass == Class::AVX512VNNI; }
+
   /// Unsigned codes (<= 127) times signed bytes, pairs summed:
   /// (32 x i8, 32 x i8) -> 16 x i16. The caller sees to it that nothing
   /// saturates.
