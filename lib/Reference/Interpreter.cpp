@@ -290,6 +290,7 @@ void reference::registerReferenceExternalModels(DialectRegistry &registry) {
   registerAdapterModels(registry);
   registerStructuredMapModels(registry);
   registerLeafModels(registry);
+  registerComputedModels(registry);
   registerFormatModels(registry);
   registerNNModels(registry);
   registerAttentionModels(registry);

@@ -21,6 +21,7 @@ using Results = llvm::SmallVectorImpl<RefValue>;
 void registerAdapterModels(mlir::DialectRegistry &registry);
 void registerStructuredMapModels(mlir::DialectRegistry &registry);
 void registerLeafModels(mlir::DialectRegistry &registry);
+void registerComputedModels(mlir::DialectRegistry &registry);
 void registerFormatModels(mlir::DialectRegistry &registry);
 void registerNNModels(mlir::DialectRegistry &registry);
 void registerAttentionModels(mlir::DialectRegistry &registry);

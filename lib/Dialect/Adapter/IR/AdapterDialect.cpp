@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "allot/Dialect/Adapter/IR/Computed.h"
 #include "allot/Dialect/Adapter/IR/Leaf.h"
 #include "allot/Dialect/Adapter/IR/Structured.h"
 #include "mlir/IR/Builders.h"
@@ -37,6 +38,10 @@ void AdapterDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "allot/Dialect/Adapter/IR/LeafOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "allot/Dialect/Adapter/IR/ComputedOps.cpp.inc"
       >();
   addAttributes<
 #define GET_ATTRDEF_LIST

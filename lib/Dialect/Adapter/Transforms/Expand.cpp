@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/Dialect/Adapter/IR/AdapterBuild.h"
+#include "allot/Dialect/Adapter/IR/Computed.h"
 #include "allot/Dialect/Adapter/Transforms/Passes.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -257,8 +258,25 @@ struct AdapterExpand : adapter::impl::AdapterExpandBase<AdapterExpand> {
                                      config))) {
       getOperation().emitError()
           << "adapter-expand: some maps could not be expanded";
-      signalPassFailure();
+      return signalPassFailure();
     }
+    if (!hoisted && failed(refuseComputed()))
+      signalPassFailure();
+  }
+
+private:
+  /// Nothing makes code for tensors that are computed when weights are loaded,
+  /// and what follows would not say so.
+  LogicalResult refuseComputed() {
+    WalkResult left = getOperation().walk([](Operation *op) {
+      if (!op->hasTrait<EvaluatedAtLoad>())
+        return WalkResult::advance();
+      op->emitOpError() << "is computed when weights are loaded: it must "
+                           "depend on weights alone and be hoisted "
+                           "(program-hoist-constants)";
+      return WalkResult::interrupt();
+    });
+    return failure(left.wasInterrupted());
   }
 };
 
