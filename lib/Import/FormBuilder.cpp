@@ -6,6 +6,7 @@
 
 #include "FormBuilder.h"
 #include "allot/Dialect/Adapter/IR/AdapterBuild.h"
+#include "allot/Dialect/Adapter/IR/Computed.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -180,6 +181,13 @@ Value FormBuilder::einsum(StringRef spec, ValueRange inputs) {
                linalg::YieldOp::create(b, loc, product);
              })
       .getResult(0);
+}
+
+Value FormBuilder::singularVectors(Value matrix, bool right, int64_t count) {
+  SmallVector<int64_t> shape(typeOf(matrix).getShape());
+  shape[right ? 0 : 1] = count;
+  return adapter::SingularVectorsOp::create(
+      b, loc, RankedTensorType::get(shape, b.getF32Type()), right, matrix);
 }
 
 Value FormBuilder::add(Value x, Value y) {

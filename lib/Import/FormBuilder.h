@@ -62,6 +62,8 @@ public:
   mlir::Value empty(llvm::ArrayRef<mlir::OpFoldResult> sizes);
   /// Sum of products by index letters: "ij,jk->ik" is a product of matrices.
   mlir::Value einsum(llvm::StringRef spec, mlir::ValueRange inputs);
+  /// The first left (columns) or right (rows) singular vectors of a matrix.
+  mlir::Value singularVectors(mlir::Value matrix, bool right, int64_t count);
   mlir::Value add(mlir::Value x, mlir::Value y);
   mlir::Value multiply(mlir::Value x, mlir::Value y);
   mlir::Value multiply(mlir::Value x, double factor);

@@ -12,6 +12,7 @@
 #include "allot/Reference/ValueProgram.h"
 #include "allot/Support/Error.h"
 #include "allot/Support/Progress.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/MapVector.h"
@@ -117,7 +118,7 @@ bool Merger::isTransposed(Value map, llvm::StringRef site) {
         global && (global.getSymName() == site ||
                    global.getSymName() == (site + ".weight").str()))
       return transposed;
-    bool turns = mlir::isa<adapter::TransposeOp>(op);
+    bool turns = mlir::isa<adapter::TransposeOp, mlir::linalg::TransposeOp>(op);
     for (Value operand : op->getOperands())
       work.push_back({operand, transposed != turns});
   }

@@ -262,8 +262,11 @@ AdapterConfig::read(std::shared_ptr<const JsonDocument> document,
   if (!file)
     return file.takeError();
   llvm::StringRef text = llvm::toStringRef((*file)->bytes());
-  if (llvm::Error e = readRules(config["rank_pattern"], text, config.rankRules))
-    return std::move(e);
+  // Some kinds have other things than ranks there.
+  if (!llvm::is_contained(ownFields, "rank_pattern"))
+    if (llvm::Error e =
+            readRules(config["rank_pattern"], text, config.rankRules))
+      return std::move(e);
   if (llvm::Error e =
           readRules(config["alpha_pattern"], text, config.alphaRules))
     return std::move(e);

@@ -16,15 +16,18 @@ using support::shapeString;
 
 llvm::ArrayRef<const Tuner *> importer::tuners() {
   static const Tuner *const all[] = {
-      &loraTuner,          &adaLoraTuner, &tinyLoraTuner, &ia3Tuner,
-      &roadTuner,          &missTuner,    &veraTuner,     &pveraTuner,
-      &randLoraTuner,      &beftTuner,    &normTuner,     &vbLoraTuner,
-      &uniLoraTuner,       &tokensTuner,  &lohaTuner,     &lokrTuner,
-      &hiraTuner,          &gloraTuner,   &oftTuner,      &boftTuner,
-      &hraTuner,           &c3aTuner,     &shiraTuner,    &supertuningTuner,
-      &fourierTuner,       &waveletTuner, &deloraTuner,   &deftTuner,
-      &graLoraTuner,       &peanutTuner,  &lilyTuner,     &polyTuner,
-      &adaptionPromptTuner};
+      &loraTuner,    &adaLoraTuner, &tinyLoraTuner,
+      &ia3Tuner,     &roadTuner,    &missTuner,
+      &veraTuner,    &pveraTuner,   &randLoraTuner,
+      &beftTuner,    &normTuner,    &vbLoraTuner,
+      &uniLoraTuner, &tokensTuner,  &lohaTuner,
+      &lokrTuner,    &hiraTuner,    &gloraTuner,
+      &oftTuner,     &boftTuner,    &hraTuner,
+      &c3aTuner,     &shiraTuner,   &supertuningTuner,
+      &fourierTuner, &waveletTuner, &deloraTuner,
+      &deftTuner,    &graLoraTuner, &peanutTuner,
+      &lilyTuner,    &polyTuner,    &adaptionPromptTuner,
+      &osfTuner,     &psoftTuner,   &frodTuner};
   return all;
 }
 

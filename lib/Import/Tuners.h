@@ -132,6 +132,12 @@ llvm::Error readTokenRows(ModuleReader &reader, const archive::JsonField &field,
 
 /// What whole models read of an adapter's configuration before its tensors.
 inline constexpr llvm::StringLiteral replicationField = "layer_replication";
+/// The size n of a skew-symmetric matrix with n (n - 1) / 2 entries above the
+/// diagonal, or 0.
+int64_t skewSize(int64_t entries);
+/// Upper triangles of skew-symmetric matrices K, one a row: those of
+/// K min(1, limit / |K|), |K| the Frobenius norm.
+mlir::Value limitSkew(FormBuilder &f, mlir::Value triangles, double limit);
 
 /// The kinds that are known, by `peft_type`.
 llvm::ArrayRef<const Tuner *> tuners();
@@ -155,6 +161,7 @@ extern const Tuner shiraTuner, supertuningTuner, fourierTuner, waveletTuner;
 extern const Tuner deloraTuner, deftTuner, graLoraTuner;
 extern const Tuner peanutTuner, lilyTuner, polyTuner;
 extern const Tuner adaptionPromptTuner;
+extern const Tuner osfTuner, psoftTuner, frodTuner;
 
 } // namespace allot::importer
 

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Tuners.h"
+#include "allot/Dialect/Adapter/IR/Computed.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -71,7 +72,8 @@ static constexpr llvm::StringLiteral decoupledFields[] = {
 const Tuner importer::deloraTuner = {
     "DELORA", decoupledSuffixes, {}, decoupledFields, matrices, readDecoupled};
 
-// DEFT: W - Q (P'^T W) + s Q R, Q = P and P' = relu(P).
+// DEFT: W - Q (P'^T W) + s Q R; `relu`: Q = P and P' = relu(P); `qr`: both are
+// the orthonormal factor of P.
 static llvm::Error readSubspace(ModuleReader &r) {
   auto p = r.addNeeded("deft_P", ".deft_P", {r.module.out, -1});
   if (!p)
@@ -82,10 +84,13 @@ static llvm::Error readSubspace(ModuleReader &r) {
   auto method = r.config["decomposition_method"].stringOr("qr");
   if (!method)
     return method.takeError();
-  if (*method != "relu")
+  bool orthonormal = *method == "qr";
+  if (!orthonormal && *method != "relu")
     return r.fieldError("decomposition_method",
                         "method '" + *method +
-                            "' is not supported (known: relu)");
+                            "' is not supported (known: qr, relu)");
+  if (orthonormal && rank > r.module.out)
+    return r.error(**p, "has more columns than rows");
   auto para = r.config["para"].booleanOr(false);
   if (!para)
     return para.takeError();
@@ -105,19 +110,25 @@ static llvm::Error readSubspace(ModuleReader &r) {
     return weight.takeError();
   r.depends(*weight);
   r.depends(scale);
+  r.depends(*method);
   r.form.map = [=, w = *weight](FormBuilder &f, Value map) {
-    Value P = f.numbers("deft_P");
-    Value right = f.map(P, [](auto &b, auto loc, Value x) -> Value {
-      Value zero =
-          mlir::arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
-      return mlir::arith::MaximumFOp::create(b, loc, x, zero);
-    });
-    Value removed = f.compose(
-        {f.dense(f.stored("deft_P")), f.transpose(f.dense(right)), map});
+    Value Q = f.stored("deft_P"), right;
+    if (orthonormal) {
+      Value P = f.numbers("deft_P");
+      Q = right =
+          adapter::OrthonormalFactorOp::create(f.b, f.loc, P.getType(), P);
+    } else {
+      auto relu = [](auto &b, auto loc, Value x) -> Value {
+        Value zero =
+            mlir::arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
+        return mlir::arith::MaximumFOp::create(b, loc, x, zero);
+      };
+      right = f.map(f.numbers("deft_P"), relu);
+    }
+    Value removed = f.compose({f.dense(Q), f.transpose(f.dense(right)), map});
     llvm::SmallVector<Value> terms{map, f.scale(removed, -w)};
     if (hasR)
-      terms.push_back(f.scale(f.lowRank(f.stored("deft_P"), f.stored("deft_R")),
-                              scale * w));
+      terms.push_back(f.scale(f.lowRank(Q, f.stored("deft_R")), scale * w));
     return f.sum(terms);
   };
   return llvm::Error::success();

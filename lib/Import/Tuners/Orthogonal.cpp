@@ -20,14 +20,12 @@ using mlir::Value;
 // Blocks
 //===----------------------------------------------------------------------===//
 
-/// The size n of blocks with n (n - 1) / 2 entries above the diagonal, or 0.
-static int64_t blockSize(int64_t entries) {
+int64_t importer::skewSize(int64_t entries) {
   auto n = int64_t((1 + std::sqrt(1.0 + 8.0 * double(entries))) / 2 + 0.5);
   return n * (n - 1) / 2 == entries ? n : 0;
 }
 
-/// K min(1, limit / |K|) for each block, |K| its Frobenius norm.
-static Value project(FormBuilder &f, Value vectors, double limit) {
+Value importer::limitSkew(FormBuilder &f, Value vectors, double limit) {
   Value squares = f.einsum("bv,bv->b", {vectors, vectors});
   Value factors = f.map(squares, [&](auto &b, auto loc, Value square) -> Value {
     // K holds every entry twice.
@@ -59,7 +57,7 @@ static llvm::Error readBlocks(ModuleReader &r) {
       {-1, -1});
   if (!vectors)
     return vectors.takeError();
-  int64_t stored = (*vectors)->shape[0], n = blockSize((*vectors)->shape[1]);
+  int64_t stored = (*vectors)->shape[0], n = skewSize((*vectors)->shape[1]);
   auto shared = r.config["block_share"].booleanOr(false);
   if (!shared)
     return shared.takeError();
@@ -87,7 +85,7 @@ static llvm::Error readBlocks(ModuleReader &r) {
   r.form.map = [=, project = *constrained, series = *series,
                 terms = *terms](FormBuilder &f, Value map) {
     Value vectors =
-        project ? ::project(f, f.numbers("oft_R"), limit) : f.stored("oft_R");
+        project ? limitSkew(f, f.numbers("oft_R"), limit) : f.stored("oft_R");
     Value skew = adapter::SkewOp::create(f.b, f.loc, vectors);
     Value blocks = adapter::CayleyOp::create(
         f.b, f.loc, skew,

@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Tuners.h"
+#include "allot/Dialect/Adapter/IR/Computed.h"
+#include <cmath>
 
 using namespace allot;
 using namespace allot::importer;
@@ -23,6 +25,58 @@ static llvm::Error addProjection(ModuleReader &r, llvm::StringRef name,
                               llvm::Twine(columns));
 }
 
+namespace {
+
+/// Projections that are not stored: A `ranks` x `in` and B `out` x `columns`,
+/// filled one after the other by one generator.
+struct Projections {
+  int64_t seed = 0, ranks = 0, in = 0, out = 0, columns = 0;
+
+  Value A(FormBuilder &f) const { return make(f, 0, ranks, in); }
+  Value B(FormBuilder &f) const { return make(f, ranks * in, out, columns); }
+
+private:
+  /// What Kaiming's initialisation draws for a matrix that meets `inputs`.
+  Value make(FormBuilder &f, int64_t skip, int64_t rows, int64_t inputs) const {
+    auto type = mlir::RankedTensorType::get({rows, inputs}, f.b.getF32Type());
+    double bound =
+        std::sqrt(3.0) * (std::sqrt(2.0) / std::sqrt(double(inputs)));
+    return adapter::SeededOp::create(f.b, f.loc, type,
+                                     adapter::Generator::TorchUniform, seed,
+                                     skip, llvm::APFloat(bound));
+  }
+};
+
+} // namespace
+
+/// What stands for projections that are not stored: they are as large as the
+/// largest modules that the adapter is put on.
+static llvm::Expected<Projections> readSeeded(ModuleReader &r, int64_t ranks,
+                                              int64_t columns) {
+  Projections result;
+  auto seed = r.config["projection_prng_key"].integerOr(
+      0, std::numeric_limits<int64_t>::min(),
+      std::numeric_limits<int64_t>::max());
+  if (!seed)
+    return seed.takeError();
+  result.seed = *seed;
+  result.ranks = ranks;
+  result.columns = columns;
+  for (const ModuleInfo &one : r.modules)
+    if (llvm::is_contained(matrices, one.kind) && r.config.targets(one)) {
+      result.in = std::max(result.in, one.in);
+      result.out = std::max(result.out, one.out);
+    }
+  if (result.in < r.module.in || result.out < r.module.out)
+    return r.fieldError("save_projection",
+                        "the size of projections that are not stored is not "
+                        "known for module '" +
+                            r.module.path + "'");
+  for (int64_t number : {result.seed, result.in, result.out})
+    r.depends(std::to_string(number));
+  return result;
+}
+
 /// diag(lambda_b) B[:OUT] diag(lambda_d) A[:, :IN]; of `times` r ranks the
 /// first r are used.
 static llvm::Error readVectors(ModuleReader &r, const std::string &prefix,
@@ -37,15 +91,29 @@ static llvm::Error readVectors(ModuleReader &r, const std::string &prefix,
   auto d = r.addNeeded("lambda_d", "." + prefix + "_lambda_d", {times * *rank});
   if (!d)
     return d.takeError();
-  if (llvm::Error e = addProjection(r, prefix + "_A", times * *rank, in))
-    return e;
-  if (llvm::Error e = addProjection(r, prefix + "_B", out, *rank))
-    return e;
+  auto saved = r.config["save_projection"].booleanOr(true);
+  if (!saved)
+    return saved.takeError();
+  std::optional<Projections> seeded;
+  if (!*saved && !r.shared.count(prefix + "_A") &&
+      !r.shared.count(prefix + "_B")) {
+    auto projections = readSeeded(r, times * *rank, *rank);
+    if (!projections)
+      return projections.takeError();
+    seeded = *projections;
+  } else {
+    if (llvm::Error e = addProjection(r, prefix + "_A", times * *rank, in))
+      return e;
+    if (llvm::Error e = addProjection(r, prefix + "_B", out, *rank))
+      return e;
+  }
   r.depends(r.source.weight);
   r.form.map = [=, r = *rank, weight = r.source.weight](FormBuilder &f,
                                                         Value map) {
-    Value B = f.slice(f.numbers(prefix + "_B"), {0, 0}, {out, r});
-    Value A = f.slice(f.numbers(prefix + "_A"), {0, 0}, {r, in});
+    Value B = seeded ? seeded->B(f) : f.numbers(prefix + "_B");
+    Value A = seeded ? seeded->A(f) : f.numbers(prefix + "_A");
+    B = f.slice(B, {0, 0}, {out, r});
+    A = f.slice(A, {0, 0}, {r, in});
     Value gate = f.slice(f.numbers("lambda_d"), {0}, {r});
     Value delta =
         f.compose({f.diagonal(f.stored("lambda_b")), f.lowRank(B, A, gate)});
