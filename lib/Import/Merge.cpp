@@ -106,8 +106,11 @@ void Merger::addGlobal(GlobalOp global) {
   outputs.push_back(std::move(output));
 }
 
-/// Whether the weight of `site` is transposed on its way into the map.
+/// Whether the weight of `site` is transposed on its way into the map. The
+/// shapes say it, but for a square: there the turns are counted on the way that
+/// goes through the first operands, the map before the adapter.
 bool Merger::isTransposed(Value map, llvm::StringRef site) {
+  auto type = mlir::cast<adapter::MapType>(map.getType());
   llvm::SmallVector<std::pair<Value, bool>> work{{map, false}};
   while (!work.empty()) {
     auto [value, transposed] = work.pop_back_val();
@@ -116,10 +119,14 @@ bool Merger::isTransposed(Value map, llvm::StringRef site) {
       continue;
     if (GlobalOp global = globalOf(value);
         global && (global.getSymName() == site ||
-                   global.getSymName() == (site + ".weight").str()))
-      return transposed;
+                   global.getSymName() == (site + ".weight").str())) {
+      if (type.getOut() == type.getIn())
+        return transposed;
+      return mlir::cast<mlir::RankedTensorType>(global.getType())
+                 .getDimSize(0) != type.getOut();
+    }
     bool turns = mlir::isa<adapter::TransposeOp, mlir::linalg::TransposeOp>(op);
-    for (Value operand : op->getOperands())
+    for (Value operand : llvm::reverse(op->getOperands()))
       work.push_back({operand, transposed != turns});
   }
   return false;
