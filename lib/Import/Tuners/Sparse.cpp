@@ -90,7 +90,6 @@ const Tuner importer::shiraTuner = {"SHIRA",     shiraSuffixes, {},
 /// Row and column, [2, n], of flat places: exact, since places are less than
 /// 2^24.
 static Value splitPlaces(FormBuilder &f, Value flat) {
-  int64_t count = shapeOf(flat)[0];
   double in = double(f.module.in);
   Value rows = f.map(flat, [&](auto &b, auto loc, Value place) -> Value {
     Value columns =
