@@ -11,7 +11,7 @@
 func.func @few_ranks(%x: tensor<?x128xf32>, %w: tensor<128x128xf32, #q8>, %B: tensor<128x2xf32, #f32>, %A: tensor<2x128xf32, #f32>, %bias: tensor<128xf32>) -> tensor<?x128xf32> {
   // MERGED: %[[P:.*]] = linalg.matmul
   // MERGED: %[[M:.*]] = arith.addf %{{.*}}, %[[P]] : tensor<128x128xf32>
-  // MERGED: %[[E:.*]] = format.encode %[[M]] {allot.hoistable}
+  // MERGED: %[[E:.*]] = format.encode %[[M]]
   // MERGED: adapter.linear weight(%[[E]] : {{.*}}) ins({{.*}}) bias({{.*}}) outs({{.*}}) {site = "up"} -> tensor<?x128xf32>
   // ONE: adapter.linear {{.*}} factors
   // MANY: adapter.linear {{.*}} factors

@@ -7,7 +7,7 @@ ml_program.global private @v(#format.stored<"m.safetensors", tensor = "v", offse
 // CHECK-LABEL: func.func @weights
 // CHECK: %[[Q:.*]] = adapter.cayley
 // CHECK: %[[M:.*]] = adapter.materialize %[[Q]]
-// CHECK: %[[E:.*]] = format.encode %[[M]] {allot.hoistable}
+// CHECK: %[[E:.*]] = format.encode %[[M]]
 // CHECK: adapter.linear weight(%[[E]]
 // HOIST-LABEL: func.func @weights
 // HOIST-NOT: adapter.materialize

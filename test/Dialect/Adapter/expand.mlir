@@ -28,7 +28,7 @@ func.func @lora(%x: tensor<?x?x128xf32>, %w: tensor<64x128xf32, #q8>, %B: tensor
 // CHECK-LABEL: func.func @plain
 // CHECK-SAME: (%[[X:.*]]: tensor<2x128xf32>, %[[W:.*]]: tensor
 func.func @plain(%x: tensor<2x128xf32>, %w: tensor<64x128xf32>) -> tensor<2x64xf32> {
-  // CHECK: %[[E:.*]] = format.encode %[[W]] {allot.hoistable} : tensor<64x128xf32> -> tensor<64x128xf32, #format.float<f32>>
+  // CHECK: %[[E:.*]] = format.encode %[[W]] : tensor<64x128xf32> -> tensor<64x128xf32, #format.float<f32>>
   // CHECK: adapter.linear weight(%[[E]] : tensor<64x128xf32, #format.float<f32>>)
   %m = adapter.dense %w : tensor<64x128xf32>
   %y = adapter.apply %m, %x : !adapter.map<64x128, f32>, tensor<2x128xf32> -> tensor<2x64xf32>
@@ -97,7 +97,7 @@ func.func @chain(%x: tensor<?x32xf32>, %w: tensor<64x32xf32, #q8>, %v: tensor<64
 func.func @transposed(%x: tensor<2x64xf32>, %w: tensor<64x32xf32, #q8>) -> tensor<2x32xf32> {
   // CHECK: %[[D:.*]] = format.decode %[[W]]
   // CHECK: %[[T:.*]] = linalg.transpose ins(%[[D]] : tensor<64x32xf32>) outs(%{{.*}} : tensor<32x64xf32>) permutation = [1, 0]
-  // CHECK: %[[E:.*]] = format.encode %[[T]] {allot.hoistable}
+  // CHECK: %[[E:.*]] = format.encode %[[T]]
   // CHECK: adapter.linear weight(%[[E]] : tensor<32x64xf32, #format.float<f32>>) ins(%[[X]] :
   %m = adapter.dense %w : tensor<64x32xf32, #q8>
   %t = adapter.transpose %m : !adapter.map<64x32, f32>

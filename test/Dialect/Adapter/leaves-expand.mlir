@@ -16,7 +16,7 @@ func.func @sparse(%x: tensor<?x16xf32>, %i: tensor<2x5xf32>, %v: tensor<5xf32>) 
   // FACTORED: linalg.transpose ins(%[[Y]] : tensor<8x?xf32>) outs(%{{.*}} : tensor<?x8xf32>)
   // FACTORED-NOT: adapter.
   // MERGED: %[[M:.*]] = scf.for {{.*}} -> (tensor<8x16xf32>)
-  // MERGED: %[[E:.*]] = format.encode %[[M]] {allot.hoistable}
+  // MERGED: %[[E:.*]] = format.encode %[[M]]
   // MERGED: adapter.linear weight(%[[E]]
   %s = adapter.sparse %i, %v : tensor<2x5xf32>, tensor<5xf32> -> !adapter.map<8x16, f32>
   %y = adapter.apply %s, %x : !adapter.map<8x16, f32>, tensor<?x16xf32> -> tensor<?x8xf32>

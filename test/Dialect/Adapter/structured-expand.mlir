@@ -16,7 +16,7 @@ func.func @kron(%x: tensor<?x64xf32>, %a: tensor<3x2xf32, #f32>, %b: tensor<8x32
   // FACTORED: tensor.collapse_shape %[[U]] {{\[\[}}0], [1, 2]] : tensor<?x3x8xf32> into tensor<?x24xf32>
   // MERGED: linalg.generic {{.*}} outs(%{{.*}} : tensor<3x8x2x32xf32>)
   // MERGED: %[[M:.*]] = tensor.collapse_shape %{{.*}} {{\[\[}}0, 1], [2, 3]] : tensor<3x8x2x32xf32> into tensor<24x64xf32>
-  // MERGED: %[[E:.*]] = format.encode %[[M]] {allot.hoistable}
+  // MERGED: %[[E:.*]] = format.encode %[[M]]
   // MERGED: adapter.linear weight(%[[E]]
   %m = adapter.dense %a : tensor<3x2xf32, #f32>
   %n = adapter.dense %b : tensor<8x32xf32, #q8>
@@ -80,7 +80,7 @@ func.func @hadamard_by_rank(%x: tensor<?x128xf32>, %B: tensor<64x2xf32>, %A: ten
 // CHECK-LABEL: func.func @hadamard_by_matrix
 func.func @hadamard_by_matrix(%x: tensor<?x128xf32>, %w: tensor<64x128xf32, #q8>, %v: tensor<64x128xf32, #q8>) -> tensor<?x64xf32> {
   // CHECK: %[[M:.*]] = arith.mulf %{{.*}}, %{{.*}} : tensor<64x128xf32>
-  // CHECK: %[[E:.*]] = format.encode %[[M]] {allot.hoistable}
+  // CHECK: %[[E:.*]] = format.encode %[[M]]
   // CHECK: adapter.linear weight(%[[E]]
   %m = adapter.dense %w : tensor<64x128xf32, #q8>
   %n = adapter.dense %v : tensor<64x128xf32, #q8>
@@ -176,7 +176,7 @@ func.func @slices(%x: tensor<2x32xf32>, %w: tensor<64x128xf32, #q8>, %v: tensor<
   // FACTORED-DAG: %[[Y:.*]] = adapter.linear weight(%[[W]] : {{.*}}) ins(%[[P]] :
   // FACTORED-DAG: tensor.extract_slice %[[Y]][0, 4] [2, 16] [1, 1]
   // FACTORED-DAG: %[[VS:.*]] = tensor.extract_slice %[[V]]
-  // FACTORED-DAG: %[[E:.*]] = format.encode %{{.*}} {allot.hoistable} : tensor<16x32xf32>
+  // FACTORED-DAG: %[[E:.*]] = format.encode %{{.*}} : tensor<16x32xf32>
   // FACTORED-DAG: adapter.linear weight(%[[E]] : {{.*}}) ins(%[[X]] :
   // MERGED: adapter.linear weight(%{{.*}} : tensor<16x32xf32,
   // MERGED: adapter.linear weight(%{{.*}} : tensor<16x32xf32,

@@ -45,10 +45,8 @@ Value adapter::buildEncoded(OpBuilder &builder, Location loc, Value tensor) {
   if (type.getEncoding())
     return tensor;
   auto f32 = format::FloatAttr::get(builder.getContext(), builder.getF32Type());
-  auto encode = format::EncodeOp::create(builder, loc,
-                                         format::withFormat(type, f32), tensor);
-  encode->setAttr(kHoistableAttr, builder.getUnitAttr());
-  return encode;
+  return format::EncodeOp::create(builder, loc, format::withFormat(type, f32),
+                                  tensor);
 }
 
 Value adapter::buildTransposedMatrix(OpBuilder &builder, Location loc,
@@ -60,7 +58,9 @@ Value adapter::buildTransposedMatrix(OpBuilder &builder, Location loc,
   // encode(transpose(decode(t))) is what this function makes; its transposition
   // is t.
   if (auto encode = tensor.getDefiningOp<format::EncodeOp>();
-      encode && encode->hasAttr(kHoistableAttr))
+      encode &&
+      format::getFormat(encode.getResult().getType()) ==
+          format::FloatAttr::get(builder.getContext(), builder.getF32Type()))
     if (auto transpose =
             encode.getSource().getDefiningOp<linalg::TransposeOp>())
       if (auto decode = transpose.getInput().getDefiningOp<format::DecodeOp>();

@@ -18,10 +18,6 @@
 
 namespace allot::adapter {
 
-/// Name of the unit attribute of a `format.encode` whose value is the same at
-/// each call, so that a runtime may compute it once.
-inline constexpr llvm::StringLiteral kHoistableAttr = "allot.hoistable";
-
 /// `type` without encoding and with `last` as its last dimension.
 mlir::RankedTensorType withLastDimension(mlir::RankedTensorType type,
                                          int64_t last);
@@ -37,7 +33,7 @@ mlir::Value buildDecoded(mlir::OpBuilder &builder, mlir::Location loc,
                          mlir::Value tensor);
 
 /// An encoded tensor of the same numbers: itself, or where it is plain
-/// `format.encode` to f32, marked as hoistable.
+/// `format.encode` to f32.
 mlir::Value buildEncoded(mlir::OpBuilder &builder, mlir::Location loc,
                          mlir::Value tensor);
 

@@ -15,8 +15,8 @@ def AdapterExpand : Pass<"adapter-expand", "::mlir::ModuleOp"> {
     Every `adapter.apply`, `gather` and `materialize` becomes `adapter.linear`, `adapter.lookup` and upstream ops.
 
     - `factored`: the terms of a sum are applied on their own, and one stored matrix with all its pairs of factors is one `linear`. Nested scales multiply.
-    - `merged`: the dense matrix of the expression is computed, encoded as f32 and applied. The encode carries `allot.hoistable`: its value is the same at each call. An
-      expression that is one stored matrix stays that.
+    - `merged`: the dense matrix of the expression is computed, encoded as f32 and applied. An expression that is one stored matrix
+      stays that.
     - `auto`: what is cheaper for `rows` rows, where a cost is `max(bytes read, flops / flops-per-byte)`. Factored costs what the ops of the expression cost
       (`LinearMapOpInterface::getOwnCost`). Merged costs computing the matrix, at each call unless it is `hoisted`, and applying it. So few rows are evaluated
       factored and many merged, the sooner the more ranks there are.
