@@ -28,7 +28,8 @@ using mlir::Value;
 namespace arith = mlir::arith;
 namespace tensor = mlir::tensor;
 
-static constexpr llvm::StringLiteral embeddingPath = "model.embed_tokens",
+static constexpr llvm::StringLiteral modelPath = "model",
+                                     embeddingPath = "model.embed_tokens",
                                      normPath = "model.norm",
                                      headPath = "lm_head";
 
@@ -51,6 +52,7 @@ static std::vector<ModuleInfo> modulesOf(const ModelConfig &c) {
   };
   const auto linear = ModuleKind::Linear, norm = ModuleKind::Norm;
   int64_t q = c.heads * c.headDim, kv = c.kvHeads * c.headDim;
+  add(modelPath.str(), ModuleKind::Model, c.vocab, c.hidden);
   add(embeddingPath.str(), ModuleKind::Embedding, c.vocab, c.hidden);
   for (int64_t l = 0; l < c.layers; ++l) {
     add(inLayer(l, "input_layernorm"), norm, c.hidden, 1);
@@ -66,6 +68,7 @@ static std::vector<ModuleInfo> modulesOf(const ModelConfig &c) {
     }
     add(inLayer(l, "self_attn.o_proj"), linear, c.hidden, q, c.outputBias);
     add(inLayer(l, "self_attn"), ModuleKind::Attention, c.hidden, c.hidden);
+    modules.back().heads = c.kvHeads;
     add(inLayer(l, "post_attention_layernorm"), norm, c.hidden, 1);
     add(inLayer(l, "mlp.gate_proj"), linear, c.intermediate, c.hidden,
         c.mlpBias);
@@ -103,8 +106,10 @@ namespace {
 
 class DecoderBuilder {
 public:
-  DecoderBuilder(ModuleBuilder &module, const ModelConfig &config)
-      : m(module), b(module.builder()), c(config) {}
+  /// `prepending`: the adapter that puts something before every sequence.
+  DecoderBuilder(ModuleBuilder &module, const ModelConfig &config,
+                 llvm::StringRef prepending)
+      : m(module), b(module.builder()), c(config), prepending(prepending) {}
 
   void buildLogits();
   void buildForward();
@@ -121,6 +126,10 @@ private:
   Stream begin(Value tokens);
   Value block(int64_t layer, Value x, Stream &stream);
   Value attention(int64_t layer, Value x, Stream &stream);
+  Value onEveryRow(Value x, const Stream &stream);
+  Value prepend(Value prompt, Value x, const Stream &stream);
+  Value prefixHeads(int64_t layer, int64_t slot, Value prefix);
+  void setPast(Stream &stream, int64_t past);
   Value promptHeads(llvm::StringRef path, Value prompt, const Stream &stream);
   Value seePrompt(int64_t layer, Value q, const ModuleBuilder::Prompt &prompt,
                   const Stream &stream);
@@ -162,6 +171,7 @@ private:
   ModuleBuilder &m;
   mlir::OpBuilder &b;
   const ModelConfig &c;
+  llvm::StringRef prepending;
   /// Of the function being built.
   Value frequencies;
 };
@@ -253,6 +263,9 @@ Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
     intoCache(layer, 1, v, stream);
     k = fromCache(layer, 0, stream);
     v = fromCache(layer, 1, stream);
+  } else if (Value prefix = m.prepended(inLayer(layer, "self_attn"))) {
+    k = prepend(prefixHeads(layer, 0, prefix), k, stream);
+    v = prepend(prefixHeads(layer, 1, prefix), v, stream);
   }
   auto type = mlir::cast<RankedTensorType>(q.getType());
   mlir::IntegerAttr window =
@@ -280,9 +293,10 @@ Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
       out = arith::AddFOp::create(b, m.loc(), out, seen);
   }
   Value y = project(out);
-  if (auto apply = y.getDefiningOp<adapter::ApplyOp>();
-      apply && !prompts.empty())
-    apply->setAttr(beyondMapAttr, b.getStringAttr(prompts[0].adapter));
+  if (!prompts.empty())
+    m.markBeyondMap(y, prompts[0].adapter);
+  if (!prepending.empty())
+    m.markBeyondMap(y, prepending);
   for (Value seen : apart)
     y = arith::AddFOp::create(b, m.loc(), y, project(seen));
   return y;
@@ -299,12 +313,60 @@ Value DecoderBuilder::promptHeads(llvm::StringRef path, Value prompt,
   Value heads = tensor::ExpandShapeOp::create(
       b, m.loc(), type, rows,
       llvm::ArrayRef<mlir::ReassociationIndices>{{0}, {1, 2}});
-  Value init =
-      tensor::EmptyOp::create(b, m.loc(), {any, length, c.kvHeads, c.headDim},
-                              b.getF32Type(), mlir::ValueRange{stream.batch});
-  return mlir::linalg::BroadcastOp::create(b, m.loc(), heads, init,
+  return onEveryRow(heads, stream);
+}
+
+/// The same x for the whole batch.
+Value DecoderBuilder::onEveryRow(Value x, const Stream &stream) {
+  llvm::SmallVector<int64_t> shape{any};
+  llvm::append_range(shape,
+                     mlir::cast<RankedTensorType>(x.getType()).getShape());
+  Value init = tensor::EmptyOp::create(b, m.loc(), shape, b.getF32Type(),
+                                       mlir::ValueRange{stream.batch});
+  return mlir::linalg::BroadcastOp::create(b, m.loc(), x, init,
                                            llvm::ArrayRef<int64_t>{0})
       ->getResult(0);
+}
+
+/// [length, ...] before each row of [batch, T, ...].
+Value DecoderBuilder::prepend(Value prompt, Value x, const Stream &stream) {
+  mlir::OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+  int64_t length = mlir::cast<RankedTensorType>(prompt.getType()).getDimSize(0);
+  auto type = mlir::cast<RankedTensorType>(x.getType());
+  Value before = arith::ConstantIndexOp::create(b, m.loc(), length);
+  Value total = arith::AddIOp::create(b, m.loc(), stream.length, before);
+  llvm::SmallVector<mlir::OpFoldResult> sizes{stream.batch, total};
+  for (int64_t size : type.getShape().drop_front(2))
+    sizes.push_back(b.getIndexAttr(size));
+  llvm::SmallVector<mlir::OpFoldResult> offsets(type.getRank(), zero),
+      strides(type.getRank(), one);
+  Value whole =
+      tensor::EmptyOp::create(b, m.loc(), type.getShape(), b.getF32Type(),
+                              mlir::ValueRange{stream.batch, total});
+  sizes[1] = b.getIndexAttr(length);
+  whole = tensor::InsertSliceOp::create(b, m.loc(), onEveryRow(prompt, stream),
+                                        whole, offsets, sizes, strides);
+  offsets[1] = b.getIndexAttr(length);
+  sizes[1] = stream.length;
+  return tensor::InsertSliceOp::create(b, m.loc(), x, whole, offsets, sizes,
+                                       strides);
+}
+
+/// Keys (slot 0) or values (1) of a layer among those of all layers.
+Value DecoderBuilder::prefixHeads(int64_t layer, int64_t slot, Value prefix) {
+  mlir::OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+  int64_t length = mlir::cast<RankedTensorType>(prefix.getType()).getDimSize(0),
+          width = c.kvHeads * c.headDim;
+  Value rows = tensor::ExtractSliceOp::create(
+      b, m.loc(), floats({length, width}), prefix,
+      llvm::ArrayRef<mlir::OpFoldResult>{
+          zero, b.getIndexAttr((2 * layer + slot) * width)},
+      llvm::ArrayRef<mlir::OpFoldResult>{b.getIndexAttr(length),
+                                         b.getIndexAttr(width)},
+      llvm::ArrayRef<mlir::OpFoldResult>{one, one});
+  return tensor::ExpandShapeOp::create(
+      b, m.loc(), floats({length, c.kvHeads, c.headDim}), rows,
+      llvm::ArrayRef<mlir::ReassociationIndices>{{0}, {1, 2}});
 }
 
 /// What the queries of a layer see of a prompt, times its gate. Its keys have
@@ -369,19 +431,35 @@ Value DecoderBuilder::lastPositions(Value x, const Stream &stream) {
                                     mlir::ValueRange{stream.batch}, body);
 }
 
+void DecoderBuilder::setPast(Stream &stream, int64_t past) {
+  Value number = arith::ConstantIntOp::create(b, m.loc(), past, 32);
+  stream.past = tensor::SplatOp::create(b, m.loc(), ints({any}), number,
+                                        mlir::ValueRange{stream.batch});
+}
+
 void DecoderBuilder::buildLogits() {
   auto function = m.beginFunction("logits", {{"input_ids", ints({any, any})}},
                                   {{"logits", floats({any, any, c.vocab})}},
                                   /*entry=*/true);
   Value tokens = function.getArgument(0);
   Stream stream = begin(tokens);
-  Value zero = arith::ConstantIntOp::create(b, m.loc(), 0, 32);
-  stream.past = tensor::SplatOp::create(b, m.loc(), ints({any}), zero,
-                                        mlir::ValueRange{stream.batch});
+  auto lengthOf = [](Value prompt) {
+    return mlir::cast<RankedTensorType>(prompt.getType()).getDimSize(0);
+  };
+  // Positions go on behind what comes before: keys that are given have theirs
+  // in them, embedded rows get one as tokens do.
+  Value prefix = m.prepended(inLayer(0, "self_attn"));
+  setPast(stream, prefix ? lengthOf(prefix) : 0);
   auto tap = [&](Value x, const llvm::Twine &name) -> Value {
     return nn::TapOp::create(b, m.loc(), x, name.str());
   };
-  Value x = tap(m.gather(embeddingPath, tokens), "hidden_states.0");
+  Value x = m.gather(embeddingPath, tokens);
+  if (Value prompt = m.prepended(modelPath)) {
+    m.markBeyondMap(x, prepending);
+    x = prepend(prompt, x, stream);
+    stream.length = tensor::DimOp::create(b, m.loc(), x, 1);
+  }
+  x = tap(x, "hidden_states.0");
   for (int64_t layer = 0; layer < c.layers; ++layer)
     x = tap(block(layer, x, stream), "hidden_states." + llvm::Twine(layer + 1));
   x = tap(norm(normPath, x, stream), "last_hidden_state");
@@ -444,8 +522,16 @@ llvm::Error importer::buildDecoder(ModuleBuilder &m, const ModelConfig &plain,
   auto adaptations = readAdapters(adapters, modules);
   if (!adaptations)
     return adaptations.takeError();
+  llvm::StringRef prepending;
   for (auto &[path, adaptation] : *adaptations)
     for (const AdapterForm &form : adaptation.forms) {
+      if (!form.prepends.empty() && !prepending.empty() &&
+          prepending != form.adapter)
+        return support::fileError(
+            expectedBy, "adapters '" + prepending + "' and '" + form.adapter +
+                            "' both put a prompt before the tokens");
+      if (!form.prepends.empty())
+        prepending = form.adapter;
       if (form.attends && config.family->headNorms)
         return support::fileError(
             expectedBy, "adapter '" + form.adapter +
@@ -495,8 +581,11 @@ llvm::Error importer::buildDecoder(ModuleBuilder &m, const ModelConfig &plain,
       m.digest(std::to_string(source));
   }
 
-  DecoderBuilder decoder(m, config);
+  DecoderBuilder decoder(m, config, prepending);
   decoder.buildLogits();
+  // What comes before a sequence is in no cache: no steps behind one.
+  if (!prepending.empty())
+    return llvm::Error::success();
   decoder.buildForward();
   decoder.buildStep("prefill");
   decoder.buildStep("decode");

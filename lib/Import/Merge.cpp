@@ -177,21 +177,25 @@ void Merger::addBias(llvm::StringRef path, Value bias) {
 
 llvm::Error Merger::collect() {
   llvm::Error beyond = llvm::Error::success();
+  auto refuse = [&](mlir::Operation *op, llvm::StringRef path) {
+    if (auto name = op->getAttrOfType<mlir::StringAttr>(beyondMapAttr);
+        name && !beyond)
+      beyond = llvm::createStringError(
+          "site '" + path + "': adapter '" + name.getValue() +
+          "' makes it something other than a linear map, which cannot be "
+          "merged");
+  };
   // A use of a map without a site is a part of some expression.
   module.walk([&](mlir::Operation *op) {
     if (auto apply = mlir::dyn_cast<adapter::ApplyOp>(op);
         apply && apply.getSite()) {
-      if (auto name = op->getAttrOfType<mlir::StringAttr>(beyondMapAttr);
-          name && !beyond)
-        beyond = llvm::createStringError(
-            "site '" + *apply.getSite() + "': adapter '" + name.getValue() +
-            "' makes it something other than a linear map, which cannot be "
-            "merged");
+      refuse(op, *apply.getSite());
       addMap(*apply.getSite(), apply.getMap());
       if (apply.getBias())
         addBias(*apply.getSite(), apply.getBias());
     } else if (auto gather = mlir::dyn_cast<adapter::GatherOp>(op);
                gather && gather.getSite()) {
+      refuse(op, *gather.getSite());
       addMap(*gather.getSite(), gather.getMap());
     }
   });

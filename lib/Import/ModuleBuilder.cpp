@@ -189,7 +189,8 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
     symbol = known->second;
     return !isNew;
   };
-  if (module.kind == ModuleKind::Attention) {
+  if (module.kind == ModuleKind::Attention ||
+      module.kind == ModuleKind::Model) {
     // No parameters of its own.
   } else if (shared) {
     site.weight = sites.lookup(tiedTo).weight;

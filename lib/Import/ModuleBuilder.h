@@ -74,6 +74,11 @@ public:
     mlir::Value tokens, gate;
   };
   llvm::SmallVector<Prompt> prompts(llvm::StringRef path);
+  /// What an adapter puts before every sequence, `[length, numbers]`; null
+  /// where none does.
+  mlir::Value prepended(llvm::StringRef path);
+  /// Says that what gives `y` cannot be merged: it does more than its map.
+  void markBeyondMap(mlir::Value y, llvm::StringRef adapter);
   /// Rows `ids` of the map of an embedding.
   mlir::Value gather(llvm::StringRef path, mlir::Value ids);
   /// The weight of a norm, decoded.

@@ -67,9 +67,7 @@ Value ModuleBuilder::withApplied(const Site &site, Value x, Value y,
   for (const AdapterForm &form : site.adaptation->forms) {
     if (!form.apply)
       continue;
-    // The map is not all that the module does: it cannot be merged.
-    if (auto apply = y.getDefiningOp<adapter::ApplyOp>())
-      apply->setAttr(beyondMapAttr, b.getStringAttr(form.adapter));
+    markBeyondMap(y, form.adapter);
     llvm::SmallVector<Value> values;
     for (const std::string &name : form.arguments)
       values.push_back(arguments.lookup(name));
@@ -79,6 +77,12 @@ Value ModuleBuilder::withApplied(const Site &site, Value x, Value y,
     y = rank == 2 ? changed : unfoldRows(b, at, changed, y);
   }
   return y;
+}
+
+void ModuleBuilder::markBeyondMap(Value y, llvm::StringRef adapter) {
+  if (mlir::Operation *op = y.getDefiningOp();
+      mlir::isa_and_present<adapter::ApplyOp, adapter::GatherOp>(op))
+    op->setAttr(beyondMapAttr, b.getStringAttr(adapter));
 }
 
 llvm::SmallVector<ModuleBuilder::Prompt>
@@ -99,4 +103,15 @@ ModuleBuilder::prompts(llvm::StringRef path) {
       result.push_back(prompt);
     }
   return result;
+}
+
+Value ModuleBuilder::prepended(llvm::StringRef path) {
+  const Site &site = sites.find(path)->second;
+  if (!site.adaptation)
+    return Value();
+  for (const AdapterForm &form : site.adaptation->forms)
+    if (!form.prepends.empty())
+      return withForm(site, form, Value(),
+                      [&](FormBuilder &f) { return f.numbers(form.prepends); });
+  return Value();
 }

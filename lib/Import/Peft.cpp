@@ -50,6 +50,8 @@ private:
   /// What the options say of a module, or of the modules that share its weight
   /// where these are treated alike.
   bool targets(const ModuleInfo &module) const {
+    if (tuner->everywhere)
+      return canTarget(module);
     if (canTarget(module) && tuner->targets)
       return tuner->targets(*config, module, modules);
     return canTarget(module) && withTied(module, [&](const ModuleInfo &one) {
@@ -291,7 +293,7 @@ llvm::Error AdapterReader::readModule(const ModuleInfo &module) {
     if (llvm::Error e = tuner->read(reader))
       return e;
     if (reader.form.map || reader.form.bias || reader.form.apply ||
-        reader.form.attends)
+        reader.form.attends || !reader.form.prepends.empty())
       adaptations[module.path].forms.push_back(std::move(reader.form));
     if (reader.weight)
       if (llvm::Error e = replace(module, *reader.weight, false))
@@ -351,10 +353,14 @@ llvm::Error AdapterReader::readConfig() {
         return !module.storedAs.empty();
       }))
     fields.push_back(replicationField);
-  auto read = AdapterConfig::read(*document, fields);
+  auto read = AdapterConfig::read(*document, fields, !tuner->everywhere);
   if (!read)
     return read.takeError();
   config = std::move(*read);
+  if (llvm::none_of(
+          modules, [&](const ModuleInfo &module) { return canTarget(module); }))
+    return field.error("the base model has no module that an adapter of type " +
+                       quoted(*type) + " can be put on");
   if (llvm::none_of(modules,
                     [&](const ModuleInfo &module) { return targets(module); }))
     return support::fieldError(config->path(), "target_modules",

@@ -152,7 +152,7 @@ static llvm::Error readNames(const JsonField &field,
   return llvm::Error::success();
 }
 
-llvm::Error AdapterConfig::readTargets() {
+llvm::Error AdapterConfig::readTargets(bool named) {
   // Parameters by their names. Of a linear layer that is another way to name
   // the layer; the 3-D parameters of experts are another matter.
   JsonField parameters = (*this)["target_parameters"];
@@ -169,8 +169,13 @@ llvm::Error AdapterConfig::readTargets() {
     }
   }
   JsonField targets = (*this)["target_modules"];
-  if (targets.isNull() && parameterNames.empty())
+  if (targets.isNull() && parameterNames.empty() && named)
     return targets.error("is missing: it must name the adapted modules");
+  for (llvm::StringRef field : {"target_modules", "target_parameters",
+                                "exclude_modules", "layers_to_transform"})
+    if (!named && !(*this)[field].isNull())
+      return (*this)[field].error(
+          "an adapter of this type is on the whole model");
   if (targets.isString() && *targets.raw()->getAsString() == "all-linear")
     allLinear = true;
   else if (llvm::Error e = readNames(targets, targetPattern, targetNames))
@@ -232,7 +237,7 @@ llvm::Error AdapterConfig::readLayers() {
 
 llvm::Expected<AdapterConfig>
 AdapterConfig::read(std::shared_ptr<const JsonDocument> document,
-                    llvm::ArrayRef<llvm::StringLiteral> ownFields) {
+                    llvm::ArrayRef<llvm::StringLiteral> ownFields, bool named) {
   AdapterConfig config;
   config.document = document;
   auto members = document->root().members();
@@ -270,7 +275,7 @@ AdapterConfig::read(std::shared_ptr<const JsonDocument> document,
   if (llvm::Error e =
           readRules(config["alpha_pattern"], text, config.alphaRules))
     return std::move(e);
-  if (llvm::Error e = config.readTargets())
+  if (llvm::Error e = config.readTargets(named))
     return std::move(e);
   return config;
 }

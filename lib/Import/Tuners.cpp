@@ -27,7 +27,8 @@ llvm::ArrayRef<const Tuner *> importer::tuners() {
       &fourierTuner, &waveletTuner, &deloraTuner,
       &deftTuner,    &graLoraTuner, &peanutTuner,
       &lilyTuner,    &polyTuner,    &adaptionPromptTuner,
-      &osfTuner,     &psoftTuner,   &frodTuner};
+      &osfTuner,     &psoftTuner,   &frodTuner,
+      &promptTuner,  &pTuner,       &prefixTuner};
   return all;
 }
 

@@ -123,6 +123,8 @@ struct Tuner {
   /// all kinds have say.
   bool (*targets)(const AdapterConfig &, const ModuleInfo &,
                   llvm::ArrayRef<ModuleInfo>) = nullptr;
+  /// It is on all modules of its kinds, and its options name none.
+  bool everywhere = false;
 };
 
 /// Rows of a table by the list in `field`; the tensor with this suffix holds
@@ -160,7 +162,7 @@ extern const Tuner oftTuner, boftTuner, hraTuner, c3aTuner;
 extern const Tuner shiraTuner, supertuningTuner, fourierTuner, waveletTuner;
 extern const Tuner deloraTuner, deftTuner, graLoraTuner;
 extern const Tuner peanutTuner, lilyTuner, polyTuner;
-extern const Tuner adaptionPromptTuner;
+extern const Tuner adaptionPromptTuner, promptTuner, pTuner, prefixTuner;
 extern const Tuner osfTuner, psoftTuner, frodTuner;
 
 } // namespace allot::importer

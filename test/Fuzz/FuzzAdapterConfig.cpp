@@ -28,7 +28,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   auto document = take(archive::JsonDocument::open(path));
   if (!document)
     return 0;
-  auto config = take(importer::AdapterConfig::read(*document, ownFields));
+  // Of a kind that is on the whole model, too.
+  (void)take(
+      importer::AdapterConfig::read(*document, ownFields, /*named=*/false));
+  auto config =
+      take(importer::AdapterConfig::read(*document, ownFields, /*named=*/true));
   if (!config)
     return 0;
   for (const ModuleInfo &module : modules) {

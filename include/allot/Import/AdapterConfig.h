@@ -56,10 +56,11 @@ class AdapterConfig {
 public:
   /// Fields that no kind of adapter and `ownFields` (what this kind reads or
   /// may ignore) do not explain are refused, unless they have the value of an
-  /// option that was never touched.
+  /// option that was never touched. `named`: it must say which modules are
+  /// adapted.
   static llvm::Expected<AdapterConfig>
   read(std::shared_ptr<const archive::JsonDocument> document,
-       llvm::ArrayRef<llvm::StringLiteral> ownFields);
+       llvm::ArrayRef<llvm::StringLiteral> ownFields, bool named);
 
   /// Whether the adapter is put on `module`.
   bool targets(const ModuleInfo &module) const;
@@ -96,7 +97,7 @@ private:
   static llvm::Error readRules(const archive::JsonField &field,
                                llvm::StringRef text,
                                std::vector<Rule<T>> &rules);
-  llvm::Error readTargets();
+  llvm::Error readTargets(bool named);
   llvm::Error readLayers();
   /// `target_parameters` names the weight of `module`.
   bool targetsParameter(const ModuleInfo &module) const;

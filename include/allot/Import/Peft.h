@@ -38,6 +38,9 @@ enum class ModuleKind {
   Norm,
   /// All of an attention block: no parameters of its own, `in` numbers go in.
   Attention,
+  /// All of a language model: no parameters of its own, tokens are embedded as
+  /// `in` numbers.
+  Model,
   /// Something that no adapter can be put on.
   Other
 };
@@ -58,6 +61,8 @@ struct ModuleInfo {
   std::string storedAs = "";
   /// Its place in the model, which some adapters count by.
   int64_t order = 0;
+  /// Of an attention block: how many heads its keys and values have.
+  int64_t heads = 0;
 };
 
 /// The modules by their place in the model.
@@ -97,6 +102,9 @@ struct AdapterForm {
   /// It is on an attention block, whose queries see a part `prompt`, too, times
   /// a part `gate`.
   bool attends = false;
+  /// A part that comes before every sequence: of a model, rows before the
+  /// embedded tokens; of an attention block, keys and values of all layers.
+  std::string prepends;
   /// The bias, from the bias before (null where there is none). Null: it stays.
   std::function<mlir::Value(FormBuilder &, mlir::Value)> bias;
 };
