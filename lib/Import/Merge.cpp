@@ -12,6 +12,7 @@
 #include "allot/Reference/ValueProgram.h"
 #include "allot/Support/Error.h"
 #include "allot/Support/Progress.h"
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/IR/SymbolTable.h"
@@ -52,6 +53,7 @@ private:
   void addMap(llvm::StringRef site, Value map);
   void addBias(llvm::StringRef site, Value bias);
   bool isTransposed(Value map, llvm::StringRef site);
+  void addExpression(Value value);
 
   llvm::Error writeGlobal(const Output &output);
   llvm::Error writeMap(const Output &output);
@@ -71,8 +73,8 @@ private:
   archive::StoredWeights weights;
   std::vector<Output> outputs;
   llvm::StringSet<> names;
-  /// Results of decodes that are part of an expression's bias.
-  llvm::DenseSet<mlir::Operation *> inExpressions;
+  /// What the expressions of weights and biases are made of.
+  mlir::SetVector<mlir::Operation *> inExpressions;
   std::unique_ptr<archive::SafetensorsWriter> writer;
   /// The site being evaluated, for errors.
   std::string site;
@@ -104,6 +106,15 @@ void Merger::addGlobal(GlobalOp global) {
       mlir::cast<mlir::RankedTensorType>(global.getType()).getShape().end());
   output.global = global;
   outputs.push_back(std::move(output));
+}
+
+/// Remembers what a value is computed from: its tensors are no weights of
+/// their own.
+void Merger::addExpression(Value value) {
+  mlir::BackwardSliceOptions options;
+  options.inclusive = true;
+  options.omitUsesFromAbove = false;
+  (void)mlir::getBackwardSlice(value, &inExpressions, options);
 }
 
 /// Whether the weight of `site` is transposed on its way into the map. The
@@ -145,6 +156,7 @@ void Merger::addMap(llvm::StringRef path, Value map) {
     }
   Output output;
   output.name = path.str() + ".weight";
+  addExpression(map);
   if (!names.insert(output.name).second)
     return;
   auto type = mlir::cast<adapter::MapType>(map.getType());
@@ -162,11 +174,7 @@ void Merger::addBias(llvm::StringRef path, Value bias) {
       return; // Found again among the decoded globals.
   Output output;
   output.name = path.str() + ".bias";
-  llvm::SmallVector<Value> work{bias};
-  while (!work.empty())
-    if (mlir::Operation *op = work.pop_back_val().getDefiningOp())
-      if (inExpressions.insert(op).second)
-        work.append(op->operand_begin(), op->operand_end());
+  addExpression(bias);
   if (!names.insert(output.name).second)
     return;
   output.shape = {
@@ -203,7 +211,11 @@ llvm::Error Merger::collect() {
     return beyond;
   // Norms and plain biases: globals that are decoded for their own sake.
   module.walk([&](format::DecodeOp decode) {
-    if (!inExpressions.contains(decode))
+    bool isPart = llvm::all_of(decode->getUsers(), [&](mlir::Operation *user) {
+      user = decode->getBlock()->findAncestorOpInBlock(*user);
+      return inExpressions.contains(user);
+    });
+    if (!isPart)
       if (GlobalOp global = globalOf(decode.getSource()))
         addGlobal(global);
   });

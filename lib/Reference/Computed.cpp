@@ -93,9 +93,7 @@ LogicalResult seeded(SeededOp op, Values, Results &results) {
   float width = bound - -bound;
   for (float &number : numbers) {
     auto unit = float(generator() & ((1u << 24) - 1)) * 0x1p-24f;
-    // Each operation rounded to f32: products of two f32 are exact in f64.
-    auto product = float(double(unit) * double(width));
-    number = float(double(product) - double(bound));
+    number = std::fma(unit, width, -bound);
   }
   results.push_back(makeTensor(shape, std::move(numbers)));
   return success();

@@ -33,7 +33,7 @@ func.func @a37() {
 // -----
 
 func.func @a37() {
-  // expected-error@+1 {{the bound is a positive finite f32, but got 0.0}}
+  // expected-error@+1 {{the bound is positive and twice it a finite f32, but got 0.0}}
   %a = adapter.seeded torch_uniform seed 4 bound 0.0 : tensor<3xf32>
   return
 }
@@ -41,7 +41,7 @@ func.func @a37() {
 // -----
 
 func.func @a37() {
-  // expected-error@+1 {{the bound is a positive finite f32, but got 1.0}}
+  // expected-error@+1 {{the bound is positive and twice it a finite f32, but got 1.0}}
   %a = adapter.seeded torch_uniform seed 4 bound 1.0e300 : tensor<3xf32>
   return
 }

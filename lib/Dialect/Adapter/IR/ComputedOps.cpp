@@ -67,9 +67,11 @@ LogicalResult SeededOp::verify() {
     return emitOpError() << "begins at number " << skip << " and makes " << type
                          << ", must stay within the first 2^40 numbers (A37)";
   auto bound = float(getBound().convertToDouble());
-  if (!std::isfinite(bound) || !(bound > 0))
-    return emitOpError() << "the bound is a positive finite f32, but got "
-                         << getBound().convertToDouble() << " (A37)";
+  if (!std::isfinite(2 * bound) || !(bound > 0))
+    return emitOpError()
+           << "the bound is positive and twice it a finite f32, but "
+              "got "
+           << getBound().convertToDouble() << " (A37)";
   return success();
 }
 

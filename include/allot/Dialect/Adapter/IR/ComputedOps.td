@@ -27,10 +27,11 @@ def Adapter_SeededOp : Adapter_ComputedOp<"seeded"> {
     ```
     A constant that nobody stores: numbers `skip`, `skip` + 1, ... of the generator that begins with `seed`, by rows. Tensors that one generator filled one after the other have one seed.
 
-    `torch_uniform`: the 32-bit outputs u of MT19937, initialised by `init_genrand` with the seed modulo 2^32, one for each number; in f32, (u mod 2^24) 2^-24 (bound - -bound) + -bound.
+    `torch_uniform`: the 32-bit outputs u of MT19937, initialised by `init_genrand` with the seed modulo 2^32, one for each number; (u mod 2^24) 2^-24 (bound - -bound) + -bound in f32, by a
+    fused multiply-add.
     It is what PyTorch's CPU generator gives for `uniform_(-bound, bound)`.
 
-    (A37) the result is a static f32 tensor without encoding; `skip` is not negative, and it and the number of elements make at most 2^40; `bound` is a positive finite f32. Source of the use: VeRA,
+    (A37) the result is a static f32 tensor without encoding; `skip` is not negative, and it and the number of elements make at most 2^40; `bound` is positive and twice it a finite f32. Source of the use: VeRA,
     Kopiczko et al. 2023.
   }];
   let arguments = (ins Adapter_Generator:$generator, I64Attr:$seed, DefaultValuedAttr<I64Attr, "0">:$skip, F64Attr:$bound);
