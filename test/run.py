@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Runs lit over the given suites and closes with one line `N passed, N failed`. Exit status 1 if anything failed or nothing ran."""
+"""Runs lit over the given suites and closes with one line `N passed, N failed`. Exit status 1 if anything failed or nothing ran. A test that fails is tried once more; those that
+pass then are listed before the closing line."""
 
 import argparse
 import json
@@ -16,7 +17,7 @@ parser.add_argument("suites", nargs="+")
 options, rest = parser.parse_known_args()
 with tempfile.TemporaryDirectory() as folder:
     report = os.path.join(folder, "report.json")
-    run = subprocess.run([sys.executable, options.lit, "-v", "--no-progress-bar", f"-j{options.jobs}", "--output", report, *rest, *options.suites])
+    run = subprocess.run([sys.executable, options.lit, "-v", "--no-progress-bar", f"-j{options.jobs}", "--max-retries-per-test", "1", "--output", report, *rest, *options.suites])
     tests = json.load(open(report))["tests"] if os.path.exists(report) else []
 good = {"PASS", "XFAIL", "FLAKYPASS"}
 skipped = {"UNSUPPORTED", "EXCLUDED", "SKIPPED"}
@@ -28,5 +29,8 @@ if not tests or (run.returncode != 0 and failed == 0):
 for test in tests:
     if test["code"] not in good | skipped:
         print(f"-- {test['name']}", *test["output"].splitlines()[-25:], sep="\n")
+for test in tests:
+    if test["code"] == "FLAKYPASS":
+        print(f"passed at the second try only: {test['name']}")
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)
