@@ -339,10 +339,12 @@ Value ModuleBuilder::frozenMap(const Site &site) {
   Value &dense = maps[("dense " + site.weight)];
   if (!dense)
     dense = adapter::DenseOp::create(b, loc(site.weight), load(site.weight));
-  return site.info.kind == ModuleKind::Conv1D
-             ? adapter::TransposeOp::create(b, loc(site.info.path), dense)
-                   .getResult()
-             : dense;
+  if (site.info.kind != ModuleKind::Conv1D)
+    return dense;
+  Value &turned = maps["frozen " + site.info.path];
+  if (!turned)
+    turned = adapter::TransposeOp::create(b, loc(site.info.path), dense);
+  return turned;
 }
 
 Value ModuleBuilder::map(llvm::StringRef path) {

@@ -154,6 +154,14 @@ MapType typing::inferMapTransposed(EmitError emitError, Type type) {
                              ArrayRef<int64_t>(shape), map.getElementType());
 }
 
+LogicalResult typing::checkCount(Operation *op,
+                                 ArrayRef<DenseMatrix> operands) {
+  if (operands.size() != op->getNumOperands())
+    return op->emitOpError() << "is evaluated with " << operands.size()
+                             << " operands, but has " << op->getNumOperands();
+  return success();
+}
+
 LogicalResult typing::checkResult(Operation *op, MapType expected,
                                   StringRef label) {
   if (!expected)

@@ -24,29 +24,6 @@ static uint64_t numOutputs(MapType type) {
   return uint64_t(numMembers(type)) * uint64_t(type.getOut());
 }
 
-static LogicalResult checkCount(Operation *op, ArrayRef<DenseMatrix> operands) {
-  if (operands.size() != op->getNumOperands())
-    return op->emitOpError() << "is evaluated with " << operands.size()
-                             << " operands, but has " << op->getNumOperands();
-  return success();
-}
-
-/// The operands with those defined by the same op replaced by its operands, in
-/// place.
-template <typename OpT>
-static bool flatten(OpT op, SmallVectorImpl<Value> &maps) {
-  bool changed = false;
-  for (Value map : op.getMaps()) {
-    if (auto inner = map.getDefiningOp<OpT>()) {
-      llvm::append_range(maps, inner.getMaps());
-      changed = true;
-    } else {
-      maps.push_back(map);
-    }
-  }
-  return changed;
-}
-
 //===----------------------------------------------------------------------===//
 // SumOp
 //===----------------------------------------------------------------------===//
@@ -114,7 +91,7 @@ Value SumOp::buildMaterialization(OpBuilder &builder, Location loc) {
 
 LogicalResult SumOp::evaluateDense(ArrayRef<DenseMatrix> operands,
                                    DenseMatrix &result) {
-  if (failed(checkCount(*this, operands)))
+  if (failed(typing::checkCount(*this, operands)))
     return failure();
   MapType type = getResult().getType();
   result = DenseMatrix(numMembers(type) * type.getOut(), type.getIn());
@@ -253,7 +230,7 @@ Value ComposeOp::buildMaterialization(OpBuilder &builder, Location loc) {
 
 LogicalResult ComposeOp::evaluateDense(ArrayRef<DenseMatrix> operands,
                                        DenseMatrix &result) {
-  if (failed(checkCount(*this, operands)))
+  if (failed(typing::checkCount(*this, operands)))
     return failure();
   result = operands.front();
   for (const DenseMatrix &next : operands.drop_front()) {
@@ -337,7 +314,7 @@ Value ScaleOp::buildMaterialization(OpBuilder &builder, Location loc) {
 
 LogicalResult ScaleOp::evaluateDense(ArrayRef<DenseMatrix> operands,
                                      DenseMatrix &result) {
-  if (failed(checkCount(*this, operands)))
+  if (failed(typing::checkCount(*this, operands)))
     return failure();
   result = operands.front();
   for (double &value : result.values)
@@ -440,7 +417,7 @@ Value TransposeOp::buildMaterialization(OpBuilder &builder, Location loc) {
 
 LogicalResult TransposeOp::evaluateDense(ArrayRef<DenseMatrix> operands,
                                          DenseMatrix &result) {
-  if (failed(checkCount(*this, operands)))
+  if (failed(typing::checkCount(*this, operands)))
     return failure();
   const DenseMatrix &operand = operands.front();
   // The matrices of a bank stand one below the other, each is transposed.

@@ -145,9 +145,8 @@ Value ConcatOp::buildMaterialization(OpBuilder &builder, Location loc) {
 
 LogicalResult ConcatOp::evaluateDense(ArrayRef<DenseMatrix> operands,
                                       DenseMatrix &result) {
-  if (operands.size() != getNumOperands())
-    return emitOpError() << "is evaluated with " << operands.size()
-                         << " operands, but has " << getNumOperands();
+  if (failed(typing::checkCount(*this, operands)))
+    return failure();
   MapType type = getResult().getType();
   result = DenseMatrix(type.getOut(), type.getIn());
   for (auto [part, operand] : llvm::zip(partsOf(*this), operands)) {

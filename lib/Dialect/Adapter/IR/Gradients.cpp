@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "LeafBuild.h"
 #include "allot/Dialect/Adapter/IR/Adapter.h"
 #include "allot/Dialect/Adapter/IR/AdapterBuild.h"
 #include "allot/Interfaces/VJPBuild.h"
@@ -59,16 +60,6 @@ static Value buildTransposed(OpBuilder &builder, Location loc, Value matrix) {
         {type.getDimSize(0), type.getDimSize(2), type.getDimSize(1)});
   return buildContraction(builder, loc, {matrix}, {{1, 0}, {0, 1}},
                           {type.getDimSize(1), type.getDimSize(0)});
-}
-
-/// Fails where the gradient of a stored tensor is asked for that is encoded:
-/// its numbers are no continuous ones.
-static LogicalResult refuseEncoded(Operation *op,
-                                   const llvm::SmallBitVector &wanted,
-                                   OpOperand &operand, StringRef name) {
-  if (!cast<RankedTensorType>(operand.get().getType()).getEncoding())
-    return success();
-  return vjp::refuse(op, wanted, operand, (name + ", which is encoded").str());
 }
 
 //===----------------------------------------------------------------------===//
@@ -150,7 +141,8 @@ LogicalResult MaterializeOp::buildVJP(OpBuilder &, ArrayRef<Value> results,
 LogicalResult DenseOp::buildVJP(OpBuilder &, ArrayRef<Value> results,
                                 const llvm::SmallBitVector &wanted,
                                 MutableArrayRef<Value> operands) {
-  if (failed(refuseEncoded(*this, wanted, getTensorMutable(), "its tensor")))
+  if (failed(
+          leaf::refuseEncoded(*this, wanted, getTensorMutable(), "its tensor")))
     return failure();
   operands[0] = results[0];
   return success();
@@ -161,11 +153,11 @@ LogicalResult DenseOp::buildVJP(OpBuilder &, ArrayRef<Value> results,
 LogicalResult LowRankOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
                                   const llvm::SmallBitVector &wanted,
                                   MutableArrayRef<Value> operands) {
-  if (failed(refuseEncoded(*this, wanted, getBMutable(), "B")) ||
-      failed(refuseEncoded(*this, wanted, getAMutable(), "A")))
+  if (failed(leaf::refuseEncoded(*this, wanted, getBMutable(), "B")) ||
+      failed(leaf::refuseEncoded(*this, wanted, getAMutable(), "A")))
     return failure();
   for (OpOperand &gate : getGateMutable())
-    if (failed(refuseEncoded(*this, wanted, gate, "the gate")))
+    if (failed(leaf::refuseEncoded(*this, wanted, gate, "the gate")))
       return failure();
   Location loc = getLoc();
   const SmallVector<unsigned> loops[] = {{0, 1}, {1, 2}, {1}}, whole = {0, 2};
@@ -191,7 +183,8 @@ LogicalResult LowRankOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
 LogicalResult DiagonalOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
                                    const llvm::SmallBitVector &wanted,
                                    MutableArrayRef<Value> operands) {
-  if (failed(refuseEncoded(*this, wanted, getVectorMutable(), "its vector")))
+  if (failed(
+          leaf::refuseEncoded(*this, wanted, getVectorMutable(), "its vector")))
     return failure();
   if (wanted.test(0))
     operands[0] =

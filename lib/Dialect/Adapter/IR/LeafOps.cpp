@@ -88,9 +88,8 @@ MapType typing::inferMapOfCirculants(EmitError emitError, Type type) {
 
 LogicalResult typing::checkOperands(Operation *op,
                                     ArrayRef<DenseMatrix> operands) {
-  if (operands.size() != op->getNumOperands())
-    return op->emitOpError() << "is evaluated with " << operands.size()
-                             << " operands, but has " << op->getNumOperands();
+  if (failed(typing::checkCount(op, operands)))
+    return failure();
   for (auto [index, operand] : llvm::enumerate(operands)) {
     Type type = op->getOperand(index).getType();
     ArrayRef<int64_t> shape = isa<MapType>(type)

@@ -26,9 +26,8 @@ static RankedTensorType tensorType(Value value) {
 static LogicalResult checkOperand(Operation *op, ArrayRef<DenseMatrix> operands,
                                   unsigned index, int64_t rows,
                                   int64_t columns) {
-  if (operands.size() != op->getNumOperands())
-    return op->emitOpError() << "is evaluated with " << operands.size()
-                             << " operands, but has " << op->getNumOperands();
+  if (failed(typing::checkCount(op, operands)))
+    return failure();
   const DenseMatrix &m = operands[index];
   if (m.rows != rows || m.columns != columns ||
       static_cast<int64_t>(m.values.size()) != rows * columns)

@@ -31,6 +31,10 @@ MapType inferMapOfParts(EmitError emitError, int64_t dim, mlir::TypeRange maps);
 /// (A10) `transpose`.
 MapType inferMapTransposed(EmitError emitError, mlir::Type map);
 
+/// Fails unless the reference evaluation has a matrix for each operand.
+llvm::LogicalResult checkCount(mlir::Operation *op,
+                               llvm::ArrayRef<DenseMatrix> operands);
+
 /// Fails unless `result` is `expected` (null: the reason was reported already).
 llvm::LogicalResult checkResult(mlir::Operation *op, MapType expected,
                                 llvm::StringRef label);

@@ -4,11 +4,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "LeafBuild.h"
 #include "allot/Dialect/Adapter/IR/Adapter.h"
 #include "allot/Dialect/Adapter/IR/AdapterBuild.h"
 #include "allot/Dialect/Format/IR/Format.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <cmath>
 
@@ -48,44 +48,17 @@ MapCost ReorderOp::getOwnCost(int64_t) {
   return {format::getStoredBytes(getPositions().getType()), 0};
 }
 
-namespace {
-/// Emits into the body of a linalg op that knows where it is.
-struct Body {
-  OpBuilder &b;
-  Location loc;
-
-  Value index(int64_t dim) const {
-    return linalg::IndexOp::create(b, loc, dim);
-  }
-  /// Entry `at` of the positions, as an index in [0, out).
-  Value position(Value positions, Value at, int64_t out) const {
-    Value number = tensor::ExtractOp::create(b, loc, positions, at);
-    Value whole = arith::FPToSIOp::create(b, loc, b.getI32Type(), number);
-    auto constant = [&](int64_t value) -> Value {
-      return arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(value));
-    };
-    whole = arith::MaxSIOp::create(b, loc, whole, constant(0));
-    whole = arith::MinSIOp::create(b, loc, whole, constant(out - 1));
-    return arith::IndexCastOp::create(b, loc, b.getIndexType(), whole);
-  }
-};
-} // namespace
-
-/// A tensor like `init` whose entries `compute` gives, out of their place.
-static Value buildGenerated(OpBuilder &builder, Location loc, Value init,
-                            function_ref<Value(const Body &)> compute) {
-  unsigned rank = cast<RankedTensorType>(init.getType()).getRank();
-  SmallVector<AffineMap> maps{
-      AffineMap::getMultiDimIdentityMap(rank, builder.getContext())};
-  SmallVector<utils::IteratorType> iterators(rank,
-                                             utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             builder, loc, TypeRange{init.getType()}, ValueRange{},
-             ValueRange{init}, maps, iterators,
-             [&](OpBuilder &b, Location l, ValueRange) {
-               linalg::YieldOp::create(b, l, compute(Body{b, l}));
-             })
-      .getResult(0);
+/// Entry `at` of the positions, as an index in [0, out).
+static Value buildPosition(const leaf::Emit &e, Value positions, Value at,
+                           int64_t out) {
+  Value whole = arith::FPToSIOp::create(e.b, e.loc, e.b.getI32Type(),
+                                        e.extract(positions, at));
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantOp::create(e.b, e.loc, e.b.getI32IntegerAttr(value));
+  };
+  whole = arith::MaxSIOp::create(e.b, e.loc, whole, constant(0));
+  whole = arith::MinSIOp::create(e.b, e.loc, whole, constant(out - 1));
+  return arith::IndexCastOp::create(e.b, e.loc, e.b.getIndexType(), whole);
 }
 
 /// `from` with place `positions[i]` of dimension `dim` moved to place i.
@@ -96,13 +69,13 @@ static Value buildMoved(OpBuilder &builder, Location loc, Value from,
   Value init = tensor::EmptyOp::create(
       builder, loc, tensor::getMixedSizes(builder, loc, from),
       type.getElementType());
-  return buildGenerated(builder, loc, init, [&](const Body &body) -> Value {
-    SmallVector<Value> place;
-    for (int64_t d = 0; d < type.getRank(); ++d)
-      place.push_back(body.index(d));
-    place[dim] = body.position(plain, place[dim], type.getDimSize(dim));
-    return tensor::ExtractOp::create(body.b, body.loc, from, place);
-  });
+  return leaf::buildGenerated(
+      builder, loc, init,
+      [&](const leaf::Emit &e, ArrayRef<Value> here) -> Value {
+        SmallVector<Value> place(here);
+        place[dim] = buildPosition(e, plain, place[dim], type.getDimSize(dim));
+        return e.extract(from, place);
+      });
 }
 
 Value ReorderOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
@@ -146,8 +119,8 @@ Value ReorderOp::buildSlice(OpBuilder &builder, Location loc, unsigned axis,
 
 Value ReorderOp::buildTransposed(OpBuilder &builder, Location loc,
                                  bool structureOnly) {
-  // The inputs of the transposed map would be scattered: no op does that, so the
-  // matrix is multiplied out.
+  // The inputs of the transposed map would be scattered: no op does that, so
+  // the matrix is multiplied out.
   if (structureOnly)
     return {};
   return DenseOp::create(
@@ -163,17 +136,13 @@ Value ReorderOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
                                        tensor::getMixedSizes(builder, loc, ids),
                                        type.getElementType());
   int64_t out = getResult().getType().getOut();
-  Value moved =
-      buildGenerated(builder, loc, init, [&](const Body &body) -> Value {
-        SmallVector<Value> place;
-        for (int64_t d = 0; d < type.getRank(); ++d)
-          place.push_back(body.index(d));
-        Value id = tensor::ExtractOp::create(body.b, body.loc, ids, place);
-        id = arith::IndexCastOp::create(body.b, body.loc, body.b.getIndexType(),
-                                        id);
-        return arith::IndexCastOp::create(body.b, body.loc,
-                                          type.getElementType(),
-                                          body.position(plain, id, out));
+  Value moved = leaf::buildGenerated(
+      builder, loc, init,
+      [&](const leaf::Emit &e, ArrayRef<Value> place) -> Value {
+        Value id = arith::IndexCastOp::create(e.b, e.loc, e.b.getIndexType(),
+                                              e.extract(ids, place));
+        return arith::IndexCastOp::create(e.b, e.loc, type.getElementType(),
+                                          buildPosition(e, plain, id, out));
       });
   return buildGathered(builder, loc, getMap(), moved);
 }

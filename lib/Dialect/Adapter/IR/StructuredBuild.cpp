@@ -189,3 +189,22 @@ Value structured::buildDenseOfMaterialized(OpBuilder &builder, Location loc,
       builder, loc,
       buildEncoded(builder, loc, buildMaterialized(builder, loc, map)));
 }
+
+Value structured::buildBetweenZeros(OpBuilder &builder, Location loc,
+                                    unsigned axis, int64_t size, int64_t before,
+                                    Value part, int64_t after) {
+  SmallVector<Value> parts;
+  auto addZeros = [&](int64_t count) {
+    if (count == 0)
+      return;
+    Value zeros = axis == 0 ? ZeroOp::create(builder, loc, size, count)
+                            : ZeroOp::create(builder, loc, count, size);
+    parts.push_back(zeros);
+  };
+  addZeros(before);
+  parts.push_back(part);
+  addZeros(after);
+  return parts.size() == 1
+             ? part
+             : ConcatOp::create(builder, loc, 1 - axis, parts).getResult();
+}

@@ -15,6 +15,22 @@ namespace allot::adapter::structured {
 /// The interface of the op that makes a map, or null for one from elsewhere.
 LinearMapOpInterface definition(mlir::Value map);
 
+/// The operands with those defined by the same op replaced by its operands, in
+/// place.
+template <typename OpT>
+bool flatten(OpT op, llvm::SmallVectorImpl<mlir::Value> &maps) {
+  bool changed = false;
+  for (mlir::Value map : op.getMaps()) {
+    if (auto inner = map.getDefiningOp<OpT>()) {
+      llvm::append_range(maps, inner.getMaps());
+      changed = true;
+    } else {
+      maps.push_back(map);
+    }
+  }
+  return changed;
+}
+
 /// True for `identity` and for permutations that move nothing.
 bool isIdentity(mlir::Value map);
 bool isZero(mlir::Value map);
@@ -75,6 +91,12 @@ mlir::Value buildIdConstant(mlir::OpBuilder &builder, mlir::Location loc,
 /// The map that an op computes by its matrix: `dense` of it, encoded as f32.
 mlir::Value buildDenseOfMaterialized(mlir::OpBuilder &builder,
                                      mlir::Location loc, mlir::Value map);
+
+/// `part`, a map with `size` rows (`axis` 0) or columns (1), between as many
+/// columns or rows of zeros.
+mlir::Value buildBetweenZeros(mlir::OpBuilder &builder, mlir::Location loc,
+                              unsigned axis, int64_t size, int64_t before,
+                              mlir::Value part, int64_t after);
 
 } // namespace allot::adapter::structured
 

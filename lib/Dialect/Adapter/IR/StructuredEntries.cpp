@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "MapTypes.h"
 #include "StructuredBuild.h"
 #include "allot/Dialect/Format/IR/Format.h"
 #include "allot/Interfaces/VJPBuild.h"
@@ -43,16 +44,7 @@ void HadamardOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
       return success();
     }
     SmallVector<Value> maps;
-    bool changed = false;
-    for (Value map : op.getMaps()) {
-      auto inner = map.getDefiningOp<HadamardOp>();
-      changed |= bool(inner);
-      if (inner)
-        llvm::append_range(maps, inner.getMaps());
-      else
-        maps.push_back(map);
-    }
-    if (!changed)
+    if (!flatten(op, maps))
       return failure();
     rewriter.replaceOpWithNewOp<HadamardOp>(op, maps);
     return success();
@@ -197,9 +189,8 @@ Value HadamardOp::buildMaterialization(OpBuilder &builder, Location loc) {
 
 LogicalResult HadamardOp::evaluateDense(ArrayRef<DenseMatrix> operands,
                                         DenseMatrix &result) {
-  if (operands.size() != getNumOperands())
-    return emitOpError() << "is evaluated with " << operands.size()
-                         << " operands, but has " << getNumOperands();
+  if (failed(typing::checkCount(*this, operands)))
+    return failure();
   result = operands.front();
   for (const DenseMatrix &operand : operands.drop_front()) {
     if (operand.values.size() != result.values.size())

@@ -58,20 +58,9 @@ Value IdentityOp::buildSlice(OpBuilder &builder, Location loc, unsigned axis,
   if (!isInside(type, axis, offset, size))
     return {};
   // Ones between zeros, along the axis that is not sliced.
-  SmallVector<Value> parts;
-  auto addZeros = [&](int64_t count) {
-    if (count == 0)
-      return;
-    Value zeros = axis == 0 ? ZeroOp::create(builder, loc, size, count)
-                            : ZeroOp::create(builder, loc, count, size);
-    parts.push_back(zeros);
-  };
-  addZeros(offset);
-  parts.push_back(IdentityOp::create(builder, loc, size));
-  addZeros(type.getIn() - offset - size);
-  return parts.size() == 1
-             ? parts.front()
-             : ConcatOp::create(builder, loc, 1 - axis, parts).getResult();
+  return buildBetweenZeros(builder, loc, axis, size, offset,
+                           IdentityOp::create(builder, loc, size),
+                           type.getIn() - offset - size);
 }
 
 Value IdentityOp::buildTransposed(OpBuilder &, Location, bool) {

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "MapTypes.h"
 #include "StructuredBuild.h"
 #include "allot/Interfaces/VJPBuild.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -69,16 +70,7 @@ void BlockDiagonalOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
           return success();
         }
         SmallVector<Value> maps;
-        bool changed = false;
-        for (Value map : op.getMaps()) {
-          auto inner = map.getDefiningOp<BlockDiagonalOp>();
-          changed |= bool(inner);
-          if (inner)
-            llvm::append_range(maps, inner.getMaps());
-          else
-            maps.push_back(map);
-        }
-        if (!changed)
+        if (!flatten(op, maps))
           return failure();
         rewriter.replaceOpWithNewOp<BlockDiagonalOp>(op, maps);
         return success();
@@ -203,9 +195,8 @@ Value BlockDiagonalOp::buildMaterialization(OpBuilder &builder, Location loc) {
 
 LogicalResult BlockDiagonalOp::evaluateDense(ArrayRef<DenseMatrix> operands,
                                              DenseMatrix &result) {
-  if (operands.size() != getNumOperands())
-    return emitOpError() << "is evaluated with " << operands.size()
-                         << " operands, but has " << getNumOperands();
+  if (failed(typing::checkCount(*this, operands)))
+    return failure();
   MapType type = getResult().getType();
   result = DenseMatrix(type.getOut(), type.getIn());
   for (auto [block, operand] : llvm::zip(blocksOf(getMaps()), operands)) {
@@ -249,20 +240,9 @@ Value BlockDiagonalOp::buildSlice(OpBuilder &builder, Location loc,
       first = block.offset[1 - axis];
     last = block.end(1 - axis);
   }
-  SmallVector<Value> parts;
-  auto addZeros = [&](int64_t count) {
-    if (count == 0)
-      return;
-    Value zeros = axis == 0 ? ZeroOp::create(builder, loc, size, count)
-                            : ZeroOp::create(builder, loc, count, size);
-    parts.push_back(zeros);
-  };
-  addZeros(first);
-  parts.push_back(BlockDiagonalOp::create(builder, loc, met));
-  addZeros(type.getShape()[1 - axis] - last);
-  return parts.size() == 1
-             ? parts.front()
-             : ConcatOp::create(builder, loc, 1 - axis, parts).getResult();
+  return buildBetweenZeros(builder, loc, axis, size, first,
+                           BlockDiagonalOp::create(builder, loc, met),
+                           type.getShape()[1 - axis] - last);
 }
 
 Value BlockDiagonalOp::buildTransposed(OpBuilder &builder, Location loc, bool) {
