@@ -167,6 +167,46 @@ LogicalResult solve(SolveOp op, Values values, Results &results) {
   return success();
 }
 
+// The order of entries of one magnitude is that of the algorithms, as PyTorch
+// calls them.
+LogicalResult extremeEntries(ExtremeEntriesOp op, Values values,
+                             Results &results) {
+  Operands operands(op, values);
+  ArrayRef<float> numbers;
+  if (failed(operands.read(op.getMatrix(), "the matrix", numbers)))
+    return failure();
+  using Entry = std::pair<float, int64_t>;
+  std::vector<Entry> entries;
+  entries.reserve(numbers.size());
+  for (auto [place, number] : llvm::enumerate(numbers)) {
+    if (std::isnan(number))
+      return op->emitOpError() << "meets a matrix with a number that is NaN";
+    entries.push_back({std::abs(number), int64_t(place)});
+  }
+  ArrayRef<int64_t> shape = op.getResult().getType().getShape();
+  int64_t count = shape[1], columns = operands.shape(op.getMatrix())[1];
+  auto select = [&](auto before) {
+    auto last = entries.begin() + count;
+    if (count <= int64_t(entries.size()) / 64) {
+      std::partial_sort(entries.begin(), last, entries.end(), before);
+    } else {
+      std::nth_element(entries.begin(), last - 1, entries.end(), before);
+      std::sort(entries.begin(), last - 1, before);
+    }
+  };
+  if (op.getSmallest())
+    select([](const Entry &x, const Entry &y) { return x.first < y.first; });
+  else
+    select([](const Entry &x, const Entry &y) { return x.first > y.first; });
+  std::vector<float> places(2 * count);
+  for (int64_t i = 0; i < count; ++i) {
+    places[i] = float(entries[i].second / columns);
+    places[count + i] = float(entries[i].second % columns);
+  }
+  results.push_back(makeTensor(shape, std::move(places)));
+  return success();
+}
+
 } // namespace
 
 void reference::registerComputedModels(DialectRegistry &registry) {
@@ -177,5 +217,7 @@ void reference::registerComputedModels(DialectRegistry &registry) {
     OrthonormalFactorOp::attachInterface<
         Model<OrthonormalFactorOp, orthonormalFactor>>(*context);
     SolveOp::attachInterface<Model<SolveOp, solve>>(*context);
+    ExtremeEntriesOp::attachInterface<Model<ExtremeEntriesOp, extremeEntries>>(
+        *context);
   });
 }

@@ -51,3 +51,18 @@ func.func @compiled(%x: tensor<2xf32> {allot.name = "x"}) -> (tensor<2xf32> {all
   %y = arith.addf %x, %s : tensor<2xf32>
   return %y : tensor<2xf32>
 }
+
+// Places by falling or rising magnitude.
+// RUN: %tensors write %t.x "w:F32:2x3=3,0.5,-4,-2,1,0.25"
+// RUN: allot run %s --reference --entry extreme --inputs %t.x --outputs %t.y && %tensors print %t.y | FileCheck %s --check-prefix=EXTREME
+// EXTREME-DAG: largest F32 2x3 0 0 1 2 0 0
+// EXTREME-DAG: smallest F32 2x2 1 0 2 1
+func.func @extreme(%w: tensor<2x3xf32> {allot.name = "w"}) -> (tensor<2x3xf32> {allot.name = "largest"}, tensor<2x2xf32> {allot.name = "smallest"}) {
+  %l = adapter.extreme_entries largest %w : tensor<2x3xf32> -> tensor<2x3xf32>
+  %s = adapter.extreme_entries smallest %w : tensor<2x3xf32> -> tensor<2x2xf32>
+  return %l, %s : tensor<2x3xf32>, tensor<2x2xf32>
+}
+
+// RUN: %tensors write %t.x "w:F32:2x3=3,0.5,-4,nan,1,0.25"
+// RUN: not allot run %s --reference --entry extreme --inputs %t.x --outputs %t.y 2>&1 | FileCheck %s --check-prefix=NAN
+// NAN: 'adapter.extreme_entries' op meets a matrix with a number that is NaN

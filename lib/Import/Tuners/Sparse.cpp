@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Tuners.h"
+#include "allot/Dialect/Adapter/IR/Computed.h"
 #include "allot/Dialect/Adapter/IR/Leaf.h"
 #include "allot/Support/Error.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -102,13 +103,8 @@ static Value splitPlaces(FormBuilder &f, Value flat) {
                f.einsum("n,k->kn", {columns, f.constant({2}, {0, 1})}));
 }
 
-// Super: the entries of largest magnitude, by flat places, alone or with LoRA
-// beside them.
-static llvm::Error readFlat(ModuleReader &r) {
-  auto values = r.addNeeded("supertuning_values", ".supertuning_values", {-1});
-  if (!values)
-    return values.takeError();
-  int64_t count = (*values)->shape[0];
+/// Checks the flat places that are stored.
+static llvm::Error readPlaces(ModuleReader &r, int64_t count) {
   auto indices = r.addIndices("supertuning_indices", ".supertuning_indices",
                               {count}, r.module.out * r.module.in);
   if (!indices)
@@ -120,9 +116,35 @@ static llvm::Error readFlat(ModuleReader &r) {
     return r.error(**indices, "has flat places in a weight of more than 2^24 "
                               "entries, which is not supported");
   std::vector<double> places(numbers->begin(), numbers->end());
-  if (llvm::Error e =
-          checkPlaces(r, **indices, places, double(r.module.out * r.module.in)))
-    return e;
+  return checkPlaces(r, **indices, places, double(r.module.out * r.module.in));
+}
+
+// Super: the entries of largest magnitude, alone or with LoRA beside them. They
+// are stored as flat places, or are those of the frozen weight in the order of
+// their magnitude.
+static llvm::Error readFlat(ModuleReader &r) {
+  auto values = r.addNeeded("supertuning_values", ".supertuning_values", {-1});
+  if (!values)
+    return values.takeError();
+  int64_t count = (*values)->shape[0], size = r.module.out * r.module.in;
+  auto kept = r.config["save_precomputed_indices"].booleanOr(true);
+  auto largest = r.config["select_top"].booleanOr(true);
+  if (!kept)
+    return kept.takeError();
+  if (!largest)
+    return largest.takeError();
+  bool stored = *kept || r.find(".supertuning_indices");
+  if (stored) {
+    if (llvm::Error e = readPlaces(r, count))
+      return e;
+  } else if (count < 1 || count > size) {
+    return r.error(**values, "has " + llvm::Twine(count) +
+                                 " numbers, but the weight of module '" +
+                                 r.module.path + "' has " + llvm::Twine(size));
+  } else if (size > INT32_MAX || std::max(r.module.out, r.module.in) > kExact) {
+    return r.error(**values, "is spread over a weight of " + llvm::Twine(size) +
+                                 " entries, which is not supported");
+  }
   auto rank = r.config["r"].integerOr(0, 0, 1 << 20);
   if (!rank)
     return rank.takeError();
@@ -148,10 +170,17 @@ static llvm::Error readFlat(ModuleReader &r) {
     return scale.takeError();
   r.depends(*scale);
   r.depends(lowScale);
-  r.form.map = [=, s = *scale](FormBuilder &f, Value map) {
-    Value delta =
-        sparse(f, splitPlaces(f, f.numbers("supertuning_indices")),
-               f.stored("supertuning_values"), f.module.out, f.module.in);
+  r.depends(stored ? "stored" : *largest ? "largest" : "smallest");
+  r.form.map = [=, s = *scale, largest = *largest](FormBuilder &f, Value map) {
+    Value places;
+    if (stored)
+      places = splitPlaces(f, f.numbers("supertuning_indices"));
+    else
+      places = adapter::ExtremeEntriesOp::create(
+          f.b, f.loc, mlir::RankedTensorType::get({2, count}, f.b.getF32Type()),
+          !largest, f.materialize(f.frozen));
+    Value delta = sparse(f, places, f.stored("supertuning_values"),
+                         f.module.out, f.module.in);
     llvm::SmallVector<Value> terms{map, f.scale(delta, s)};
     if (lowScale != 0)
       terms.push_back(f.scale(f.lowRank(f.stored("lora_B"), f.stored("lora_A")),
@@ -165,9 +194,9 @@ static constexpr llvm::StringLiteral flatSuffixes[] = {
     ".supertuning_indices", ".supertuning_values", ".supertuning_lora_A.weight",
     ".supertuning_lora_B.weight"};
 static constexpr llvm::StringLiteral flatFields[] = {
-    "r", "lora_alpha",
+    "r", "lora_alpha", "save_precomputed_indices", "select_top",
     // What the tensors say, or about training alone.
-    "save_precomputed_indices", "select_top", "sparsity", "lora_dropout"};
+    "sparsity", "lora_dropout"};
 
 const Tuner importer::supertuningTuner = {
     "SUPERTUNING", flatSuffixes, {}, flatFields, matrices, readFlat};

@@ -141,3 +141,35 @@ func.func @a40(%a: tensor<4x4xf32>, %b: tensor<4x2xf32>) {
   %x = "adapter.solve"(%a, %b) : (tensor<4x4xf32>, tensor<4x2xf32>) -> tensor<2x4xf32>
   return
 }
+
+// -----
+
+func.func @a41(%w: tensor<4x6xf32, #format.float<f16>>) {
+  // expected-error@+1 {{takes and makes static f32 matrices without encoding, but got 'tensor<4x6xf32, #format.float<f16>>' (A41)}}
+  %p = adapter.extreme_entries largest %w : tensor<4x6xf32, #format.float<f16>> -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @a41(%w: tensor<4x6xf32>) {
+  // expected-error@+1 {{makes rows and columns, 2 x N, of at most 24 entries, but the result is 'tensor<2x25xf32>' (A41)}}
+  %p = adapter.extreme_entries largest %w : tensor<4x6xf32> -> tensor<2x25xf32>
+  return
+}
+
+// -----
+
+func.func @a41(%w: tensor<4x6xf32>) {
+  // expected-error@+1 {{makes rows and columns, 2 x N, of at most 24 entries, but the result is 'tensor<3x2xf32>' (A41)}}
+  %p = adapter.extreme_entries smallest %w : tensor<4x6xf32> -> tensor<3x2xf32>
+  return
+}
+
+// -----
+
+func.func @a41(%w: tensor<1x16777217xf32>) {
+  // expected-error@+1 {{takes matrices of at most 2^24 rows and columns, but got 'tensor<1x16777217xf32>' (A41)}}
+  %p = adapter.extreme_entries smallest %w : tensor<1x16777217xf32> -> tensor<2x2xf32>
+  return
+}

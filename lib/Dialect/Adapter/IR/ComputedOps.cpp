@@ -126,5 +126,23 @@ LogicalResult SolveOp::verify() {
   return success();
 }
 
+// (A41)
+LogicalResult ExtremeEntriesOp::verify() {
+  if (failed(checkMatrices(*this, {getMatrix(), getResult()}, "A41")))
+    return failure();
+  ArrayRef<int64_t> matrix = getMatrix().getType().getShape(),
+                    result = getResult().getType().getShape();
+  if (std::max(matrix[0], matrix[1]) > 1 << 24)
+    return emitOpError() << "takes matrices of at most 2^24 rows and columns, "
+                            "but got "
+                         << getMatrix().getType() << " (A41)";
+  if (result[0] != 2 || result[1] > matrix[0] * matrix[1])
+    return emitOpError() << "makes rows and columns, 2 x N, of at most "
+                         << matrix[0] * matrix[1]
+                         << " entries, but the result is "
+                         << getResult().getType() << " (A41)";
+  return success();
+}
+
 #define GET_OP_CLASSES
 #include "allot/Dialect/Adapter/IR/ComputedOps.cpp.inc"

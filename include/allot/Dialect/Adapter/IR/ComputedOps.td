@@ -81,4 +81,20 @@ def Adapter_SolveOp : Adapter_ComputedOp<"solve"> {
   let assemblyFormat = "$a `,` $b attr-dict `:` type($a) `,` type($b) `` custom<SameAs>(ref(type($b)), type($result))";
 }
 
+def Adapter_ExtremeEntriesOp : Adapter_ComputedOp<"extreme_entries"> {
+  let summary = "The places of the entries of largest or smallest magnitude";
+  let description = [{
+    ```mlir
+    %p = adapter.extreme_entries largest %w : tensor<36x48xf32> -> tensor<2x86xf32>
+    ```
+    Rows and columns of the N entries of W whose magnitude is largest, the largest one first, or smallest, the smallest one first: what `sparse` takes. Entries of one magnitude stand in the
+    order that PyTorch's `topk` leaves them in on processors: that of `std::partial_sort` where 64 N is at most the number of entries, else of `std::nth_element` and `std::sort`.
+
+    (A41) W is a static f32 matrix without encoding, of fewer than 2^31 elements and at most 2^24 rows and columns; the result is 2 x N f32 without encoding, N at least 1 and at most the number of
+    elements of W. Source of the use: Super-Tuning.
+  }];
+  let arguments = (ins UnitAttr:$smallest, AnyRankedTensor:$matrix);
+  let assemblyFormat = "(`smallest` $smallest^):(`largest`)? $matrix attr-dict `:` type($matrix) `->` type($result)";
+}
+
 #endif // ALLOT_DIALECT_ADAPTER_IR_COMPUTEDOPS_TD
