@@ -20,6 +20,10 @@ PackedMatrix::PackedMatrix(Emitter &e, Attribute attr, Value bytes, Value rows,
   state = format.emitPrologue(e.builder, e.loc, bytes, rows, columns);
 }
 
+/// Bytes of a weight that are on their way from memory while others are met:
+/// what processors fetch ahead on their own ends with a page, or sooner.
+static constexpr int64_t prefetchDistance = 4096;
+
 /// Accumulators for one (tile, row): enough to hide the latency of an fma.
 static int64_t partialsFor(size_t pairs) {
   return pairs == 1 ? 4 : pairs == 2 ? 2 : 1;
@@ -61,13 +65,16 @@ static Values dotFloats(Emitter &e, const PackedMatrix &m,
     }
   };
   Value whole = e.mul(e.div(m.columns, partials), partials);
-  Values sums = e.forLoop(e.index(0), whole, partials, inits,
-                          [&](Value k, ValueRange args) {
-                            Values values(args);
-                            for (int64_t p = 0; p < partials; ++p)
-                              column(e.add(k, p), p, values);
-                            return values;
-                          });
+  Values sums = e.forLoop(
+      e.index(0), whole, partials, inits, [&](Value k, ValueRange args) {
+        Values values(args);
+        if (pairs == 1)
+          m.format.emitPrefetchFloats(e.builder, e.loc, m.state, tiles[0], k,
+                                      partials, prefetchDistance);
+        for (int64_t p = 0; p < partials; ++p)
+          column(e.add(k, p), p, values);
+        return values;
+      });
   if (partials > 1)
     sums = e.forLoop(whole, m.columns, 1, sums, [&](Value k, ValueRange args) {
       Values values(args);
@@ -110,7 +117,8 @@ static Values dotCodes(Emitter &e, const PackedMatrix &m, ArrayRef<Value> tiles,
     }
     inits.append(pairs * (partials - 1), zero);
     if (pairs == 1)
-      m.format.emitPrefetch(e.builder, e.loc, m.state, tiles[0], b, 4096);
+      m.format.emitPrefetch(e.builder, e.loc, m.state, tiles[0], b,
+                            prefetchDistance);
     Values sums = e.repeat(
         facts.stepsPerBlock, /*unroll=*/false, inits,
         [&](Value step, ValueRange stepArgs) {

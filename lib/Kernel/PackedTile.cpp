@@ -234,7 +234,7 @@ struct PackedTileModel
     PackedLayout layout(attr);
     Emitter e(builder, loc);
     int64_t rows = layout.packed.getRows();
-    Value at = e.mul(e.add(e.mul(tile, state.values[Columns]), k), rows);
+    Value at = element(e, state, tile, k, rows);
     auto type = VectorType::get(rows, layout.valueType(builder));
     return toFloats(e, e.loadVector(type, state.values[Elements], at));
   }
@@ -251,6 +251,25 @@ struct PackedTileModel
     int64_t ahead = distance / layout.recordBytes() * layout.packed.getRows();
     e.prefetch(state.values[Scales],
                e.add(e.mul(at, layout.packed.getRows()), ahead));
+  }
+
+  void emitPrefetchFloats(Attribute attr, OpBuilder &builder, Location loc,
+                          const TileState &state, Value tile, Value k,
+                          int64_t columns, int64_t distance) const {
+    PackedLayout layout(attr);
+    Emitter e(builder, loc);
+    int64_t rows = layout.packed.getRows();
+    int64_t bytes = layout.valueType(builder).getIntOrFloatBitWidth() / 8;
+    Value at = element(e, state, tile, k, rows);
+    for (int64_t line = 0; line < columns * rows * bytes; line += 64)
+      e.prefetch(state.values[Elements], e.add(at, (distance + line) / bytes));
+  }
+
+private:
+  /// Place of the first number of column k of a tile of a float format.
+  static Value element(Emitter &e, const TileState &state, Value tile, Value k,
+                       int64_t rows) {
+    return e.mul(e.add(e.mul(tile, state.values[Columns]), k), rows);
   }
 };
 

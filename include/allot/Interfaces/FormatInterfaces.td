@@ -97,7 +97,10 @@ def FormatTileInterface : AttrInterface<"FormatTileInterface"> {
     InterfaceMethod<[{Emits software prefetches of the codes and scales `distance` bytes of codes ahead of (tile, block) (integer formats); these are
       hints, never loads.}],
       "void", "emitPrefetch", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "const ::allot::TileState &":$state,
-        "::mlir::Value":$tile, "::mlir::Value":$block, "int64_t":$distance)>
+        "::mlir::Value":$tile, "::mlir::Value":$block, "int64_t":$distance)>,
+    InterfaceMethod<[{Emits the same for columns `[k, k + columns)` of a tile of a float format, `distance` bytes ahead.}],
+      "void", "emitPrefetchFloats", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "const ::allot::TileState &":$state,
+        "::mlir::Value":$tile, "::mlir::Value":$k, "int64_t":$columns, "int64_t":$distance)>
   ];
 }
 
