@@ -278,7 +278,7 @@ void Page::writeWords() {
            "scale, with zero points (z), scales of 8 bits (s8). stored means "
            "left as it was; +rN a low-rank correction of rank N beside it; "
            "+merged an adapter that was added before rounding; +adapter one "
-           "that is kept beside.");
+           "that is kept beside, -rN with N of its ranks.");
     });
   });
 }

@@ -53,6 +53,8 @@ private:
     extract.formats.assign(formats.begin(), formats.end());
     extract.ranks.assign(ranks.begin(), ranks.end());
     extract.compensatedFormats.assign(compensated.begin(), compensated.end());
+    extract.adapterFormats.assign(adapterFormats.begin(), adapterFormats.end());
+    extract.adapterRanks.assign(adapterRanks.begin(), adapterRanks.end());
     extract.allow.assign(allow.begin(), allow.end());
     extract.encoder = encoder;
     extract.estimateRows = estimateRows;
@@ -169,6 +171,22 @@ private:
       cl::value_desc("names"),
       cl::desc("Formats that may be compensated (default: those of at most 3 "
                "bits)"),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::list<std::string> adapterFormats{
+      "adapter-formats",
+      cl::CommaSeparated,
+      cl::value_desc("names"),
+      cl::desc("Formats of adapters that stay factored (default: f16, "
+               "int8g32)"),
+      cl::sub(command),
+      cl::cat(category)};
+  cl::list<int64_t> adapterRanks{
+      "adapter-ranks",
+      cl::CommaSeparated,
+      cl::value_desc("ranks"),
+      cl::desc("Ranks that adapters may be shortened to, 0 to leave them out "
+               "(default: 0, 2, 4, 8, 16, 32)"),
       cl::sub(command),
       cl::cat(category)};
   cl::opt<std::string> encoder{

@@ -314,6 +314,33 @@ plan.problem @p resources ["bytes"] fixed [0] weights 10 model "" {
 
 plan.problem @p resources ["bytes"] fixed [0] weights 10 model "" {
   plan.item "a" weights 10 origin "" {
+    // expected-error@+1 {{'plan.option' op has a negative adapter_rank -1 (P16)}}
+    plan.option "x" costs [1] loss 0.0 {adapter_rank = -1}
+  }
+}
+
+// -----
+
+plan.problem @p resources ["bytes"] fixed [0] weights 10 model "" {
+  plan.item "a" weights 10 origin "" {
+    // expected-error@+1 {{'plan.option' op has adapter_rank 2 but no adapter_format (P16)}}
+    plan.option "x" costs [1] loss 0.0 {adapter_rank = 2}
+  }
+}
+
+// -----
+
+plan.problem @p resources ["bytes"] fixed [0] weights 10 model "" {
+  plan.item "a" weights 10 origin "" {
+    // expected-error@+1 {{'plan.option' op is merged: nothing is left that could have an adapter_rank (P16)}}
+    plan.option "x" costs [1] loss 0.0 {merged, format = #format.q4_0, adapter_rank = 0}
+  }
+}
+
+// -----
+
+plan.problem @p resources ["bytes"] fixed [0] weights 10 model "" {
+  plan.item "a" weights 10 origin "" {
     plan.option "x" costs [1] loss 0.0
     plan.option "y" costs [2] loss 0.0
   }

@@ -36,6 +36,10 @@ plan.problem @all resources ["bytes", "microseconds"] fixed [960, 7] weights 460
     plan.option "stored+adapter" costs [9856, 0] loss 0.0
     // CHECK-NEXT: plan.option "stored+adapter-f16" costs [9536, 0] loss 1.000000e-03 {adapter_format = #format.float<f16>}
     plan.option "stored+adapter-f16" costs [9536, 0] loss 1.0e-03 {adapter_format = #format.float<f16>}
+    // CHECK-NEXT: plan.option "stored+adapter-r8-f16" costs [9376, 0] loss 2.000000e-03 {adapter_format = #format.float<f16>, adapter_rank = 8 : i64}
+    plan.option "stored+adapter-r8-f16" costs [9376, 0] loss 2.0e-03 {adapter_rank = 8, adapter_format = #format.float<f16>}
+    // CHECK-NEXT: plan.option "stored+adapter-r0" costs [9216, 0] loss 3.000000e-03 {adapter_rank = 0 : i64}
+    plan.option "stored+adapter-r0" costs [9216, 0] loss 3.0e-03 {adapter_rank = 0}
     // CHECK-NEXT: plan.option "int4g32+merged" costs [1728, 0] loss 2.000000e-02 {format = #format.int<4, block = [1, 32], scale = f16>, merged}
     plan.option "int4g32+merged" costs [1728, 0] loss 2.0e-02 {format = #format.int<4, block = [1, 32], scale = f16>, merged}
     // CHECK-NEXT: plan.option "int4g32" costs [1728, 0] loss 3.000000e-02

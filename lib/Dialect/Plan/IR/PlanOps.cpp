@@ -208,6 +208,17 @@ LogicalResult OptionOp::verify() {
   if (getMerged() && (!getFormat() || getAdapterFormat()))
     return emitOpError("is merged: it needs a format and takes no "
                        "adapter_format (P10)");
+  if (std::optional<uint64_t> adapterRank = getAdapterRank()) {
+    auto value = static_cast<int64_t>(*adapterRank);
+    if (value < 0)
+      return emitOpError("has a negative adapter_rank ") << value << " (P16)";
+    if (value > 0 && !getAdapterFormat())
+      return emitOpError("has adapter_rank ")
+             << value << " but no adapter_format (P16)";
+    if (getMerged())
+      return emitOpError("is merged: nothing is left that could have an "
+                         "adapter_rank (P16)");
+  }
   return success();
 }
 

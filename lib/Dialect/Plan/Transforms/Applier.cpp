@@ -15,8 +15,8 @@ std::string plan::positionsName(StringRef site) {
   return (site + ".positions").str();
 }
 
-std::string plan::factorName(StringRef site, StringRef which) {
-  return (site + ".compensation_" + which).str();
+std::string plan::factorName(StringRef site, StringRef kind, StringRef which) {
+  return (site + "." + kind + "_" + which).str();
 }
 
 LogicalResult Applier::prepare() {
@@ -88,6 +88,10 @@ static LogicalResult checkFormats(const analysis::Site &site,
     if (failed(check(option.getFactorFormatAttr(), {site.rows, rank})) ||
         failed(check(option.getFactorFormatAttr(), {rank, site.columns})))
       return failure();
+  if (int64_t rank = option.getAdapterRank().value_or(0))
+    return success(
+        succeeded(check(option.getAdapterFormatAttr(), {site.rows, rank})) &&
+        succeeded(check(option.getAdapterFormatAttr(), {rank, site.columns})));
   for (ml_program::GlobalOp global : site.adapterWeights)
     if (failed(check(option.getAdapterFormatAttr(),
                      cast<RankedTensorType>(global.getType()).getShape())))
@@ -110,9 +114,13 @@ LogicalResult Applier::addPieces(const analysis::Site &site,
       rows = {(*range)[0], (*range)[1]};
     found.push_back({&site, rows, option});
     int64_t rank = option.getRank().value_or(0);
-    if (rank > std::min(site.rows, site.columns))
+    int64_t adapterRank = option.getAdapterRank().value_or(0);
+    if (std::max(rank, adapterRank) > std::min(site.rows, site.columns))
       return option.emitError("has a rank above the size of the matrix ")
              << site.rows << "x" << site.columns;
+    if (option.getAdapterRank() && site.adapters.empty())
+      return option.emitError("has an adapter_rank, but '")
+             << site.name << "' has no adapters";
     if (item.getRows() && (rank > 0 || !site.adapters.empty()))
       return option.emitError("is for a range of rows of '")
              << site.name
@@ -169,10 +177,10 @@ LogicalResult Applier::checkCosts() {
     uint64_t total = 0;
     for (const Piece &piece : of) {
       total += bytes.lookup(piece.name());
-      if (piece.option.getRank().value_or(0) > 0)
-        total += bytes.lookup(factorName(site.name, "B")) +
-                 bytes.lookup(factorName(site.name, "A"));
     }
+    for (StringRef kind : {kCompensation, kAdapter})
+      for (StringRef which : {"B", "A"})
+        total += bytes.lookup(factorName(site.name, kind, which));
     for (ml_program::GlobalOp global : site.adapterWeights)
       total += bytes.lookup(global.getSymName());
     if (total != cost)
@@ -207,7 +215,7 @@ void Applier::plan() {
     siteOf[site.weight] = i;
     for (ml_program::GlobalOp global : site.adapterWeights) {
       auto factor = cast<RankedTensorType>(global.getType());
-      if (option.getMerged())
+      if (option.getMerged() || option.getAdapterRank())
         dropped.insert(global);
       else
         types[global] = packed(factor, option.getAdapterFormatAttr()
@@ -269,17 +277,27 @@ void Applier::addOutputs(const Piece &piece, bool plain,
       return copyRows(piece, type, writer);
     };
   outputs.push_back(std::move(output));
-  int64_t rank = option.getRank().value_or(0);
-  if (rank == 0)
-    return;
-  Attribute factorFormat = *option.getFactorFormat();
-  auto factor = [&](StringRef name, ArrayRef<int64_t> shape) {
-    outputs.push_back(
-        {factorName(piece.site->name, name),
-         packed(RankedTensorType::get(shape, type.getElementType()),
-                factorFormat),
-         {}});
+  if (int64_t rank = option.getRank().value_or(0))
+    addFactorOutputs(*piece.site, kCompensation, rank,
+                     option.getFactorFormatAttr(), type.getElementType());
+  if (int64_t rank = option.getAdapterRank().value_or(0)) {
+    size_t first = outputs.size();
+    addFactorOutputs(*piece.site, kAdapter, rank, option.getAdapterFormatAttr(),
+                     type.getElementType());
+    outputs[first].write = [this, &piece](archive::SafetensorsWriter &writer) {
+      return writeAdapter(piece, writer);
+    };
+  }
+}
+
+/// The factors of a low-rank term; who computes them writes both.
+void Applier::addFactorOutputs(const analysis::Site &site, StringRef kind,
+                               int64_t rank, Attribute format, Type element) {
+  auto add = [&](StringRef which, ArrayRef<int64_t> shape) {
+    outputs.push_back({factorName(site.name, kind, which),
+                       packed(RankedTensorType::get(shape, element), format),
+                       {}});
   };
-  factor("B", {piece.site->rows, rank});
-  factor("A", {rank, piece.site->columns});
+  add("B", {site.rows, rank});
+  add("A", {rank, site.columns});
 }

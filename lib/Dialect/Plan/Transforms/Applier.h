@@ -73,7 +73,9 @@ private:
                           ArrayRef<plan::OptionOp> chosen);
   void plan();
   void addOutputs(const Piece &piece, bool plain, RankedTensorType type);
-  void addCompensation(StringRef site, Operation *base);
+  void addFactorOutputs(const analysis::Site &site, StringRef kind,
+                        int64_t rank, Attribute format, Type element);
+  void addLowRank(StringRef site, StringRef kind, Operation *base);
   void concatenate(ArrayRef<Piece> pieces, Operation *base);
   RankedTensorType packed(RankedTensorType type, Attribute format);
   llvm::Error copy(ml_program::GlobalOp global, RankedTensorType type,
@@ -100,10 +102,11 @@ private:
                        archive::SafetensorsWriter &writer);
   llvm::Error encode(const Piece &piece, RankedTensorType type,
                      archive::SafetensorsWriter &writer);
-  llvm::Error writeFactors(const analysis::Site &site, plan::OptionOp option,
-                           const plan::EncodedMatrix &encoded,
-                           ArrayRef<float> values,
-                           const analysis::InputMoment &moment,
+  llvm::Error writeFactors(const analysis::Site &site, StringRef kind,
+                           const plan::Factors &factors, int64_t rank,
+                           Attribute format,
+                           archive::SafetensorsWriter &writer);
+  llvm::Error writeAdapter(const Piece &piece,
                            archive::SafetensorsWriter &writer);
 
   ModuleOp module;
@@ -129,7 +132,11 @@ private:
 };
 
 std::string positionsName(StringRef site);
-std::string factorName(StringRef site, StringRef which);
+/// Low-rank terms that a plan adds to a site.
+inline constexpr StringLiteral kCompensation = "compensation",
+                               kAdapter = "adapter";
+/// Factor B or A of such a term.
+std::string factorName(StringRef site, StringRef kind, StringRef which);
 
 } // namespace allot::plan
 

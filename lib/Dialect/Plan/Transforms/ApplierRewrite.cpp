@@ -36,12 +36,12 @@ static Value loadGlobal(OpBuilder &builder, Location loc, SymbolTable &symbols,
 }
 
 /// Makes uses of a base read base + B A.
-void Applier::addCompensation(StringRef site, Operation *base) {
+void Applier::addLowRank(StringRef site, StringRef kind, Operation *base) {
   OpBuilder builder(module.getContext());
   builder.setInsertionPointAfter(base);
   Location loc = base->getLoc();
-  Value b = loadGlobal(builder, loc, symbols, factorName(site, "B")),
-        a = loadGlobal(builder, loc, symbols, factorName(site, "A"));
+  Value b = loadGlobal(builder, loc, symbols, factorName(site, kind, "B")),
+        a = loadGlobal(builder, loc, symbols, factorName(site, kind, "A"));
   Value lowRank = adapter::LowRankOp::create(builder, base->getLoc(), b, a);
   Value baseMap = base->getResult(0);
   auto sum = adapter::SumOp::create(builder, base->getLoc(), baseMap.getType(),
@@ -110,15 +110,17 @@ void Applier::rewrite(StringRef archiveName, StringRef digest,
     llvm::SmallDenseSet<Value> maps;
     llvm::SmallPtrSet<Operation *, 4> bases;
     for (auto [map, base] : llvm::zip(site.maps, site.bases)) {
-      if (option.getMerged() && map != base->getResult(0) &&
-          maps.insert(map).second) {
+      bool drops = option.getMerged() || option.getAdapterRank();
+      if (drops && map != base->getResult(0) && maps.insert(map).second) {
         map.replaceAllUsesWith(base->getResult(0));
         eraseDead(map.getDefiningOp());
       }
       if (!bases.insert(base).second)
         continue;
       if (option.getRank().value_or(0) > 0)
-        addCompensation(site.name, base);
+        addLowRank(site.name, kCompensation, base);
+      if (option.getAdapterRank().value_or(0) > 0)
+        addLowRank(site.name, kAdapter, base);
       if (!isPlain(of))
         concatenate(of, base);
     }

@@ -90,30 +90,39 @@ llvm::Error Applier::copyRows(const Piece &piece, RankedTensorType type,
   return writer.write(piece.name(), out);
 }
 
-llvm::Error Applier::writeFactors(const analysis::Site &site,
-                                  plan::OptionOp option,
-                                  const plan::EncodedMatrix &encoded,
-                                  ArrayRef<float> values,
-                                  const analysis::InputMoment &moment,
+llvm::Error Applier::writeFactors(const analysis::Site &site, StringRef kind,
+                                  const plan::Factors &factors, int64_t rank,
+                                  Attribute format,
                                   archive::SafetensorsWriter &writer) {
-  int64_t rank = *option.getRank();
-  analysis::Compensation factors =
-      plan::compensateMatrix(encoded, values, site.rows, site.columns, moment,
-                             {rank})
-          .factors;
-  auto format = cast<FormatAttrInterface>(*option.getFactorFormat());
-  auto packedFormat =
-      cast<FormatAttrInterface>(format.getPackedFormat(tileRows));
-  auto emit = [&](StringRef name, ArrayRef<float> numbers,
+  auto packedFormat = cast<FormatAttrInterface>(
+      cast<FormatAttrInterface>(format).getPackedFormat(tileRows));
+  auto emit = [&](StringRef which, ArrayRef<float> numbers,
                   ArrayRef<int64_t> shape) -> llvm::Error {
     auto bytes = codec::encodeRoundToNearest(packedFormat, numbers, shape);
     if (!bytes)
       return bytes.takeError();
-    return writer.write(factorName(site.name, name), *bytes);
+    return writer.write(factorName(site.name, kind, which), *bytes);
   };
   if (llvm::Error error = emit("B", factors.b, {site.rows, rank}))
     return error;
   return emit("A", factors.a, {rank, site.columns});
+}
+
+llvm::Error Applier::writeAdapter(const Piece &piece,
+                                  archive::SafetensorsWriter &writer) {
+  const analysis::Site &site = *piece.site;
+  auto moment = plan::inputMomentOf(statistics, site);
+  if (!moment)
+    return moment.takeError();
+  auto sum = plan::adapterMatrix(site, weights, symbols);
+  if (!sum)
+    return sum.takeError();
+  int64_t rank = *piece.option.getAdapterRank();
+  return writeFactors(
+      site, kAdapter,
+      plan::firstRanks(plan::shortenAdapters(*sum, **moment, rank), rank,
+                       site.rows, site.columns),
+      rank, *piece.option.getAdapterFormat(), writer);
 }
 
 llvm::Error Applier::encode(const Piece &piece, RankedTensorType type,
@@ -154,10 +163,17 @@ llvm::Error Applier::encode(const Piece &piece, RankedTensorType type,
     else
       codec.writeFloats(encoded->decoded, rows, site.columns, first, count,
                         bytes);
-    if (rank > 0)
-      if (llvm::Error error =
-              writeFactors(site, option, *encoded, values, **moment, writer))
-        return error;
+    if (rank == 0)
+      continue;
+    analysis::Compensation factors =
+        plan::compensateMatrix(*encoded, values, site.rows, site.columns,
+                               **moment, {rank})
+            .factors;
+    if (llvm::Error error = writeFactors(
+            site, kCompensation,
+            plan::firstRanks(factors, rank, site.rows, site.columns), rank,
+            *option.getFactorFormat(), writer))
+      return error;
   }
   return writer.write(piece.name(), bytes);
 }

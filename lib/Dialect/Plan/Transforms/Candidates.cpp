@@ -14,26 +14,65 @@ using namespace allot::plan;
 /// table cost more than the bits they replace.
 static constexpr int64_t kCompensatedRows = 8192;
 
+/// Some formats want whole blocks, which not every matrix has.
+static bool canHave(FormatAttrInterface format, ArrayRef<int64_t> shape) {
+  return succeeded(
+      format.verifyShape(shape, [] { return InFlightDiagnostic(); }));
+}
+
 static std::vector<AdapterTreatment> treatments(const analysis::Site &site,
                                                 const Choices &choices) {
   if (site.adapters.empty())
     return {AdapterTreatment()};
-  AdapterTreatment stored, rounded, merged;
+  AdapterTreatment stored, merged;
   stored.suffix = "+adapter";
-  rounded.suffix = "+adapter-" + choices.factorFormat.getShortName();
-  rounded.format = choices.factorFormat;
   merged.suffix = "+merged";
   merged.merged = true;
+  std::vector<AdapterTreatment> result = {stored};
   for (ml_program::GlobalOp global : site.adapterWeights) {
     auto type = cast<RankedTensorType>(global.getType());
-    stored.bytes +=
+    result[0].bytes +=
         packedBytes(format::getFormat(type), type.getShape(), choices.tileRows);
-    rounded.bytes +=
-        packedBytes(choices.factorFormat, type.getShape(), choices.tileRows);
   }
-  std::vector<AdapterTreatment> result = {stored};
-  if (rounded.bytes < stored.bytes)
-    result.push_back(rounded);
+  for (FormatAttrInterface format : choices.adapterFormats) {
+    AdapterTreatment rounded;
+    rounded.suffix = "+adapter-" + format.getShortName();
+    rounded.format = format;
+    bool fits = true;
+    for (ml_program::GlobalOp global : site.adapterWeights) {
+      auto shape = cast<RankedTensorType>(global.getType()).getShape();
+      fits &= canHave(format, shape);
+      rounded.bytes += packedBytes(format, shape, choices.tileRows);
+    }
+    // What loses something must cost less.
+    uint64_t most = result[0].bytes;
+    if (fits && rounded.bytes < most) {
+      most = rounded.bytes;
+      result.push_back(rounded);
+    }
+    for (int64_t rank : choices.adapterRanks) {
+      if (rank == 0 || rank > std::min(site.rows, site.columns) ||
+          !canHave(format, {site.rows, rank}) ||
+          !canHave(format, {rank, site.columns}))
+        continue;
+      AdapterTreatment shortened;
+      shortened.rank = rank;
+      shortened.suffix =
+          "+adapter-r" + std::to_string(rank) + "-" + format.getShortName();
+      shortened.format = format;
+      shortened.bytes =
+          packedBytes(format, {site.rows, rank}, choices.tileRows) +
+          packedBytes(format, {rank, site.columns}, choices.tileRows);
+      if (shortened.bytes < most)
+        result.push_back(shortened);
+    }
+  }
+  if (llvm::is_contained(choices.adapterRanks, 0)) {
+    AdapterTreatment dropped;
+    dropped.rank = 0;
+    dropped.suffix = "+adapter-r0";
+    result.push_back(dropped);
+  }
   result.push_back(merged);
   return result;
 }
@@ -84,9 +123,7 @@ std::vector<Candidate> plan::enumerate(const analysis::Site &site,
                          choices.tileRows),
       nullptr, 0);
   for (FormatAttrInterface format : choices.formats) {
-    // Some formats want whole blocks, which not every matrix has.
-    if (failed(format.verifyShape({rows, site.columns},
-                                  [] { return InFlightDiagnostic(); })))
+    if (!canHave(format, {rows, site.columns}))
       continue;
     uint64_t bytes =
         packedBytes(format, {rows, site.columns}, choices.tileRows);

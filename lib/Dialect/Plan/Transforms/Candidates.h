@@ -27,6 +27,11 @@ struct AdapterTreatment {
   bool merged = false;
   /// What the factors are rounded to; null: as they are stored.
   FormatAttrInterface format;
+  /// The sum of the adapters is replaced by factors of this rank.
+  std::optional<int64_t> rank;
+
+  /// Whether the adapters are not what they were, so that something is lost.
+  bool isChanged() const { return format || rank; }
 };
 
 /// One way to store a site.
@@ -47,6 +52,9 @@ struct Choices {
   llvm::SmallVector<int64_t> ranks;
   llvm::SmallSetVector<mlir::Attribute, 8> compensated;
   FormatAttrInterface factorFormat;
+  /// Formats and ranks, falling, of adapters that stay factored.
+  llvm::SmallVector<FormatAttrInterface> adapterFormats;
+  llvm::SmallVector<int64_t> adapterRanks;
   /// Site and option; see `enumerate`.
   std::vector<std::pair<std::regex, std::regex>> allow;
   int64_t tileRows = 8;

@@ -142,8 +142,7 @@ llvm::SmallPtrSet<Operation *, 32> plan::decodedWhole(ModuleOp module) {
         decode.getSource().getDefiningOp<ml_program::GlobalLoadConstOp>();
     if (!load)
       return;
-    if (Operation *global =
-            symbols.lookup(load.getGlobal().getLeafReference()))
+    if (Operation *global = symbols.lookup(load.getGlobal().getLeafReference()))
       result.insert(global);
   });
   return result;
@@ -188,6 +187,26 @@ llvm::Expected<DenseMatrix> plan::adapterMatrix(
       sum.values[i] += term->values[i];
   }
   return sum;
+}
+
+analysis::Compensation
+plan::shortenAdapters(const DenseMatrix &adapters,
+                      const analysis::InputMoment &moment, int64_t rank) {
+  std::vector<float> values(adapters.values.begin(), adapters.values.end());
+  return analysis::compensateError(values, adapters.rows, adapters.columns,
+                                   moment, rank);
+}
+
+plan::Factors plan::firstRanks(const analysis::Compensation &factors,
+                               int64_t rank, int64_t rows, int64_t columns) {
+  Factors result;
+  result.b.reserve(rows * rank);
+  for (int64_t row = 0; row < rows; ++row) {
+    const float *first = factors.b.data() + row * factors.rank;
+    result.b.insert(result.b.end(), first, first + rank);
+  }
+  result.a.assign(factors.a.begin(), factors.a.begin() + rank * columns);
+  return result;
 }
 
 uint64_t plan::packedBytes(FormatAttrInterface format, ArrayRef<int64_t> shape,

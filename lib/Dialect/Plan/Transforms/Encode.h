@@ -95,6 +95,20 @@ llvm::Expected<DenseMatrix> adapterMatrix(
     llvm::function_ref<FormatAttrInterface(mlir::ml_program::GlobalOp)>
         formatOf = {});
 
+/// The sum of a site's adapters as one pair of factors B A, of which the first
+/// k ranks are what is nearest to it under `moment` with rank k.
+analysis::Compensation shortenAdapters(const DenseMatrix &adapters,
+                                       const analysis::InputMoment &moment,
+                                       int64_t rank);
+
+/// A pair of factors, B `[rows, rank]` and A `[rank, columns]`.
+struct Factors {
+  std::vector<float> b, a;
+};
+/// The first `rank` ranks.
+Factors firstRanks(const analysis::Compensation &factors, int64_t rank,
+                   int64_t rows, int64_t columns);
+
 /// Bytes of a tensor of `shape` in the packed layout of `format`.
 uint64_t packedBytes(FormatAttrInterface format, llvm::ArrayRef<int64_t> shape,
                      int64_t tileRows);

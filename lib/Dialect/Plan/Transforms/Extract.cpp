@@ -32,6 +32,9 @@ static constexpr StringRef kDefaultFormats[] = {
 /// value decomposition of the whole matrix.
 static constexpr int64_t kDefaultRanks[] = {0};
 
+/// What an adapter may be shortened to: one decomposition serves all of them.
+static constexpr int64_t kDefaultAdapterRanks[] = {0, 2, 4, 8, 16, 32};
+
 namespace {
 
 struct PlanExtract : plan::impl::PlanExtractBase<PlanExtract> {
@@ -78,6 +81,24 @@ LogicalResult PlanExtract::parseChoices(Choices &result) {
     if (!llvm::is_contained(result.formats, format))
       result.formats.push_back(format);
   }
+  for (StringRef name : adapterFormats) {
+    FormatAttrInterface format = parse(name);
+    if (!format)
+      return failure();
+    if (!llvm::is_contained(result.adapterFormats, format))
+      result.adapterFormats.push_back(format);
+  }
+  if (adapterFormats.empty())
+    result.adapterFormats = {parse("f16"), parse("int8g32")};
+  result.adapterRanks.assign(adapterRanks.begin(), adapterRanks.end());
+  if (result.adapterRanks.empty())
+    result.adapterRanks.assign(std::begin(kDefaultAdapterRanks),
+                               std::end(kDefaultAdapterRanks));
+  llvm::sort(result.adapterRanks, std::greater<>());
+  result.adapterRanks.erase(llvm::unique(result.adapterRanks),
+                            result.adapterRanks.end());
+  if (result.adapterRanks.back() < 0)
+    return error() << "rank " << result.adapterRanks.back() << " is negative";
   for (StringRef name : compensatedFormats)
     if (FormatAttrInterface format = parse(name))
       result.compensated.insert(format);
@@ -203,7 +224,9 @@ void PlanExtract::createItem(OpBuilder &builder, const analysis::Site &site,
         c.rank ? builder.getI64IntegerAttr(c.rank) : IntegerAttr(),
         c.rank ? Attribute(choices.factorFormat) : Attribute(),
         c.adapter.merged ? builder.getUnitAttr() : UnitAttr(),
-        Attribute(c.adapter.format));
+        Attribute(c.adapter.format),
+        c.adapter.rank ? builder.getI64IntegerAttr(*c.adapter.rank)
+                       : IntegerAttr());
   }
 }
 

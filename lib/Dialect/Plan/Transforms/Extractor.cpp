@@ -5,7 +5,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Extractor.h"
+#include "allot/Codec/Codec.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
 using namespace allot;
@@ -32,18 +34,49 @@ Extractor::rowsOf(Context &context, int64_t count, bool merged) {
   return values;
 }
 
-/// The weighted error of rounding the adapters alone.
-llvm::Expected<double> Extractor::adapterError(Context &context,
-                                               FormatAttrInterface format) {
+/// Numbers as `format` would store them.
+static llvm::Expected<std::vector<float>> rounded(FormatAttrInterface format,
+                                                  ArrayRef<float> values,
+                                                  ArrayRef<int64_t> shape) {
+  auto bytes = codec::encodeRoundToNearest(format, values, shape);
+  if (!bytes)
+    return bytes.takeError();
+  return codec::decode(format, *bytes, shape);
+}
+
+/// The weighted error of rounding or shortening the adapters alone.
+llvm::Expected<double>
+Extractor::adapterError(Context &context, const AdapterTreatment &treatment) {
   const analysis::Site &site = context.site;
-  auto rounded = plan::adapterMatrix(
-      site, weights, symbols, [&](ml_program::GlobalOp) { return format; });
-  if (!rounded)
-    return rounded.takeError();
-  std::vector<float> error(rounded->values.size());
-  for (size_t i = 0; i < error.size(); ++i)
-    error[i] =
-        static_cast<float>(rounded->values[i] - context.adapters.values[i]);
+  std::vector<float> error(context.adapters.values.begin(),
+                           context.adapters.values.end());
+  if (!treatment.rank) {
+    auto changed =
+        plan::adapterMatrix(site, weights, symbols, [&](ml_program::GlobalOp) {
+          return treatment.format;
+        });
+    if (!changed)
+      return changed.takeError();
+    for (size_t i = 0; i < error.size(); ++i)
+      error[i] -= static_cast<float>(changed->values[i]);
+  } else if (int64_t rank = *treatment.rank) {
+    if (!context.factors)
+      context.factors = plan::shortenAdapters(context.adapters, *context.moment,
+                                              choices.adapterRanks.front());
+    plan::Factors factors =
+        plan::firstRanks(*context.factors, rank, site.rows, site.columns);
+    auto b = rounded(treatment.format, factors.b, {site.rows, rank});
+    if (!b)
+      return b.takeError();
+    auto a = rounded(treatment.format, factors.a, {rank, site.columns});
+    if (!a)
+      return a.takeError();
+    for (int64_t row = 0; row < site.rows; ++row)
+      for (int64_t k = 0; k < rank; ++k)
+        for (int64_t column = 0; column < site.columns; ++column)
+          error[row * site.columns + column] -=
+              (*b)[row * rank + k] * (*a)[k * site.columns + column];
+  }
   return context.loss->total(analysis::weightedRowErrors(
       error, site.rows, site.columns, *context.moment));
 }
@@ -52,7 +85,7 @@ llvm::Expected<double> Extractor::adapterError(Context &context,
 llvm::Error Extractor::predictFormat(Context &context,
                                      FormatAttrInterface format, bool merged,
                                      ArrayRef<Candidate *> options,
-                                     double adapterError) {
+                                     ArrayRef<double> adapterErrors) {
   const analysis::Site &site = context.site;
   SmallVector<int64_t> ranks;
   for (Candidate *c : options)
@@ -74,7 +107,8 @@ llvm::Error Extractor::predictFormat(Context &context,
     remaining = plan::compensateMatrix(*encoded, *values, count, site.columns,
                                        *context.moment, ranks)
                     .remaining;
-  for (auto [c, part] : llvm::zip(options, remaining))
+  for (auto [c, part, adapterError] :
+       llvm::zip(options, remaining, adapterErrors))
     c->loss = context.loss->predict(error * part + adapterError);
   return llvm::Error::success();
 }
@@ -83,7 +117,7 @@ llvm::Error Extractor::predict(Context &context,
                                std::vector<Candidate> &options) {
   const analysis::Site &site = context.site;
   bool needsAdapters = llvm::any_of(options, [](const Candidate &c) {
-    return c.adapter.merged || c.adapter.format;
+    return c.adapter.merged || c.adapter.isChanged();
   });
   if (needsAdapters) {
     auto sum = plan::adapterMatrix(site, weights, symbols);
@@ -92,31 +126,34 @@ llvm::Error Extractor::predict(Context &context,
     context.adapters = std::move(*sum);
   }
   // Options that share an encoding are predicted together.
-  llvm::MapVector<std::pair<Attribute, StringRef>, SmallVector<Candidate *>>
-      groups;
-  llvm::MapVector<Attribute, double> adapterErrors;
-  for (Candidate &c : options)
-    groups[{c.format, c.adapter.suffix}].push_back(&c);
-  for (auto &[key, members] : groups) {
-    Candidate &first = *members.front();
-    double error = 0.0;
-    if (FormatAttrInterface format = first.adapter.format) {
-      auto [it, isNew] = adapterErrors.insert({format, 0.0});
-      if (isNew) {
-        auto measured = adapterError(context, format);
-        if (!measured)
-          return measured.takeError();
-        it->second = *measured;
-      }
-      error = it->second;
+  struct Group {
+    SmallVector<Candidate *> options;
+    SmallVector<double> adapterErrors;
+  };
+  llvm::MapVector<std::pair<Attribute, unsigned>, Group> groups;
+  llvm::StringMap<double> errors;
+  for (Candidate &c : options) {
+    Group &group = groups[{c.format, unsigned(c.adapter.merged)}];
+    group.options.push_back(&c);
+    auto [it, isNew] = errors.insert({c.adapter.suffix, 0.0});
+    if (isNew && c.adapter.isChanged()) {
+      auto measured = adapterError(context, c.adapter);
+      if (!measured)
+        return measured.takeError();
+      it->second = *measured;
     }
+    group.adapterErrors.push_back(it->second);
+  }
+  for (auto &[key, group] : groups) {
+    Candidate &first = *group.options.front();
     if (!first.format) {
-      for (Candidate *c : members)
+      for (auto [c, error] : llvm::zip(group.options, group.adapterErrors))
         c->loss = context.loss->predict(error);
       continue;
     }
-    if (llvm::Error failure = predictFormat(
-            context, first.format, first.adapter.merged, members, error))
+    if (llvm::Error failure =
+            predictFormat(context, first.format, first.adapter.merged,
+                          group.options, group.adapterErrors))
       return failure;
   }
   return llvm::Error::success();
@@ -150,7 +187,7 @@ Extractor::extract(const analysis::Site &site,
                                    "no option of %s is allowed", name.c_str());
   // What stays exactly as it is needs no statistics.
   if (llvm::all_of(result.options, [](const Candidate &c) {
-        return !c.format && !c.adapter.format;
+        return !c.format && !c.adapter.isChanged();
       })) {
     result.origin = "kept as stored";
     return result;
@@ -178,7 +215,8 @@ Extractor::extract(const analysis::Site &site,
     order = std::move(*sorted);
   }
   Context context{
-      site, rows, std::move(order), std::move(*moment), std::move(*loss), {}};
+      site, rows, std::move(order), std::move(*moment), std::move(*loss),
+      {},   {}};
   if (llvm::Error error = predict(context, result.options))
     return std::move(error);
   result.origin = (context.loss->origin() + " sensitivity, " +

@@ -50,13 +50,15 @@ private:
     std::unique_ptr<analysis::ImportanceModel> loss;
     /// Sum of the adapters, where some option needs it; else empty.
     DenseMatrix adapters;
+    /// Their best factors, once an option has asked for a rank.
+    std::optional<analysis::Compensation> factors;
   };
   llvm::Error predict(Context &context, std::vector<Candidate> &options);
   llvm::Error predictFormat(Context &context, FormatAttrInterface format,
                             bool merged, ArrayRef<Candidate *> options,
-                            double adapterError);
+                            ArrayRef<double> adapterErrors);
   llvm::Expected<double> adapterError(Context &context,
-                                      FormatAttrInterface format);
+                                      const AdapterTreatment &treatment);
   llvm::Expected<std::vector<float>> rowsOf(Context &context, int64_t count,
                                             bool merged);
 

@@ -33,7 +33,11 @@ static int64_t flops(const analysis::Site &site, const SiteUse &use,
   // Compensation is a summand.
   if (option.rank > 0)
     once += 2 * option.rank * (rows + site.columns) + rows;
-  if (!option.adapter.merged)
+  if (option.adapter.rank)
+    once += *option.adapter.rank > 0
+                ? 2 * *option.adapter.rank * (rows + site.columns) + rows
+                : 0;
+  else if (!option.adapter.merged)
     once += use.adapterFlops;
   return use.applications * once;
 }

@@ -100,16 +100,18 @@ def Plan_OptionOp : Plan_Op<"option", [HasParent<"ItemOp">]> {
   let description = [{
     `costs` per resource, `loss` predicted in nats per token. What `plan-apply` does: `format` is the new storage format of the matrix (absent: kept as stored), `rank` the
     rank of the low-rank compensation of its encoding error, `factor_format` their format, `merged` says that the adapter is merged before encoding, `adapter_format` is the
-    format of an adapter that stays factored.
+    format of an adapter that stays factored, and `adapter_rank` says that the sum of the adapters is replaced by one pair of factors of that rank (0: by nothing).
 
     ```mlir
     plan.option "int4g64" costs [300] loss 1.0e-01 {format = #format.int<4, block = [1, 64], scale = f16>}
     ```
     (P8) as many costs as resources, none negative. (P9) the loss is finite and not negative. (P10) rank is not negative, and needs factor_format and format when
     positive; format, factor_format and adapter_format are formats that are not packed; merged comes with format and without adapter_format.
+    (P16) adapter_rank is not negative, needs adapter_format when positive, and does not come with merged.
   }];
   let arguments = (ins StrAttr:$name, DenseI64ArrayAttr:$costs, F64Attr:$loss, OptionalAttr<AnyAttr>:$format, OptionalAttr<I64Attr>:$rank,
-                       OptionalAttr<AnyAttr>:$factor_format, UnitAttr:$merged, OptionalAttr<AnyAttr>:$adapter_format);
+                       OptionalAttr<AnyAttr>:$factor_format, UnitAttr:$merged, OptionalAttr<AnyAttr>:$adapter_format,
+                       OptionalAttr<I64Attr>:$adapter_rank);
   let assemblyFormat = "$name `costs` $costs `loss` $loss attr-dict";
   let hasVerifier = 1;
 }

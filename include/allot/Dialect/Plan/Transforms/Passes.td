@@ -13,7 +13,8 @@ def PlanExtract : Pass<"plan-extract", "::mlir::ModuleOp"> {
   let summary = "Makes an allocation problem of a model and its statistics";
   let description = [{
     Every site (a stored matrix with the adapters added to it) becomes a `plan.item`. Options: kept as stored; every format of `formats`, with low-rank compensation of
-    the encoding error of every rank of `ranks`; each of them with the adapter factored or merged before encoding. Costs are exact bytes of the
+    the encoding error of every rank of `ranks`; each of them with the adapter merged before encoding, kept as it is, rounded to one of `adapter-formats`, or replaced by the pair of
+    factors of a rank of `adapter-ranks` that is nearest to it under the second moment of the inputs, where that takes fewer bytes. Costs are exact bytes of the
     packed layout with `tile-rows`. The loss of an option is the site's measured (or gradient) sensitivity at the weighted error that the encoder makes; the
     encoder itself is run, on `estimate-rows` evenly spread rows of each matrix (0: all).
 
@@ -26,7 +27,7 @@ def PlanExtract : Pass<"plan-extract", "::mlir::ModuleOp"> {
     A site with no other option than `stored` needs no statistics. Statistics of another model are an error unless `force` is set.
 
     An option is named by its storage (`stored` or the format's short name, `+rN` for compensation of rank N), and for a site with adapters what happens to them:
-    `+adapter` (kept as they are), `+adapter-f16` (rounded) or `+merged`.
+    `+adapter` (kept as they are), `+adapter-f16` (rounded), `+adapter-r8-f16` (shortened; `-r0`: left out) or `+merged`.
 
     Example: `plan-extract{stats=stats.safetensors formats=int3g64zs8,int4g64zs8 ranks=0,16}`.
   }];
@@ -38,6 +39,8 @@ def PlanExtract : Pass<"plan-extract", "::mlir::ModuleOp"> {
     ListOption<"ranks", "ranks", "int64_t", "ranks of low-rank compensation (default: none)">,
     ListOption<"compensatedFormats", "compensated-formats", "std::string", "formats that may be compensated (default: those of at most 3 bits)">,
     Option<"factorFormat", "factor-format", "std::string", "\"f16\"", "format of compensation factors">,
+    ListOption<"adapterFormats", "adapter-formats", "std::string", "formats of adapters that stay factored (default: f16, int8g32)">,
+    ListOption<"adapterRanks", "adapter-ranks", "int64_t", "ranks that adapters may be shortened to, 0 to leave them out (default: 0, 2, 4, 8, 16, 32)">,
     ListOption<"allow", "allow", "std::string", "regular expressions `SITE=OPTION`: only options that match are kept for the sites that match">,
     Option<"encoder", "encoder", "std::string", "\"feedback\"", "`feedback`, or `nearest` (plain rounding)">,
     Option<"estimateRows", "estimate-rows", "int64_t", "256", "rows of each matrix on which the encoder is tried; 0 for all">,
