@@ -81,9 +81,17 @@ importer::activationKind(llvm::StringRef name) {
       .Default(std::nullopt);
 }
 
+/// Rotary angles and what rotated vectors are multiplied by.
+namespace {
+struct Rotary {
+  std::vector<float> frequencies;
+  double scale = 1;
+};
+} // namespace
+
 static llvm::Error readYarn(const JsonField &scaling, const JsonField &original,
                             double theta, FieldReader &fields,
-                            ModelConfig &model) {
+                            const ModelConfig &model, Rotary &rotary) {
   YarnScaling s;
   s.originalContext = fields.positive(original, double(model.context));
   if (!scaling["factor"].exists())
@@ -100,34 +108,42 @@ static llvm::Error readYarn(const JsonField &scaling, const JsonField &original,
   s.betaSlow = orDefault("beta_slow", 1);
   s.truncate = fields.take<bool>(scaling["truncate"].booleanOr(true), true);
   double m = orDefault("mscale", 0), all = orDefault("mscale_all_dim", 0);
-  model.rotaryScale = fields.positive(
-      scaling["attention_factor"], m != 0 && all != 0
-                                       ? yarnAttentionFactor(s.factor, m) /
-                                             yarnAttentionFactor(s.factor, all)
-                                       : yarnAttentionFactor(s.factor));
+  rotary.scale = fields.positive(scaling["attention_factor"],
+                                 m != 0 && all != 0
+                                     ? yarnAttentionFactor(s.factor, m) /
+                                           yarnAttentionFactor(s.factor, all)
+                                     : yarnAttentionFactor(s.factor));
   if (!fields.failed() && theta == 1)
     return scaling["rope_theta"].error("must not be 1");
   if (!fields.failed())
-    scaleYarn(model.frequencies, theta, s);
+    scaleYarn(rotary.frequencies, theta, s);
   return llvm::Error::success();
 }
 
-/// `rope_parameters`, or `rope_theta` and `rope_scaling` at top level.
-static llvm::Error readRope(const JsonDocument &config, FieldReader &fields,
-                            ModelConfig &model) {
-  JsonField unified = config["rope_parameters"];
-  JsonField scaling = unified.isNull() ? config["rope_scaling"] : unified;
+/// The angles that an object of `rope_parameters`, or `rope_scaling`, and a
+/// base say.
+static llvm::Error readAngles(const JsonDocument &config, JsonField scaling,
+                              double base, FieldReader &fields,
+                              const ModelConfig &model, Rotary &rotary) {
   if (!scaling.isNull() && !scaling.isObject())
     return scaling.error("must be an object");
-  JsonField theta = unified["rope_theta"].isNull() ? config["rope_theta"]
-                                                   : unified["rope_theta"];
-  double base = fields.positive(theta, 10000.0);
+  int64_t dim = model.headDim;
   for (JsonField partial :
-       {config["partial_rotary_factor"], scaling["partial_rotary_factor"]})
-    if (fields.take<double>(partial.numberOr(1.0), 1.0) != 1.0)
+       {config["partial_rotary_factor"], scaling["partial_rotary_factor"]}) {
+    double factor = fields.take<double>(partial.numberOr(1.0), 1.0);
+    if (factor == 1.0)
+      continue;
+    if (!model.family->partialRotary)
       return unsupported(partial);
-
-  model.frequencies = rotaryFrequencies(base, model.headDim);
+    if (!(factor > 0 && factor < 1))
+      return partial.error("must be above 0 and at most 1");
+    dim = int64_t(double(model.headDim) * factor);
+    if (dim < 2 || dim % 2)
+      return partial.error("rotates " + llvm::Twine(dim) + " of the " +
+                           llvm::Twine(model.headDim) +
+                           " dimensions of a head, which must be pairs");
+  }
+  rotary.frequencies = rotaryFrequencies(base, dim);
   if (scaling.isNull())
     return llvm::Error::success();
   JsonField kind =
@@ -140,7 +156,7 @@ static llvm::Error readRope(const JsonDocument &config, FieldReader &fields,
     if (!scaling["factor"].exists())
       return scaling["factor"].error("is missing");
     double factor = fields.positive(scaling["factor"], 1.0);
-    for (float &frequency : model.frequencies)
+    for (float &frequency : rotary.frequencies)
       frequency = float(frequency / factor);
     return llvm::Error::success();
   }
@@ -162,15 +178,85 @@ static llvm::Error readRope(const JsonDocument &config, FieldReader &fields,
       return scaling["high_freq_factor"].error(
           "must be larger than low_freq_factor");
     if (!fields.failed())
-      scaleLlama3(model.frequencies, s);
+      scaleLlama3(rotary.frequencies, s);
     return llvm::Error::success();
   }
   if (type == "yarn")
-    return readYarn(scaling, original, base, fields, model);
+    return readYarn(scaling, original, base, fields, model, rotary);
   if (fields.failed())
     return llvm::Error::success();
   return kind.error("rope type " + support::quoted(type) +
                     " is not supported (known: default, linear, llama3, yarn)");
+}
+
+/// `rope_parameters`, or `rope_theta` and `rope_scaling` at top level. Families
+/// whose windows have their own angles: an object each, or
+/// `rope_local_base_freq` beside.
+static llvm::Error readRope(const JsonDocument &config, FieldReader &fields,
+                            ModelConfig &model) {
+  JsonField unified = config["rope_parameters"];
+  JsonField scaling = unified.isNull() ? config["rope_scaling"] : unified;
+  if (!scaling.isNull() && !scaling.isObject())
+    return scaling.error("must be an object");
+  auto read = [&](JsonField scaling, JsonField theta, double missing,
+                  Rotary &rotary) -> llvm::Error {
+    double base = fields.positive(theta, missing);
+    return readAngles(config, scaling, base, fields, model, rotary);
+  };
+  const Family &family = *model.family;
+  bool apart = family.ownWindowAngles && scaling["full_attention"].isObject();
+  Rotary rotary, ofWindows;
+  JsonField whole = apart ? scaling["full_attention"] : scaling;
+  JsonField theta =
+      whole["rope_theta"].isNull() ? config["rope_theta"] : whole["rope_theta"];
+  if (llvm::Error error = read(whole, theta, family.defaultTheta, rotary))
+    return error;
+  model.frequencies = std::move(rotary.frequencies);
+  model.rotaryScale = rotary.scale;
+  if (!family.ownWindowAngles)
+    return llvm::Error::success();
+  JsonField local = scaling["sliding_attention"];
+  JsonField base = local["rope_theta"].isNull() ? config["rope_local_base_freq"]
+                                                : local["rope_theta"];
+  // Without an object of their own they are not scaled.
+  JsonField none = config["rope_local_scaling"];
+  if (llvm::Error error =
+          read(local.isObject() ? local : none, base, 10000, ofWindows))
+    return error;
+  if (ofWindows.scale != model.rotaryScale)
+    return local.error("must scale rotated vectors as full_attention does");
+  model.windowFrequencies = std::move(ofWindows.frequencies);
+  return llvm::Error::success();
+}
+
+/// Which layers do not rotate: those that `no_rope_layers` gives a 0, or every
+/// `no_rope_layer_interval`-th.
+static llvm::Error readUnrotated(const JsonDocument &config,
+                                 FieldReader &fields, ModelConfig &model) {
+  if (!model.family->someUnrotated)
+    return llvm::Error::success();
+  model.unrotated.assign(model.layers, false);
+  JsonField layers = config["no_rope_layers"];
+  if (layers.isNull()) {
+    int64_t interval = fields.sizeOr("no_rope_layer_interval", 4, maxLayers);
+    for (int64_t layer = 0; layer < model.layers; ++layer)
+      model.unrotated[layer] = (layer + 1) % interval == 0;
+    return llvm::Error::success();
+  }
+  auto flags = layers.integers();
+  if (!flags)
+    return flags.takeError();
+  if (int64_t(flags->size()) != model.layers)
+    return layers.error("has " + llvm::Twine(flags->size()) +
+                        " entries, num_hidden_layers is " +
+                        llvm::Twine(model.layers));
+  for (auto [layer, rotates] : llvm::enumerate(*flags)) {
+    if (rotates != 0 && rotates != 1)
+      return layers.error("entries are 0 or 1, but got " +
+                          llvm::Twine(rotates));
+    model.unrotated[layer] = rotates == 0;
+  }
+  return llvm::Error::success();
 }
 
 /// Which layers attend to a window: `layer_types` where given, else by the
@@ -205,6 +291,21 @@ static llvm::Error readWindows(const JsonDocument &config, FieldReader &fields,
                            " is not supported");
       model.windows[layer] = size();
     }
+    return llvm::Error::success();
+  }
+  if (family.window == Family::Window::Unrotated) {
+    if (fields.flag("use_sliding_window", false) && has)
+      for (int64_t layer = 0; layer < model.layers; ++layer)
+        model.windows[layer] = model.unrotated[layer] ? size() : 0;
+    return llvm::Error::success();
+  }
+  if (family.window == Family::Window::Pattern) {
+    llvm::StringRef key = config["_sliding_window_pattern"].exists()
+                              ? "_sliding_window_pattern"
+                              : "sliding_window_pattern";
+    int64_t pattern = fields.sizeOr(key, family.defaultPattern, maxLayers);
+    for (int64_t layer = 0; has && layer < model.layers; ++layer)
+      model.windows[layer] = (layer + 1) % pattern ? size() : 0;
     return llvm::Error::success();
   }
   if (!all && !some)
@@ -248,7 +349,8 @@ llvm::Expected<ModelConfig> importer::readConfig(const JsonDocument &config) {
                                     : model.heads,
                                 1 << 20);
   model.context = fields.sizeOr("max_position_embeddings", 2048);
-  model.epsilon = fields.take<double>(config["rms_norm_eps"].numberOr(1e-6));
+  model.epsilon = fields.take<double>(
+      config["rms_norm_eps"].numberOr(model.family->defaultEpsilon));
   if (!(model.epsilon >= 0))
     fields.keep(config["rms_norm_eps"].error("must not be negative"));
   if (fields.failed())
@@ -274,8 +376,12 @@ llvm::Expected<ModelConfig> importer::readConfig(const JsonDocument &config) {
     return headDim.error("the size of a head (" + llvm::Twine(model.headDim) +
                          ") must be even");
 
-  JsonField act = config["hidden_act"];
-  std::string name = fields.take<llvm::StringRef>(act.stringOr("silu")).str();
+  // The newer of two keys counts where both are there.
+  JsonField act = config[model.family->activationKey];
+  std::string name =
+      fields
+          .take<llvm::StringRef>(act.stringOr(model.family->defaultActivation))
+          .str();
   if (fields.failed())
     return fields.finish();
   auto kind = activationKind(name);
@@ -285,7 +391,7 @@ llvm::Expected<ModelConfig> importer::readConfig(const JsonDocument &config) {
   model.activation = *kind;
 
   using Bias = Family::AttentionBias;
-  model.tied = fields.flag("tie_word_embeddings", false);
+  model.tied = fields.flag("tie_word_embeddings", model.family->defaultTied);
   bool attentionBias = fields.flag("attention_bias", false);
   switch (model.family->attentionBias) {
   case Bias::None:
@@ -304,7 +410,27 @@ llvm::Expected<ModelConfig> importer::readConfig(const JsonDocument &config) {
     return unsupported(config["mlp_bias"]);
   model.mlpBias = mlpBias;
 
+  model.normsLessOne = model.family->normsLessOne;
+  model.attentionScale = 1.0 / std::sqrt(double(model.headDim));
+  if (model.family->scaledLogits) {
+    double scalar = fields.positive(config["query_pre_attn_scalar"], 256);
+    model.attentionScale = 1.0 / std::sqrt(scalar);
+    auto cap = [&](llvm::StringRef key, double missing) {
+      JsonField field = config[key];
+      bool isNone = field.exists() ? field.isNull() : missing == 0;
+      return isNone ? 0.0 : fields.positive(field, missing);
+    };
+    model.attentionSoftcap =
+        cap("attn_logit_softcapping", model.family->defaultAttentionCap);
+    model.logitSoftcap =
+        cap("final_logit_softcapping", model.family->defaultLogitCap);
+    if (fields.flag("use_bidirectional_attention", false))
+      return unsupported(config["use_bidirectional_attention"]);
+  }
+
   if (llvm::Error error = readRope(config, fields, model))
+    return llvm::joinErrors(fields.finish(), std::move(error));
+  if (llvm::Error error = readUnrotated(config, fields, model))
     return llvm::joinErrors(fields.finish(), std::move(error));
   if (llvm::Error error = readWindows(config, fields, model))
     return llvm::joinErrors(fields.finish(), std::move(error));

@@ -18,6 +18,7 @@
 #include "allot/Support/Error.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <cmath>
 
@@ -51,30 +52,48 @@ static std::vector<ModuleInfo> modulesOf(const ModelConfig &c) {
     }
   };
   const auto linear = ModuleKind::Linear, norm = ModuleKind::Norm;
+  const Family &f = *c.family;
   int64_t q = c.heads * c.headDim, kv = c.kvHeads * c.headDim;
   add(modelPath.str(), ModuleKind::Model, c.vocab, c.hidden);
   add(embeddingPath.str(), ModuleKind::Embedding, c.vocab, c.hidden);
   for (int64_t l = 0; l < c.layers; ++l) {
-    add(inLayer(l, "input_layernorm"), norm, c.hidden, 1);
-    add(inLayer(l, "self_attn.q_proj"), linear, q, c.hidden,
-        c.queryKeyValueBias);
-    add(inLayer(l, "self_attn.k_proj"), linear, kv, c.hidden,
-        c.queryKeyValueBias);
-    add(inLayer(l, "self_attn.v_proj"), linear, kv, c.hidden,
-        c.queryKeyValueBias);
-    if (c.family->headNorms) {
-      add(inLayer(l, "self_attn.q_norm"), norm, c.headDim, 1);
-      add(inLayer(l, "self_attn.k_norm"), norm, c.headDim, 1);
+    if (f.norms != Family::Norms::After)
+      add(inLayer(l, "input_layernorm"), norm, c.hidden, 1);
+    if (f.fusedProjections) {
+      add(inLayer(l, "self_attn.qkv_proj"), linear, q + 2 * kv, c.hidden,
+          c.queryKeyValueBias);
+    } else {
+      add(inLayer(l, "self_attn.q_proj"), linear, q, c.hidden,
+          c.queryKeyValueBias);
+      add(inLayer(l, "self_attn.k_proj"), linear, kv, c.hidden,
+          c.queryKeyValueBias);
+      add(inLayer(l, "self_attn.v_proj"), linear, kv, c.hidden,
+          c.queryKeyValueBias);
+    }
+    if (f.headNorms != Family::HeadNorms::None) {
+      bool whole = f.headNorms == Family::HeadNorms::Whole;
+      add(inLayer(l, "self_attn.q_norm"), norm, whole ? q : c.headDim, 1);
+      add(inLayer(l, "self_attn.k_norm"), norm, whole ? kv : c.headDim, 1);
     }
     add(inLayer(l, "self_attn.o_proj"), linear, c.hidden, q, c.outputBias);
     add(inLayer(l, "self_attn"), ModuleKind::Attention, c.hidden, c.hidden);
     modules.back().heads = c.kvHeads;
     add(inLayer(l, "post_attention_layernorm"), norm, c.hidden, 1);
-    add(inLayer(l, "mlp.gate_proj"), linear, c.intermediate, c.hidden,
-        c.mlpBias);
-    add(inLayer(l, "mlp.up_proj"), linear, c.intermediate, c.hidden, c.mlpBias);
+    if (f.norms == Family::Norms::Around)
+      add(inLayer(l, "pre_feedforward_layernorm"), norm, c.hidden, 1);
+    if (f.fusedProjections) {
+      add(inLayer(l, "mlp.gate_up_proj"), linear, 2 * c.intermediate, c.hidden,
+          c.mlpBias);
+    } else {
+      add(inLayer(l, "mlp.gate_proj"), linear, c.intermediate, c.hidden,
+          c.mlpBias);
+      add(inLayer(l, "mlp.up_proj"), linear, c.intermediate, c.hidden,
+          c.mlpBias);
+    }
     add(inLayer(l, "mlp.down_proj"), linear, c.hidden, c.intermediate,
         c.mlpBias);
+    if (f.norms != Family::Norms::Before)
+      add(inLayer(l, "post_feedforward_layernorm"), norm, c.hidden, 1);
   }
   add(normPath.str(), norm, c.hidden, 1);
   add(headPath.str(), linear, c.vocab, c.hidden);
@@ -133,9 +152,13 @@ private:
   Value promptHeads(llvm::StringRef path, Value prompt, const Stream &stream);
   Value seePrompt(int64_t layer, Value q, const ModuleBuilder::Prompt &prompt,
                   const Stream &stream);
-  Value mlp(int64_t layer, Value x);
+  Value mlp(int64_t layer, Value x, const Stream &stream);
   Value norm(llvm::StringRef path, Value x, const Stream &stream);
-  Value rope(Value x, const Stream &stream);
+  Value rope(int64_t layer, Value x, const Stream &stream);
+  Value columns(Value x, int64_t first, int64_t count, const Stream &stream);
+  Value filled(Value x, double number);
+  Value softcapped(Value x, double cap);
+  Value embedded(Value tokens);
   Value lastPositions(Value x, const Stream &stream);
   Value heads(Value x, int64_t count, const Stream &stream);
   void intoCache(int64_t layer, int64_t slot, Value fresh, Stream &stream);
@@ -172,8 +195,9 @@ private:
   mlir::OpBuilder &b;
   const ModelConfig &c;
   llvm::StringRef prepending;
-  /// Of the function being built.
-  Value frequencies;
+  /// Of the function being built; the second ones are those of layers with a
+  /// window, where they have their own.
+  Value frequencies, windowFrequencies;
 };
 
 } // namespace
@@ -182,10 +206,14 @@ DecoderBuilder::Stream DecoderBuilder::begin(Value tokens) {
   Stream stream;
   stream.batch = tensor::DimOp::create(b, m.loc(), tokens, 0);
   stream.length = tensor::DimOp::create(b, m.loc(), tokens, 1);
-  auto type = floats({int64_t(c.frequencies.size())});
-  frequencies = arith::ConstantOp::create(
-      b, m.loc(),
-      mlir::DenseElementsAttr::get(type, llvm::ArrayRef(c.frequencies)));
+  auto table = [&](llvm::ArrayRef<float> angles) -> Value {
+    auto type = floats({int64_t(angles.size())});
+    return arith::ConstantOp::create(
+        b, m.loc(), mlir::DenseElementsAttr::get(type, angles));
+  };
+  frequencies = table(c.frequencies);
+  windowFrequencies =
+      c.windowFrequencies.empty() ? frequencies : table(c.windowFrequencies);
   return stream;
 }
 
@@ -193,6 +221,8 @@ Value DecoderBuilder::norm(llvm::StringRef path, Value x,
                            const Stream &stream) {
   auto type = mlir::cast<RankedTensorType>(x.getType());
   Value weight = m.norm(path);
+  if (c.normsLessOne)
+    weight = arith::AddFOp::create(b, m.loc(path), weight, filled(weight, 1.0));
   return nn::NormOp::create(b, m.loc(path), type, nn::NormKind::RMS, x, weight,
                             Value(), llvm::APFloat(c.epsilon),
                             empty(type, stream))
@@ -209,10 +239,56 @@ Value DecoderBuilder::heads(Value x, int64_t count, const Stream &stream) {
       llvm::ArrayRef<mlir::ReassociationIndices>{{0}, {1}, {2, 3}}, sizes);
 }
 
-Value DecoderBuilder::rope(Value x, const Stream &stream) {
+/// Columns [first, first + count) of [batch, T, all].
+Value DecoderBuilder::columns(Value x, int64_t first, int64_t count,
+                              const Stream &stream) {
+  mlir::OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+  llvm::SmallVector<mlir::OpFoldResult> offsets{zero, zero,
+                                                b.getIndexAttr(first)};
+  llvm::SmallVector<mlir::OpFoldResult> sizes{stream.batch, stream.length,
+                                              b.getIndexAttr(count)};
+  llvm::SmallVector<mlir::OpFoldResult> strides(3, one);
+  return tensor::ExtractSliceOp::create(b, m.loc(), floats({any, any, count}),
+                                        x, offsets, sizes, strides);
+}
+
+/// A tensor of the shape of x with one number everywhere.
+Value DecoderBuilder::filled(Value x, double number) {
+  auto type = mlir::cast<RankedTensorType>(x.getType());
+  llvm::SmallVector<Value> sizes;
+  for (int64_t d = 0; d < type.getRank(); ++d)
+    if (type.isDynamicDim(d))
+      sizes.push_back(tensor::DimOp::create(b, m.loc(), x, d));
+  Value scalar = arith::ConstantOp::create(
+      b, m.loc(), b.getF32FloatAttr(static_cast<float>(number)));
+  return tensor::SplatOp::create(b, m.loc(), type, scalar, sizes);
+}
+
+/// cap * tanh(x / cap); x itself where there is no cap.
+Value DecoderBuilder::softcapped(Value x, double cap) {
+  if (cap == 0)
+    return x;
+  Value limit = filled(x, cap);
+  Value ratio = arith::DivFOp::create(b, m.loc(), x, limit);
+  Value bent = mlir::math::TanhOp::create(b, m.loc(), ratio);
+  return arith::MulFOp::create(b, m.loc(), bent, limit);
+}
+
+Value DecoderBuilder::embedded(Value tokens) {
+  Value x = m.gather(embeddingPath, tokens);
+  if (!c.family->scaledEmbedding)
+    return x;
+  return adapter::buildScaled(b, m.loc(embeddingPath), x,
+                              std::sqrt(double(c.hidden)));
+}
+
+Value DecoderBuilder::rope(int64_t layer, Value x, const Stream &stream) {
+  if (!c.unrotated.empty() && c.unrotated[layer])
+    return x;
   auto type = mlir::cast<RankedTensorType>(x.getType());
   return nn::RopeOp::create(b, m.loc(), type, nn::RotaryLayout::Halves, x,
-                            stream.past, frequencies,
+                            stream.past,
+                            c.windows[layer] ? windowFrequencies : frequencies,
                             llvm::APFloat(c.rotaryScale), empty(type, stream))
       .getResult();
 }
@@ -246,18 +322,31 @@ Value DecoderBuilder::fromCache(int64_t layer, int64_t slot, Stream &stream) {
 }
 
 Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
-  Value q =
-      heads(m.apply(inLayer(layer, "self_attn.q_proj"), x), c.heads, stream);
-  Value k =
-      heads(m.apply(inLayer(layer, "self_attn.k_proj"), x), c.kvHeads, stream);
-  Value v =
-      heads(m.apply(inLayer(layer, "self_attn.v_proj"), x), c.kvHeads, stream);
-  if (c.family->headNorms) {
+  Value q, k, v;
+  if (c.family->fusedProjections) {
+    int64_t qSize = c.heads * c.headDim, kvSize = c.kvHeads * c.headDim;
+    Value all = m.apply(inLayer(layer, "self_attn.qkv_proj"), x);
+    q = columns(all, 0, qSize, stream);
+    k = columns(all, qSize, kvSize, stream);
+    v = columns(all, qSize + kvSize, kvSize, stream);
+  } else {
+    q = m.apply(inLayer(layer, "self_attn.q_proj"), x);
+    k = m.apply(inLayer(layer, "self_attn.k_proj"), x);
+    v = m.apply(inLayer(layer, "self_attn.v_proj"), x);
+  }
+  auto normHeads = [&] {
     q = norm(inLayer(layer, "self_attn.q_norm"), q, stream);
     k = norm(inLayer(layer, "self_attn.k_norm"), k, stream);
-  }
-  q = rope(q, stream);
-  k = rope(k, stream);
+  };
+  if (c.family->headNorms == Family::HeadNorms::Whole)
+    normHeads();
+  q = heads(q, c.heads, stream);
+  k = heads(k, c.kvHeads, stream);
+  v = heads(v, c.kvHeads, stream);
+  if (c.family->headNorms == Family::HeadNorms::PerHead)
+    normHeads();
+  q = rope(layer, q, stream);
+  k = rope(layer, k, stream);
   if (stream.cache) {
     intoCache(layer, 0, k, stream);
     intoCache(layer, 1, v, stream);
@@ -270,12 +359,13 @@ Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
   auto type = mlir::cast<RankedTensorType>(q.getType());
   mlir::IntegerAttr window =
       c.windows[layer] ? b.getI64IntegerAttr(c.windows[layer]) : nullptr;
-  Value out =
-      nn::AttentionOp::create(
-          b, m.loc(inLayer(layer, "self_attn")), type, q, k, v, stream.past,
-          stream.total, empty(type, stream), /*causal=*/true,
-          llvm::APFloat(1.0 / std::sqrt(double(c.headDim))), window, nullptr)
-          .getResult();
+  Value out = nn::AttentionOp::create(
+                  b, m.loc(inLayer(layer, "self_attn")), type, q, k, v,
+                  stream.past, stream.total, empty(type, stream),
+                  /*causal=*/true, llvm::APFloat(c.attentionScale), window,
+                  c.attentionSoftcap ? b.getF64FloatAttr(c.attentionSoftcap)
+                                     : mlir::FloatAttr())
+                  .getResult();
   auto project = [&](Value heads) {
     Value flat = tensor::CollapseShapeOp::create(
         b, m.loc(), floats({any, any, c.heads * c.headDim}), heads,
@@ -392,9 +482,16 @@ Value DecoderBuilder::seePrompt(int64_t layer, Value q,
   return arith::MulFOp::create(b, m.loc(), seen, gates);
 }
 
-Value DecoderBuilder::mlp(int64_t layer, Value x) {
-  Value gate = m.apply(inLayer(layer, "mlp.gate_proj"), x);
-  Value up = m.apply(inLayer(layer, "mlp.up_proj"), x);
+Value DecoderBuilder::mlp(int64_t layer, Value x, const Stream &stream) {
+  Value gate, up;
+  if (c.family->fusedProjections) {
+    Value both = m.apply(inLayer(layer, "mlp.gate_up_proj"), x);
+    gate = columns(both, 0, c.intermediate, stream);
+    up = columns(both, c.intermediate, c.intermediate, stream);
+  } else {
+    gate = m.apply(inLayer(layer, "mlp.gate_proj"), x);
+    up = m.apply(inLayer(layer, "mlp.up_proj"), x);
+  }
   gate = nn::ActivationOp::create(b, m.loc(inLayer(layer, "mlp")),
                                   gate.getType(), c.activation, gate);
   Value product =
@@ -403,12 +500,25 @@ Value DecoderBuilder::mlp(int64_t layer, Value x) {
 }
 
 Value DecoderBuilder::block(int64_t layer, Value x, Stream &stream) {
-  Value in = norm(inLayer(layer, "input_layernorm"), x, stream);
-  x = arith::AddFOp::create(b, m.loc(inLayer(layer, "self_attn")), x,
-                            attention(layer, in, stream));
-  in = norm(inLayer(layer, "post_attention_layernorm"), x, stream);
-  return arith::AddFOp::create(b, m.loc(inLayer(layer, "mlp")), x,
-                               mlp(layer, in));
+  using Norms = Family::Norms;
+  Norms norms = c.family->norms;
+  auto normed = [&](llvm::StringRef name, Value value) {
+    return norm(inLayer(layer, name), value, stream);
+  };
+  Value in = norms == Norms::After ? x : normed("input_layernorm", x);
+  Value y = attention(layer, in, stream);
+  if (norms != Norms::Before)
+    y = normed("post_attention_layernorm", y);
+  x = arith::AddFOp::create(b, m.loc(inLayer(layer, "self_attn")), x, y);
+  in = x;
+  if (norms != Norms::After)
+    in = normed(norms == Norms::Before ? "post_attention_layernorm"
+                                       : "pre_feedforward_layernorm",
+                x);
+  y = mlp(layer, in, stream);
+  if (norms != Norms::Before)
+    y = normed("post_feedforward_layernorm", y);
+  return arith::AddFOp::create(b, m.loc(inLayer(layer, "mlp")), x, y);
 }
 
 /// [batch, T, H] at the last real position of each row: [batch, H]. A row
@@ -453,7 +563,7 @@ void DecoderBuilder::buildLogits() {
   auto tap = [&](Value x, const llvm::Twine &name) -> Value {
     return nn::TapOp::create(b, m.loc(), x, name.str());
   };
-  Value x = m.gather(embeddingPath, tokens);
+  Value x = embedded(tokens);
   if (Value prompt = m.prepended(modelPath)) {
     m.markBeyondMap(x, prepending);
     x = prepend(prompt, x, stream);
@@ -463,7 +573,7 @@ void DecoderBuilder::buildLogits() {
   for (int64_t layer = 0; layer < c.layers; ++layer)
     x = tap(block(layer, x, stream), "hidden_states." + llvm::Twine(layer + 1));
   x = tap(norm(normPath, x, stream), "last_hidden_state");
-  m.endFunction(m.apply(headPath, x));
+  m.endFunction(softcapped(m.apply(headPath, x), c.logitSoftcap));
 }
 
 void DecoderBuilder::buildForward() {
@@ -475,11 +585,12 @@ void DecoderBuilder::buildForward() {
   stream.past = function.getArgument(2);
   stream.cache = function.getArgument(3);
   stream.total = arith::AddIOp::create(b, m.loc(), stream.past, stream.count);
-  Value x = m.gather(embeddingPath, tokens);
+  Value x = embedded(tokens);
   for (int64_t layer = 0; layer < c.layers; ++layer)
     x = block(layer, x, stream);
   x = norm(normPath, lastPositions(x, stream), stream);
-  m.endFunction({m.apply(headPath, x), stream.cache});
+  Value logits = softcapped(m.apply(headPath, x), c.logitSoftcap);
+  m.endFunction({logits, stream.cache});
 }
 
 void DecoderBuilder::buildStep(llvm::StringRef name) {
@@ -504,8 +615,12 @@ withRepeatedLayers(const ModelConfig &config,
     return repeated;
   repeated.layers = sources->size();
   repeated.windows.clear();
-  for (int64_t source : *sources)
+  repeated.unrotated.clear();
+  for (int64_t source : *sources) {
     repeated.windows.push_back(config.windows[source]);
+    if (!config.unrotated.empty())
+      repeated.unrotated.push_back(config.unrotated[source]);
+  }
   repeated.layerSources = std::move(*sources);
   return repeated;
 }
@@ -532,10 +647,14 @@ llvm::Error importer::buildDecoder(ModuleBuilder &m, const ModelConfig &plain,
                             "' both put a prompt before the tokens");
       if (!form.prepends.empty())
         prepending = form.adapter;
-      if (form.attends && config.family->headNorms)
+      // Prompts are projected and attended to as in Llama.
+      if (form.attends &&
+          (config.family->headNorms != Family::HeadNorms::None ||
+           config.family->fusedProjections || config.family->scaledLogits))
         return support::fileError(
             expectedBy, "adapter '" + form.adapter +
-                            "' cannot be put on a model that normalises heads");
+                            "' cannot be put on a model that normalises heads, "
+                            "scales scores or fuses projections");
       if (!form.arguments.empty())
         return support::fileError(
             expectedBy, "adapter '" + form.adapter + "' takes an argument '" +

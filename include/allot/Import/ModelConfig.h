@@ -25,8 +25,8 @@
 
 namespace allot::importer {
 
-/// The conventions of a family of decoders (pre-norm, rotary positions, gated
-/// MLP).
+/// The conventions of a family of decoders (RMS norms, rotary positions, gated
+/// MLP). What a member does not say is as in Llama.
 struct Family {
   /// `model_type` of config.json.
   llvm::StringLiteral modelType;
@@ -34,21 +34,61 @@ struct Family {
   llvm::StringLiteral ggufArchitecture;
   /// Which attention projections have a bias. FromConfig: all four, if
   /// `attention_bias` says so.
-  enum class AttentionBias { None, FromConfig, QueryKeyValue } attentionBias;
+  enum class AttentionBias {
+    None,
+    FromConfig,
+    QueryKeyValue
+  } attentionBias = AttentionBias::None;
   /// `mlp_bias` decides about biases of the MLP.
-  bool mlpBiasFromConfig;
-  /// RMS norms of queries and keys, per head, before the rotation.
-  bool headNorms;
+  bool mlpBiasFromConfig = false;
+  /// RMS norms of queries and keys before the rotation: of each head, or of all
+  /// heads together.
+  enum class HeadNorms { None, PerHead, Whole } headNorms = HeadNorms::None;
+  /// Norms of a block: of what attention and MLP read, of what they give, or of
+  /// both.
+  enum class Norms { Before, After, Around } norms = Norms::Before;
+  /// Weights of norms are stored less one, except in GGUF files.
+  bool normsLessOne = false;
+  /// Embedded tokens are multiplied by the root of the hidden size.
+  bool scaledEmbedding = false;
+  /// Queries, keys and values are one projection, gate and up are one.
+  bool fusedProjections = false;
+  /// `partial_rotary_factor` says how much of a head is rotated.
+  bool partialRotary = false;
   /// Which layers attend to a window. AllLayers: `sliding_window`, if given;
-  /// FromLayer: with `use_sliding_window`, from `max_window_layers` on.
-  enum class Window { None, AllLayers, FromLayer } window;
+  /// FromLayer: with `use_sliding_window`, from `max_window_layers` on;
+  /// Unrotated: with `use_sliding_window`, those of `no_rope_layers`; Pattern:
+  /// all but every `sliding_window_pattern`-th.
+  enum class Window {
+    None,
+    AllLayers,
+    FromLayer,
+    Unrotated,
+    Pattern
+  } window = Window::None;
+  /// Layers with a window have rotary angles of their own,
+  /// `rope_local_base_freq`.
+  bool ownWindowAngles = false;
+  /// `no_rope_layers` says which layers rotate queries and keys.
+  bool someUnrotated = false;
+  /// `query_pre_attn_scalar`, `attn_logit_softcapping` and
+  /// `final_logit_softcapping` are read.
+  bool scaledLogits = false;
   /// GGUF files of the family keep rows of q and k in rotary order
   /// (neighbours).
-  bool ggufPermuted;
+  bool ggufPermuted = false;
   /// What the reference library assumes where config.json has no such key:
   /// `num_key_value_heads` and `head_dim` (0: they follow from the others),
-  /// `sliding_window` (0: none).
-  int64_t defaultKvHeads, defaultHeadDim, defaultWindow;
+  /// `sliding_window` (0: none), its pattern.
+  int64_t defaultKvHeads = 0, defaultHeadDim = 0, defaultWindow = 0;
+  int64_t defaultPattern = 0;
+  double defaultEpsilon = 1e-6, defaultTheta = 10000;
+  /// 0: none.
+  double defaultAttentionCap = 0, defaultLogitCap = 0;
+  bool defaultTied = false;
+  /// The key of the activation, and what it is without one.
+  llvm::StringLiteral activationKey = "hidden_act";
+  llvm::StringLiteral defaultActivation = "silu";
 };
 
 /// All families, by model_type.
@@ -82,6 +122,16 @@ struct ModelConfig {
   std::vector<float> frequencies;
   /// Multiplies rotated queries and keys (YaRN's attention factor).
   double rotaryScale = 1;
+  /// The same for layers with a window, where they have their own; else empty.
+  std::vector<float> windowFrequencies;
+  /// Layers that do not rotate queries and keys; empty: all do.
+  std::vector<bool> unrotated;
+  /// What scores of attention are multiplied by.
+  double attentionScale = 0;
+  /// Scores s become c tanh(s / c), as do the logits; 0: they do not.
+  double attentionSoftcap = 0, logitSoftcap = 0;
+  /// What stored weights of norms lack.
+  bool normsLessOne = false;
   /// The output head is the embedding table.
   bool tied = false;
   bool queryKeyValueBias = false, outputBias = false, mlpBias = false;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Makes the small models mistral_yarn, qwen2_windows, qwen3_f16 and the adapters model_lora_keep_tied, model_lora_parameters anew, with the numbers
+"""Makes the small models below and the adapters model_lora_keep_tied, model_lora_parameters anew, with the numbers
 that transformers and PEFT compute for them. Needs torch, transformers, peft, safetensors.
 
     make.py FOLDER          (this one)
@@ -26,6 +26,22 @@ models = {
     "qwen3_f16": ("Qwen3", torch.float16, dict(
         vocab_size=40, hidden_size=25, intermediate_size=36, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4, head_dim=10, attention_bias=True,
         max_position_embeddings=64)),
+    "smollm3_windows": ("SmolLM3", torch.float32, dict(
+        vocab_size=40, hidden_size=24, intermediate_size=39, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, no_rope_layers=[1, 0, 1],
+        use_sliding_window=True, sliding_window=5, mlp_bias=True, max_position_embeddings=64)),
+    "phi3_partial": ("Phi3", torch.float32, dict(
+        vocab_size=40, hidden_size=32, intermediate_size=37, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, sliding_window=7,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.75}, max_position_embeddings=64)),
+    "olmo2_bias": ("Olmo2", torch.float32, dict(
+        vocab_size=40, hidden_size=30, intermediate_size=41, num_hidden_layers=2, num_attention_heads=5, num_key_value_heads=1, attention_bias=True,
+        tie_word_embeddings=True, max_position_embeddings=64)),
+    "gemma2_caps": ("Gemma2", torch.float32, dict(
+        vocab_size=40, hidden_size=26, intermediate_size=35, num_hidden_layers=3, num_attention_heads=2, num_key_value_heads=1, head_dim=10, query_pre_attn_scalar=7,
+        sliding_window=4, attn_logit_softcapping=3.0, final_logit_softcapping=40.0, max_position_embeddings=64)),
+    "gemma3_angles": ("Gemma3", torch.float32, dict(
+        vocab_size=40, hidden_size=26, intermediate_size=33, num_hidden_layers=3, num_attention_heads=2, num_key_value_heads=1, head_dim=10, query_pre_attn_scalar=13,
+        sliding_window=4, layer_types=["sliding_attention", "full_attention", "sliding_attention"], max_position_embeddings=64,
+        rope_parameters={"full_attention": {"rope_type": "linear", "rope_theta": 50000.0, "factor": 4.0}, "sliding_attention": {"rope_type": "default", "rope_theta": 500.0}})),
 }
 
 
@@ -65,7 +81,8 @@ def load(kind, folder):
 
 
 for number, (name, (kind, dtype, options)) in enumerate(models.items()):
-    model = getattr(transformers, kind + "ForCausalLM")(getattr(transformers, kind + "Config")(**none, **options))
+    config = getattr(transformers, "Gemma3TextConfig" if kind == "Gemma3" else kind + "Config")
+    model = getattr(transformers, kind + "ForCausalLM")(config(**none, **options))
     fill(model, number + 10)
     model.tie_weights()
     folder = os.path.join(root, "models", name)
