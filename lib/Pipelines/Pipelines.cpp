@@ -38,8 +38,12 @@ void addCleanup(OpPassManager &pm) {
 
 /// Map expressions to kernels' ops on packed bytes, still on tensors.
 void addMaps(OpPassManager &pm, const LoweringOptions &options) {
+  adapter::AdapterChooseEvaluationOptions choose;
+  choose.evaluate = options.evaluate;
+  choose.hoisted = options.hoist;
+  choose.target = options.target;
+  pm.addPass(adapter::createAdapterChooseEvaluation(choose));
   adapter::AdapterExpandOptions expand;
-  expand.evaluate = options.evaluate;
   expand.hoisted = options.hoist;
   pm.addPass(adapter::createAdapterExpand(expand));
   addCleanup(pm);

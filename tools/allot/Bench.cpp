@@ -5,8 +5,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Bench.h"
+#include "BenchEvaluations.h"
 #include "allot/Runtime/CompiledModule.h"
 #include "allot/Support/Error.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
 #include <thread>
 
@@ -23,27 +25,33 @@ class BenchCommand : public Subcommand {
 public:
   BenchCommand()
       : Subcommand("bench", "Measure the speed of kernels or of a program "
-                            "against memory and arithmetic") {}
+                            "against memory and arithmetic, or of ways to "
+                            "evaluate maps against each other") {}
 
   llvm::Error run() override {
     bool kernels = what == "kernels";
-    if (!kernels && what != "program")
-      return llvm::createStringError(
-          "nothing is called %s to bench: wanted kernels, or program PROG",
-          support::quoted(what).c_str());
+    bool evaluations = what == "evaluations";
+    if (!kernels && !evaluations && what != "program")
+      return llvm::createStringError("nothing is called %s to bench: wanted "
+                                     "kernels, program PROG or evaluations "
+                                     "MODULE",
+                                     support::quoted(what).c_str());
     if (kernels != program.empty())
       return llvm::createStringError(
-          kernels ? "bench kernels takes no program: wanted is "
-                    "`bench program PROG`?"
-                  : "bench program: the program is missing (.mlir, .mlirbc or "
-                    "a compiled "
-                    "folder)");
-    if (llvm::Error error = checkOptions(kernels))
+          kernels       ? "bench kernels takes no program: wanted is "
+                          "`bench program PROG`?"
+          : evaluations ? "bench evaluations: the module is missing (.mlir or "
+                          ".mlirbc)"
+                        : "bench program: the program is missing (.mlir, "
+                          ".mlirbc or a compiled folder)");
+    if (llvm::Error error = checkOptions())
       return error;
     unsigned threads = flags.threads
                            ? unsigned(flags.threads)
                            : std::max(1u, std::thread::hardware_concurrency());
     ProgramBenchOptions ofProgram{prompt, steps, repeat, threads, parts};
+    if (evaluations)
+      return runEvaluations(threads);
     auto printed = flags.printed(program, kernels ? ProgramFlags::Wanted()
                                                   : wantedOf(ofProgram));
     if (!printed)
@@ -75,26 +83,52 @@ public:
   }
 
 private:
+  llvm::Error runEvaluations(unsigned threads) {
+    EvaluationBenchOptions options;
+    options.rows.assign(this->rows.begin(), this->rows.end());
+    if (options.rows.empty())
+      options.rows = {1, 512};
+    for (int64_t n : options.rows)
+      if (n < 1 || n > 65536)
+        return llvm::createStringError("--rows: wanted 1 to 65536");
+    options.costs.assign(costs.begin(), costs.end());
+    options.repeat = repeat;
+    options.threads = threads;
+    auto measured = benchEvaluations(program, options, flags);
+    if (!measured)
+      return measured.takeError();
+    if (json)
+      printJson(*measured);
+    else
+      printTable(*measured);
+    return llvm::Error::success();
+  }
+
   /// An option that would be ignored is a mistake.
-  llvm::Error checkOptions(bool kernels) {
-    auto refuse = [](llvm::ArrayRef<const cl::Option *> options,
-                     const char *owner) -> llvm::Error {
-      for (const cl::Option *option : options)
-        if (option->getNumOccurrences())
-          return llvm::createStringError("--%s is an option of bench %s",
-                                         option->ArgStr.str().c_str(), owner);
-      return llvm::Error::success();
-    };
+  llvm::Error checkOptions() {
     // Lists of options have an operator & of their own.
-    if (llvm::Error error =
-            kernels ? refuse({std::addressof(prompt), std::addressof(steps),
-                              std::addressof(parts)},
-                             "program")
-                    : refuse({std::addressof(formats), std::addressof(shapes),
-                              std::addressof(rows), std::addressof(ranks),
-                              std::addressof(filter)},
-                             "kernels"))
-      return error;
+    const std::pair<const cl::Option *, std::vector<llvm::StringRef>> owners[] =
+        {{std::addressof(prompt), {"program"}},
+         {std::addressof(steps), {"program"}},
+         {std::addressof(parts), {"program"}},
+         {std::addressof(formats), {"kernels"}},
+         {std::addressof(shapes), {"kernels"}},
+         {std::addressof(rows), {"kernels", "evaluations"}},
+         {std::addressof(ranks), {"kernels"}},
+         {std::addressof(filter), {"kernels"}},
+         {std::addressof(costs), {"evaluations"}}};
+    for (const auto &[option, owner] : owners)
+      if (option->getNumOccurrences() &&
+          !llvm::is_contained(owner, llvm::StringRef(what)))
+        return llvm::createStringError("--%s is an option of bench %s",
+                                       option->ArgStr.str().c_str(),
+                                       llvm::join(owner, " and ").c_str());
+    if (what == "evaluations" &&
+        (flags.reference || flags.evaluate.getNumOccurrences() ||
+         flags.printPipeline))
+      return llvm::createStringError(
+          "bench evaluations compiles every evaluation: --reference, "
+          "--evaluate and --print-pipeline make no sense");
     if (parts && flags.reference)
       return llvm::createStringError("--parts: the reference evaluation has no "
                                      "parts to measure");
@@ -109,7 +143,8 @@ private:
 
   cl::opt<std::string> what{
       cl::Positional, cl::Required,
-      cl::desc("kernels | program PROGRAM (.mlir or .mlirbc)"),
+      cl::desc("kernels | program PROGRAM (.mlir or .mlirbc) | evaluations "
+               "MODULE (functions that apply one map each to one input)"),
       cl::sub(command), cl::cat(category)};
   cl::opt<std::string> program{cl::Positional, cl::desc(""), cl::sub(command),
                                cl::cat(category)};
@@ -128,13 +163,13 @@ private:
       cl::desc("kernels: outputs x inputs of matrices (default: 4096x4096)"),
       cl::sub(command),
       cl::cat(category)};
-  cl::list<int64_t> rows{
-      "rows",
-      cl::CommaSeparated,
-      cl::value_desc("n,..."),
-      cl::desc("kernels: vectors that meet a matrix at once (default: 1,512)"),
-      cl::sub(command),
-      cl::cat(category)};
+  cl::list<int64_t> rows{"rows",
+                         cl::CommaSeparated,
+                         cl::value_desc("n,..."),
+                         cl::desc("kernels, evaluations: vectors that meet a "
+                                  "matrix at once (default: 1,512)"),
+                         cl::sub(command),
+                         cl::cat(category)};
   cl::list<int64_t> ranks{
       "ranks",
       cl::CommaSeparated,
@@ -176,6 +211,14 @@ private:
                "program gets marks between its parts for that, which take some "
                "25 ns each"),
       cl::sub(command), cl::cat(category)};
+  cl::list<std::string> costs{
+      "costs",
+      cl::CommaSeparated,
+      cl::value_desc("unit=seconds,..."),
+      cl::desc("evaluations: constants of the cost model, instead of those of "
+               "this processor's class"),
+      cl::sub(command),
+      cl::cat(category)};
   cl::opt<bool> json{
       "json",
       cl::desc(
@@ -185,7 +228,8 @@ private:
           "dropped; of programs also phase, tokens_per_second, model, plan, "
           "predicted_loss, solver, with --parts also parts{seconds, rest, "
           "runs, list[{site, op, seconds}]}; of kernels with a low-rank "
-          "term also over_plain"),
+          "term also over_plain. Of evaluations: name, m, k, n, over_best, "
+          "ways[{way, predicted, seconds, spread, work}]"),
       cl::sub(command), cl::cat(category)};
   ProgramFlags flags{*this};
 };

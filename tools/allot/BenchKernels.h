@@ -33,6 +33,9 @@ private:
   explicit TemporaryFile(std::string path) : path(std::move(path)) {}
 };
 
+/// Numbers in [-1, 1) that only depend on `seed`.
+std::vector<float> randomNumbers(uint64_t count, uint64_t seed);
+
 /// A kernel that is ready to be measured.
 struct LoadedKernel {
   BenchRow row;

@@ -51,8 +51,7 @@ TemporaryFile::~TemporaryFile() {
   llvm::sys::DontRemoveFileOnSignal(path);
 }
 
-/// Numbers in [-1, 1) that only depend on `seed`.
-static std::vector<float> randomNumbers(uint64_t count, uint64_t seed) {
+std::vector<float> tool::randomNumbers(uint64_t count, uint64_t seed) {
   std::vector<float> values(count);
   uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
   for (float &value : values) {

@@ -10,6 +10,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpDefinition.h"
 #include "llvm/ADT/SmallVector.h"
+#include <limits>
 #include <vector>
 
 namespace allot {
@@ -57,6 +58,12 @@ struct MapTerms {
   llvm::SmallVector<Matrix, 1> matrices;
   llvm::SmallVector<Factors, 2> factors;
   llvm::SmallVector<Other, 0> others;
+};
+
+/// A map as a product B A of tensors; nulls for none.
+struct MapFactors {
+  mlir::Value b, a;
+  explicit operator bool() const { return b && a; }
 };
 
 } // namespace allot

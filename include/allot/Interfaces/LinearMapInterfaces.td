@@ -41,7 +41,16 @@ def LinearMapOpInterface : OpInterface<"LinearMapOpInterface"> {
     InterfaceMethod<[{Adds what `scale` times this map is made of to `terms`: stored matrices and pairs of factors, which one kernel applies together, and maps
       that are applied on their own (what an op is unless it says otherwise).}],
       "void", "collectTerms", (ins "double":$scale, "::allot::MapTerms &":$terms), "",
-      "terms.others.push_back({$_op->getResult(0), scale});">
+      "terms.others.push_back({$_op->getResult(0), scale});">,
+    InterfaceMethod<[{An upper bound of the rank of this map, of a bank that of each member, from bounds of its operand maps in order; the largest number where
+      the op knows none. (`adapter::getRankBound` asks a whole expression, and knows that no rank exceeds a side.)}],
+      "int64_t", "getRankBound", (ins "::llvm::ArrayRef<int64_t>":$operands), "", "return ::std::numeric_limits<int64_t>::max();">,
+    InterfaceMethod<[{Builds tensors B `[OUT, r]` and A `[r, IN]`, plain or encoded, with this map = B A and r its rank bound; nulls where the op knows none.}],
+      "::allot::MapFactors", "buildFactors", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc), "", "return {};">,
+    InterfaceMethod<[{The maps that this map applies one after the other, the last one first; empty where it is no chain.}],
+      "::llvm::SmallVector<::mlir::Value>", "getChain", (ins), "", "return {};">,
+    InterfaceMethod<[{Builds the same map as a sum, where the op is one that is multiplied out; null where it is not.}],
+      "::mlir::Value", "buildDistributed", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc), "", "return {};">
   ];
 }
 

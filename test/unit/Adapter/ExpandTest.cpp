@@ -121,15 +121,20 @@ TEST_F(ExpandTest, ExpandedUsesGiveTheSame) {
     std::vector<RefValue> expected = evaluateModule();
     ASSERT_EQ(expected.size(), 5u);
     OwningOpRef<ModuleOp> before = std::move(module);
-    for (const char *evaluation : {"factored", "merged", "auto"}) {
+    for (const char *evaluation : {"factored", "merged", "chosen"}) {
       SCOPED_TRACE(evaluation);
       module = before->clone();
       PassManager pm(&context);
       if (random() % 2)
         pm.addPass(createCanonicalizerPass());
       adapter::AdapterExpandOptions options;
-      options.evaluate = evaluation;
-      options.rows = 1 + random() % 100;
+      if (evaluation == StringRef("chosen")) {
+        adapter::AdapterChooseEvaluationOptions choose;
+        choose.rows = 1 + random() % 100;
+        pm.addPass(adapter::createAdapterChooseEvaluation(choose));
+      } else {
+        options.evaluate = evaluation;
+      }
       pm.addPass(adapter::createAdapterExpand(options));
       pm.addPass(createCanonicalizerPass());
       pm.addPass(createCSEPass());

@@ -182,6 +182,12 @@ Value adapter::buildGathered(OpBuilder &builder, Location loc, Value map,
                           map, ids, StringAttr());
 }
 
+Value adapter::buildComposed(OpBuilder &builder, Location loc,
+                             ArrayRef<Value> maps) {
+  return maps.size() == 1 ? maps.front()
+                          : ComposeOp::create(builder, loc, maps).getResult();
+}
+
 Value adapter::buildGatherOfMaterialized(OpBuilder &builder, Location loc,
                                          Value map, Value ids) {
   Value matrix =

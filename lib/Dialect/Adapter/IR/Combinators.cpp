@@ -144,6 +144,26 @@ void SumOp::collectTerms(double scale, MapTerms &terms) {
   }
 }
 
+int64_t SumOp::getRankBound(ArrayRef<int64_t> operands) {
+  return saturatingSum(operands);
+}
+
+MapFactors SumOp::buildFactors(OpBuilder &builder, Location loc) {
+  // The columns of all B beside one another, the rows of all A below one
+  // another.
+  SmallVector<Value> bs, as;
+  for (Value map : getMaps()) {
+    LinearMapOpInterface op = definition(map);
+    MapFactors factors = op ? op.buildFactors(builder, loc) : MapFactors();
+    if (!factors)
+      return {};
+    bs.push_back(factors.b);
+    as.push_back(factors.a);
+  }
+  return {buildConcatenated(builder, loc, 1, bs),
+          buildConcatenated(builder, loc, 0, as)};
+}
+
 //===----------------------------------------------------------------------===//
 // ComposeOp
 //===----------------------------------------------------------------------===//
@@ -263,6 +283,101 @@ Value ComposeOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
   return rows;
 }
 
+SmallVector<Value> ComposeOp::getChain() {
+  return SmallVector<Value>(getMaps());
+}
+
+int64_t ComposeOp::getRankBound(ArrayRef<int64_t> operands) {
+  return *llvm::min_element(operands);
+}
+
+MapFactors ComposeOp::buildFactors(OpBuilder &builder, Location loc) {
+  // Cut where it is thinnest: between two maps, or inside of one.
+  int64_t best = std::numeric_limits<int64_t>::max();
+  size_t at = 0;
+  bool isInside = false;
+  for (auto [i, map] : llvm::enumerate(getMaps())) {
+    if (i && cast<MapType>(map.getType()).getOut() < best) {
+      best = cast<MapType>(map.getType()).getOut();
+      at = i;
+      isInside = false;
+    }
+    if (int64_t bound = adapter::getRankBound(map); bound < best) {
+      best = bound;
+      at = i;
+      isInside = true;
+    }
+  }
+  SmallVector<Value> left(getMaps().take_front(at)),
+      right(getMaps().drop_front(at));
+  if (isInside) {
+    LinearMapOpInterface op = definition(right.front());
+    MapFactors factors = op ? op.buildFactors(builder, loc) : MapFactors();
+    if (!factors)
+      return {};
+    if (getMaps().size() == 1)
+      return factors;
+    left.push_back(DenseOp::create(builder, loc, factors.b));
+    right.front() = DenseOp::create(builder, loc, factors.a);
+  }
+  if (left.empty() || right.empty())
+    return {};
+  auto matrix = [&](ArrayRef<Value> maps) {
+    auto dense =
+        maps.size() == 1 ? maps.front().getDefiningOp<DenseOp>() : DenseOp();
+    return dense ? Value(dense.getTensor())
+                 : buildMaterialized(builder, loc,
+                                     buildComposed(builder, loc, maps));
+  };
+  return {matrix(left), matrix(right)};
+}
+
+/// The terms of a map that is a sum or can be multiplied out to one, else the
+/// map alone.
+static void collectSummands(OpBuilder &builder, Location loc, Value map,
+                            SmallVectorImpl<Value> &summands) {
+  if (auto sum = map.getDefiningOp<SumOp>()) {
+    llvm::append_range(summands, sum.getMaps());
+    return;
+  }
+  LinearMapOpInterface op = definition(map);
+  Value distributed = op ? op.buildDistributed(builder, loc) : Value();
+  if (distributed)
+    collectSummands(builder, loc, distributed, summands);
+  else
+    summands.push_back(map);
+}
+
+Value ComposeOp::buildDistributed(OpBuilder &builder, Location loc) {
+  // Products grow as the numbers of summands multiply.
+  constexpr size_t mostProducts = 8;
+  SmallVector<SmallVector<Value>> products{{}};
+  for (Value map : getMaps()) {
+    SmallVector<Value> summands;
+    collectSummands(builder, loc, map, summands);
+    if (products.size() * summands.size() > mostProducts)
+      summands.assign({map});
+    SmallVector<SmallVector<Value>> longer;
+    for (const SmallVector<Value> &product : products)
+      for (Value summand : summands) {
+        longer.push_back(product);
+        if (!isIdentity(summand))
+          longer.back().push_back(summand);
+      }
+    products = std::move(longer);
+  }
+  if (products.size() == 1)
+    return {};
+  SmallVector<Value> terms;
+  for (ArrayRef<Value> product : products)
+    terms.push_back(
+        product.empty()
+            ? IdentityOp::create(builder, loc, getResult().getType().getOut())
+                  .getResult()
+            : buildComposed(builder, loc, product));
+  return SumOp::create(builder, loc, terms.front().getType(), terms);
+}
+
 //===----------------------------------------------------------------------===//
 // ScaleOp
 //===----------------------------------------------------------------------===//
@@ -348,6 +463,19 @@ void ScaleOp::collectTerms(double scale, MapTerms &terms) {
     op.collectTerms(product, terms);
   else
     terms.others.push_back({getMap(), product});
+}
+
+int64_t ScaleOp::getRankBound(ArrayRef<int64_t> operands) {
+  return operands.front();
+}
+
+MapFactors ScaleOp::buildFactors(OpBuilder &builder, Location loc) {
+  LinearMapOpInterface op = definition(getMap());
+  MapFactors factors = op ? op.buildFactors(builder, loc) : MapFactors();
+  if (factors)
+    factors.b = buildScaled(builder, loc, buildDecoded(builder, loc, factors.b),
+                            getFactor().convertToDouble());
+  return factors;
 }
 
 //===----------------------------------------------------------------------===//
@@ -440,4 +568,17 @@ Value TransposeOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
             op.buildTransposed(builder, loc, /*structureOnly=*/false))
       return buildGathered(builder, loc, transposed, ids);
   return buildGatherOfMaterialized(builder, loc, getResult(), ids);
+}
+
+int64_t TransposeOp::getRankBound(ArrayRef<int64_t> operands) {
+  return operands.front();
+}
+
+MapFactors TransposeOp::buildFactors(OpBuilder &builder, Location loc) {
+  LinearMapOpInterface op = definition(getMap());
+  MapFactors factors = op ? op.buildFactors(builder, loc) : MapFactors();
+  if (!factors)
+    return {};
+  return {buildTransposedMatrix(builder, loc, factors.a),
+          buildTransposedMatrix(builder, loc, factors.b)};
 }

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "MapTypes.h"
+#include "StructuredBuild.h"
 #include "allot/Dialect/Adapter/IR/AdapterBuild.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -270,4 +271,8 @@ Value ConcatOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
         }
         return value;
       });
+}
+
+int64_t ConcatOp::getRankBound(ArrayRef<int64_t> operands) {
+  return structured::saturatingSum(operands);
 }

@@ -6,6 +6,7 @@
 
 #include "LeafBuild.h"
 #include "LeafTypes.h"
+#include "allot/Dialect/Adapter/IR/Structured.h"
 #include "allot/Dialect/Format/IR/Format.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -161,6 +162,21 @@ static Value buildReflected(OpBuilder &builder, Location loc, Value x,
                                   return f.sub(args[2], f.mul(twice, args[1]));
                                 });
       });
+}
+
+Value HouseholderOp::buildDistributed(OpBuilder &builder, Location loc) {
+  // I - 2 Q Q^T; of one direction Q is that.
+  if (!getOrthonormalize() && getU().getType().getDimSize(1) != 1)
+    return {};
+  Value basis = getOrthonormalize() ? buildBasis(builder, loc, getU())
+                                    : buildDirections(builder, loc, getU());
+  Value projection = LowRankOp::create(
+      builder, loc, buildColumnsOf(builder, loc, basis), basis);
+  MapType type = getResult().getType();
+  Value scaled =
+      ScaleOp::create(builder, loc, projection, builder.getF64FloatAttr(-2));
+  Value identity = IdentityOp::create(builder, loc, type.getOut());
+  return SumOp::create(builder, loc, type, ValueRange{identity, scaled});
 }
 
 Value HouseholderOp::buildApplication(OpBuilder &builder, Location loc,

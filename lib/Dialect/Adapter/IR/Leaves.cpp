@@ -228,6 +228,14 @@ SmallVector<int64_t> LowRankOp::getRankAxes() {
   return {getA().getType().getDimSize(0)};
 }
 
+int64_t LowRankOp::getRankBound(ArrayRef<int64_t>) {
+  return getA().getType().getDimSize(0);
+}
+
+MapFactors LowRankOp::buildFactors(OpBuilder &builder, Location loc) {
+  return {getGate() ? gatedB(builder, loc, *this) : getB(), getA()};
+}
+
 void LowRankOp::collectTerms(double scale, MapTerms &terms) {
   terms.factors.push_back({getB(), getA(), getGate(), scale});
 }

@@ -146,3 +146,7 @@ Value ReorderOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
       });
   return buildGathered(builder, loc, getMap(), moved);
 }
+
+int64_t ReorderOp::getRankBound(ArrayRef<int64_t> operands) {
+  return operands.front();
+}

@@ -54,6 +54,10 @@ LogicalResult SparseOp::verify() {
   return success();
 }
 
+int64_t SparseOp::getRankBound(ArrayRef<int64_t>) {
+  return getValues().getType().getDimSize(0);
+}
+
 MapCost SparseOp::getOwnCost(int64_t rows) {
   return {format::getStoredBytes(getIndices().getType()) +
               format::getStoredBytes(getValues().getType()),

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace allot;
@@ -38,29 +39,46 @@ int64_t structured::numMembers(MapType type) {
   return type.isBank() ? type.getShape().front() : 1;
 }
 
-MapCost structured::getExpressionCost(Value map, int64_t rows) {
-  llvm::SetVector<Value> maps;
-  maps.insert(map);
-  MapCost cost;
-  for (size_t i = 0; i < maps.size(); ++i) {
-    LinearMapOpInterface op = definition(maps[i]);
-    if (!op) {
-      auto type = cast<MapType>(maps[i].getType());
-      uint64_t entries = uint64_t(numMembers(type)) * uint64_t(type.getOut()) *
-                         uint64_t(type.getIn());
-      cost += {sizeof(float) * entries, 2 * uint64_t(rows) * entries};
-      continue;
-    }
-    cost += op.getOwnCost(rows);
-    for (Value operand : op->getOperands())
-      if (isa<MapType>(operand.getType()))
-        maps.insert(operand);
-  }
-  return cost;
-}
-
 uint64_t structured::saturatingSubtract(uint64_t a, uint64_t b) {
   return a > b ? a - b : 0;
+}
+
+int64_t structured::saturatingSum(ArrayRef<int64_t> numbers) {
+  int64_t sum = 0;
+  for (int64_t number : numbers)
+    if (llvm::AddOverflow(sum, number, sum))
+      return std::numeric_limits<int64_t>::max();
+  return sum;
+}
+
+int64_t structured::saturatingProduct(int64_t a, int64_t b) {
+  int64_t product;
+  return llvm::MulOverflow(a, b, product) ? std::numeric_limits<int64_t>::max()
+                                          : product;
+}
+
+Value structured::buildConcatenated(OpBuilder &builder, Location loc,
+                                    unsigned axis, ValueRange matrices) {
+  if (matrices.size() == 1)
+    return buildDecoded(builder, loc, matrices.front());
+  SmallVector<int64_t> shape(tensorType(matrices.front()).getShape());
+  shape[axis] = 0;
+  for (Value matrix : matrices)
+    shape[axis] += tensorType(matrix).getDimSize(axis);
+  Value whole =
+      tensor::EmptyOp::create(builder, loc, shape, builder.getF32Type());
+  int64_t offset = 0;
+  for (Value matrix : matrices) {
+    Value plain = buildDecoded(builder, loc, matrix);
+    SmallVector<OpFoldResult> offsets(2, builder.getIndexAttr(0)),
+        strides(2, builder.getIndexAttr(1));
+    offsets[axis] = builder.getIndexAttr(offset);
+    whole = tensor::InsertSliceOp::create(
+        builder, loc, plain, whole, offsets,
+        tensor::getMixedSizes(builder, loc, plain), strides);
+    offset += tensorType(matrix).getDimSize(axis);
+  }
+  return whole;
 }
 
 bool structured::isInside(MapType type, unsigned axis, int64_t offset,

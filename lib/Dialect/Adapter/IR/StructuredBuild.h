@@ -38,12 +38,17 @@ bool isZero(mlir::Value map);
 /// Maps in a bank, 1 for a single map.
 int64_t numMembers(MapType type);
 
-/// Sum of the costs of all ops that make a map, each once; a map that no op
-/// makes counts as a matrix of f32.
-MapCost getExpressionCost(mlir::Value map, int64_t rows);
-
 /// a - b, or 0 where b is larger.
 uint64_t saturatingSubtract(uint64_t a, uint64_t b);
+
+/// Of numbers that are not negative; the largest number where it is larger.
+int64_t saturatingSum(llvm::ArrayRef<int64_t> numbers);
+int64_t saturatingProduct(int64_t a, int64_t b);
+
+/// Matrices, plain or encoded, one below the other (`axis` 0) or side by side
+/// (1), plain.
+mlir::Value buildConcatenated(mlir::OpBuilder &builder, mlir::Location loc,
+                              unsigned axis, mlir::ValueRange matrices);
 
 /// Rows (`axis` 0) or columns of a map: what its op makes, else `slice` of it.
 mlir::Value buildSliceOfMap(mlir::OpBuilder &builder, mlir::Location loc,

@@ -187,6 +187,65 @@ Value HadamardOp::buildMaterialization(OpBuilder &builder, Location loc) {
   return product;
 }
 
+int64_t HadamardOp::getRankBound(ArrayRef<int64_t> operands) {
+  int64_t bound = 1;
+  for (int64_t operand : operands)
+    bound = saturatingProduct(bound, operand);
+  return bound;
+}
+
+/// result[i, (r, s)] = b[i, r] * c[i, s], or with `axis` 0
+/// result[(r, s), i] = b[r, i] * c[s, i].
+static Value buildProductOfRanks(OpBuilder &builder, Location loc, Value b,
+                                 Value c, unsigned axis) {
+  MLIRContext *context = builder.getContext();
+  b = buildDecoded(builder, loc, b);
+  c = buildDecoded(builder, loc, c);
+  auto bType = cast<RankedTensorType>(b.getType()),
+       cType = cast<RankedTensorType>(c.getType());
+  SmallVector<int64_t> sizes{bType.getDimSize(axis), cType.getDimSize(axis)};
+  SmallVector<unsigned> ofB{0, 2}, ofC{1, 2};
+  SmallVector<ReassociationIndices> groups{{0, 1}, {2}};
+  if (axis == 1) {
+    sizes.insert(sizes.begin(), bType.getDimSize(0));
+    ofB = {0, 1};
+    ofC = {0, 2};
+    groups = {{0}, {1, 2}};
+  } else {
+    sizes.push_back(bType.getDimSize(1));
+  }
+  Value product = vjp::buildStructured(
+      builder, loc, {b, c},
+      {AffineMap::getMultiDimMapWithTargets(3, ofB, context),
+       AffineMap::getMultiDimMapWithTargets(3, ofC, context),
+       AffineMap::getMultiDimIdentityMap(3, context)},
+      vjp::buildEmpty(builder, loc, getAsIndexOpFoldResult(context, sizes),
+                      builder.getF32Type()),
+      [](OpBuilder &nested, Location l, ValueRange args) {
+        return multiply(nested, l, args[0], args[1]);
+      });
+  return tensor::CollapseShapeOp::create(builder, loc, product, groups);
+}
+
+MapFactors HadamardOp::buildFactors(OpBuilder &builder, Location loc) {
+  if (getResult().getType().isBank())
+    return {};
+  MapFactors product;
+  for (Value map : getMaps()) {
+    LinearMapOpInterface op = definition(map);
+    MapFactors factors = op ? op.buildFactors(builder, loc) : MapFactors();
+    if (!factors)
+      return {};
+    if (!product) {
+      product = factors;
+      continue;
+    }
+    product.b = buildProductOfRanks(builder, loc, product.b, factors.b, 1);
+    product.a = buildProductOfRanks(builder, loc, product.a, factors.a, 0);
+  }
+  return product;
+}
+
 LogicalResult HadamardOp::evaluateDense(ArrayRef<DenseMatrix> operands,
                                         DenseMatrix &result) {
   if (failed(typing::checkCount(*this, operands)))
@@ -281,10 +340,15 @@ static Value buildScaledRows(OpBuilder &builder, Location loc, Value x,
 }
 
 /// One over the norms of the rows or columns.
-static Value buildFactors(OpBuilder &builder, Location loc, NormalizeOp op) {
+static Value buildInverseNorms(OpBuilder &builder, Location loc,
+                               NormalizeOp op) {
   return buildInverseNorms(builder, loc,
                            buildMaterialized(builder, loc, op.getMap()),
                            1 - op.getAxis(), op.getFloor().convertToDouble());
+}
+
+int64_t NormalizeOp::getRankBound(ArrayRef<int64_t> operands) {
+  return operands.front();
 }
 
 MapCost NormalizeOp::getOwnCost(int64_t rows) {
@@ -298,7 +362,7 @@ MapCost NormalizeOp::getOwnCost(int64_t rows) {
 }
 
 Value NormalizeOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
-  Value factors = buildFactors(builder, loc, *this);
+  Value factors = buildInverseNorms(builder, loc, *this);
   if (getAxis() == 1)
     x = buildMultipliedByVector(builder, loc, x, factors);
   Value y = buildApplied(builder, loc, getMap(), x);
@@ -354,7 +418,7 @@ Value NormalizeOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
   Value rows = buildGathered(builder, loc, getMap(), ids);
   if (getAxis() == 1)
     return buildMultipliedByVector(builder, loc, rows,
-                                   buildFactors(builder, loc, *this));
+                                   buildInverseNorms(builder, loc, *this));
   unsigned last = cast<RankedTensorType>(rows.getType()).getRank() - 1;
   return buildScaledRows(builder, loc, rows,
                          buildInverseNorms(builder, loc, rows, last,

@@ -153,6 +153,38 @@ LogicalResult KronOp::evaluateDense(ArrayRef<DenseMatrix> operands,
   return success();
 }
 
+int64_t KronOp::getRankBound(ArrayRef<int64_t> operands) {
+  return saturatingProduct(operands[0], operands[1]);
+}
+
+MapFactors KronOp::buildFactors(OpBuilder &builder, Location loc) {
+  // The products of the factors of both; a map of full rank is one with the
+  // identity.
+  SmallVector<Value, 2> left, right;
+  for (Value map : {getA(), getB()}) {
+    auto type = cast<MapType>(map.getType());
+    LinearMapOpInterface op = definition(map);
+    int64_t bound = adapter::getRankBound(map);
+    if (bound < std::min(type.getOut(), type.getIn())) {
+      MapFactors factors = op ? op.buildFactors(builder, loc) : MapFactors();
+      if (!factors)
+        return {};
+      left.push_back(DenseOp::create(builder, loc, factors.b));
+      right.push_back(DenseOp::create(builder, loc, factors.a));
+      continue;
+    }
+    bool isTall = type.getOut() >= type.getIn();
+    Value identity = IdentityOp::create(builder, loc, bound);
+    left.push_back(isTall ? map : identity);
+    right.push_back(isTall ? identity : map);
+  }
+  auto product = [&](ArrayRef<Value> maps) {
+    return buildMaterialized(builder, loc,
+                             KronOp::create(builder, loc, maps[0], maps[1]));
+  };
+  return {product(left), product(right)};
+}
+
 Value KronOp::buildTransposed(OpBuilder &builder, Location loc, bool) {
   return KronOp::create(builder, loc, TransposeOp::create(builder, loc, getA()),
                         TransposeOp::create(builder, loc, getB()));

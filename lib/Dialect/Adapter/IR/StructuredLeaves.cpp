@@ -90,6 +90,8 @@ Value IdentityOp::buildGather(OpBuilder &builder, Location loc, Value ids) {
 
 MapCost ZeroOp::getOwnCost(int64_t) { return {}; }
 
+int64_t ZeroOp::getRankBound(ArrayRef<int64_t>) { return 0; }
+
 Value ZeroOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
   return buildZerosLike(builder, loc, x, getResult().getType().getOut());
 }

@@ -245,6 +245,15 @@ Value BlockDiagonalOp::buildSlice(OpBuilder &builder, Location loc,
                            type.getShape()[1 - axis] - last);
 }
 
+int64_t BlockDiagonalOp::getRankBound(ArrayRef<int64_t> operands) {
+  int64_t bound = 0;
+  for (auto [map, operand] : llvm::zip(getMaps(), operands))
+    bound = saturatingSum(
+        {bound,
+         saturatingProduct(numMembers(cast<MapType>(map.getType())), operand)});
+  return bound;
+}
+
 Value BlockDiagonalOp::buildTransposed(OpBuilder &builder, Location loc, bool) {
   SmallVector<Value> maps;
   for (Value map : getMaps())
@@ -260,6 +269,10 @@ Value BlockDiagonalOp::buildGather(OpBuilder &builder, Location loc,
 //===----------------------------------------------------------------------===//
 // SliceOp
 //===----------------------------------------------------------------------===//
+
+int64_t SliceOp::getRankBound(ArrayRef<int64_t> operands) {
+  return operands.front();
+}
 
 OpFoldResult SliceOp::fold(FoldAdaptor) {
   if (getResult().getType() == getMap().getType())

@@ -22,7 +22,7 @@ SiteUse plan::useOf(const analysis::Site &site) {
                    ++applications[use->getParentOfType<func::FuncOp>()]);
   auto base = cast<LinearMapOpInterface>(site.bases.front());
   result.adapterFlops = static_cast<int64_t>(
-      adapter::getExpansionCosts(site.maps.front(), 1).factored.flops -
+      adapter::getExpressionCost(site.maps.front(), 1).flops -
       base.getOwnCost(1).flops);
   return result;
 }

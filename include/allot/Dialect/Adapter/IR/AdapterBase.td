@@ -67,6 +67,42 @@ def Adapter_Evaluation : I32EnumAttr<"Evaluation", "how a map expression is eval
   let cppNamespace = "::allot::adapter";
   let genSpecializedAttr = 0;
 }
+def Adapter_WayKind : I32EnumAttr<"WayKind", "how a map or a part of it is evaluated", [
+    I32EnumAttrCase<"Factored", 0, "factored">, I32EnumAttrCase<"Merged", 1, "merged">, I32EnumAttrCase<"Pair", 2, "pair">,
+    I32EnumAttrCase<"Joined", 3, "joined">, I32EnumAttrCase<"Split", 4, "split">, I32EnumAttrCase<"Distributed", 5, "distributed">,
+    I32EnumAttrCase<"Switch", 6, "switch">]> {
+  let cppNamespace = "::allot::adapter";
+  let genSpecializedAttr = 0;
+}
+
+def Adapter_WayAttr : AttrDef<Adapter_Dialect, "Way"> {
+  let mnemonic = "way";
+  let summary = "How a map expression is evaluated, part by part";
+  let description = [{
+    - `merged`: the matrix of the map is computed and applied.
+    - `pair`: two factors of the map's rank bound are computed, B `[OUT, r]` and A `[r, IN]`, and applied; beside a stored matrix of a sum its kernel takes them.
+    - `factored`, `factored [w, ..]`: without its matrix. Of a sum of terms (stored matrices, pairs of factors, others) the w are those of the other terms, in order; else
+      those of the maps that applying this map applies, in order of computation. Left out they are `factored`.
+    - `joined [w, ..]`: of a sum, the terms that depend on weights alone are one matrix; w as for `factored`, of the terms that do not.
+    - `split sizes [w, ..]`: a chain of maps as groups of neighbours; one size and one w for each, in the order in which they are written.
+    - `distributed [w]`: multiplied out to a sum of which w is the way.
+    - `switch n [v, w]`: up to n rows v, for more of them w, by a branch at run time.
+
+    ```mlir
+    #way = #adapter.way<factored [split 2, 1 [merged, factored], pair]>
+    ```
+    (A60) merged and pair have no parts; split has at least one size, all positive, and as many parts; distributed has one part; switch has one positive size and two
+    parts. Other sizes there are none. (Parts are not more than 256 deep.)
+  }];
+  let parameters = (ins "::allot::adapter::WayKind":$kind, OptionalArrayRefParameter<"int64_t">:$sizes, OptionalArrayRefParameter<"::mlir::Attribute">:$parts);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    static WayAttr get(::mlir::MLIRContext *context, ::allot::adapter::WayKind kind) { return get(context, kind, ::llvm::ArrayRef<int64_t>(), ::llvm::ArrayRef<::mlir::Attribute>()); }
+    /// Part `index`, or `factored` where it is left out.
+    WayAttr getPart(unsigned index);
+  }];
+}
 
 defvar VJP = DeclareOpInterfaceMethods<VJPOpInterface>;
 class Adapter_Op<string mnem, list<Trait> traits = []> : Op<Adapter_Dialect, mnem, traits>;

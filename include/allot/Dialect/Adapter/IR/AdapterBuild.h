@@ -71,6 +71,11 @@ mlir::Value buildApplied(mlir::OpBuilder &builder, mlir::Location loc,
 mlir::Value buildGathered(mlir::OpBuilder &builder, mlir::Location loc,
                           mlir::Value map, mlir::Value ids);
 
+/// The composition of maps, the last of which meets the input first; of one the
+/// map itself.
+mlir::Value buildComposed(mlir::OpBuilder &builder, mlir::Location loc,
+                          llvm::ArrayRef<mlir::Value> maps);
+
 /// Rows `ids` of the dense matrix of a map: what maps do that have no rows of
 /// their own.
 mlir::Value buildGatherOfMaterialized(mlir::OpBuilder &builder,

@@ -27,7 +27,7 @@ def Adapter_DenseOp : Adapter_MapOp<"dense", ["buildSlice", "buildTransposed", "
   let builders = [OpBuilder<(ins "::mlir::Value":$tensor)>];
 }
 
-def Adapter_LowRankOp : Adapter_MapOp<"lowrank", ["buildSlice", "getRankAxes", "buildTransposed", "collectTerms"], [DeclareOpInterfaceMethods<AllocatableOpInterface>, VJP]> {
+def Adapter_LowRankOp : Adapter_MapOp<"lowrank", ["buildSlice", "getRankAxes", "buildTransposed", "collectTerms", "getRankBound", "buildFactors"], [DeclareOpInterfaceMethods<AllocatableOpInterface>, VJP]> {
   let summary = "B diag(gate) A";
   let description = [{
     ```mlir
@@ -76,7 +76,7 @@ def Adapter_PermutationOp : Adapter_MapOp<"permutation", ["buildTransposed"]> {
 // Combinators
 //===----------------------------------------------------------------------===//
 
-def Adapter_SumOp : Adapter_MapOp<"sum", ["buildSlice", "buildTransposed", "collectTerms"], [SameOperandsAndResultType, VJP]> {
+def Adapter_SumOp : Adapter_MapOp<"sum", ["buildSlice", "buildTransposed", "collectTerms", "getRankBound", "buildFactors"], [SameOperandsAndResultType, VJP]> {
   let summary = "Sum of maps of one shape";
   let description = [{
     ```mlir
@@ -91,7 +91,7 @@ def Adapter_SumOp : Adapter_MapOp<"sum", ["buildSlice", "buildTransposed", "coll
   let hasCanonicalizer = 1;
 }
 
-def Adapter_ComposeOp : Adapter_MapOp<"compose", ["buildTransposed"], [VJP]> {
+def Adapter_ComposeOp : Adapter_MapOp<"compose", ["buildTransposed", "getRankBound", "buildFactors", "getChain", "buildDistributed"], [VJP]> {
   let summary = "Composition: the last map meets the input first";
   let description = [{
     ```mlir
@@ -108,7 +108,7 @@ def Adapter_ComposeOp : Adapter_MapOp<"compose", ["buildTransposed"], [VJP]> {
   let builders = [OpBuilder<(ins "::mlir::ValueRange":$maps)>];
 }
 
-def Adapter_ScaleOp : Adapter_MapOp<"scale", ["buildSlice", "buildTransposed", "collectTerms"], [SameOperandsAndResultType, VJP]> {
+def Adapter_ScaleOp : Adapter_MapOp<"scale", ["buildSlice", "buildTransposed", "collectTerms", "getRankBound", "buildFactors"], [SameOperandsAndResultType, VJP]> {
   let summary = "A constant times a map";
   let description = [{
     ```mlir
@@ -123,7 +123,7 @@ def Adapter_ScaleOp : Adapter_MapOp<"scale", ["buildSlice", "buildTransposed", "
   let hasCanonicalizer = 1;
 }
 
-def Adapter_TransposeOp : Adapter_MapOp<"transpose", ["buildTransposed"], [VJP]> {
+def Adapter_TransposeOp : Adapter_MapOp<"transpose", ["buildTransposed", "getRankBound", "buildFactors"], [VJP]> {
   let summary = "The transposed map";
   let description = [{
     ```mlir
@@ -139,7 +139,7 @@ def Adapter_TransposeOp : Adapter_MapOp<"transpose", ["buildTransposed"], [VJP]>
   let builders = [OpBuilder<(ins "::mlir::Value":$map)>];
 }
 
-def Adapter_ConcatOp : Adapter_MapOp<"concat", ["buildSlice", "buildTransposed"], [VJP]> {
+def Adapter_ConcatOp : Adapter_MapOp<"concat", ["buildSlice", "buildTransposed", "getRankBound"], [VJP]> {
   let summary = "Maps side by side";
   let description = [{
     ```mlir
@@ -158,7 +158,7 @@ def Adapter_ConcatOp : Adapter_MapOp<"concat", ["buildSlice", "buildTransposed"]
   let builders = [OpBuilder<(ins "int64_t":$dim, "::mlir::ValueRange":$maps)>];
 }
 
-def Adapter_ReorderOp : Adapter_MapOp<"reorder", ["buildSlice", "buildTransposed"], [VJP]> {
+def Adapter_ReorderOp : Adapter_MapOp<"reorder", ["buildSlice", "buildTransposed", "getRankBound"], [VJP]> {
   let summary = "Outputs in a stored order";
   let description = [{
     ```mlir
@@ -187,10 +187,14 @@ def Adapter_ApplyOp : Adapter_Op<"apply", [Pure, VJP]> {
     %z = adapter.apply %m, %x bias %b : !adapter.map<64x128, f32>, tensor<?x128xf32>, tensor<64xf32> -> tensor<?x64xf32>
     ```
     The leading dimensions of x are rows. `site` names the matrix (a Hugging Face module path) for statistics, plans and reports; `evaluate` asks
-    for one way of evaluation. Applying the identity permutation without bias is x. (A11) x ends in IN, the result in OUT, leading dimensions agree; f32; the bias has OUT entries; the map is no bank.
+    for factored or merged; `way` is the decision, part by part, that `adapter-choose-evaluation` writes and `adapter-expand` obeys, and has precedence. Applying the identity permutation without bias is x. (A11) x ends in IN, the result in OUT, leading dimensions agree; f32; the bias has OUT entries; the map is no bank.
   }];
   let arguments = (ins Adapter_MapType:$map, AnyRankedTensor:$x, Optional<AnyRankedTensor>:$bias, OptionalAttr<StrAttr>:$site,
-                       OptionalAttr<EnumAttr<Adapter_Dialect, Adapter_Evaluation, "evaluation">>:$evaluate);
+                       OptionalAttr<EnumAttr<Adapter_Dialect, Adapter_Evaluation, "evaluation">>:$evaluate, OptionalAttr<Adapter_WayAttr>:$way);
+  let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$map, "::mlir::Value":$x, "::mlir::Value":$bias, "::mlir::StringAttr":$site,
+                                 "::allot::adapter::EvaluationAttr":$evaluate), [{
+    build($_builder, $_state, type, map, x, bias, site, evaluate, ::allot::adapter::WayAttr());
+  }]>];
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{ $map `,` $x (`bias` $bias^)? attr-dict `:` qualified(type($map)) `,` type($x) (`,` type($bias)^)? `->` type($result) }];
   let hasVerifier = 1;

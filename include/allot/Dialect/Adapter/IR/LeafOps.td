@@ -9,7 +9,7 @@
 
 include "allot/Dialect/Adapter/IR/AdapterBase.td"
 
-def Adapter_SparseOp : Adapter_MapOp<"sparse", ["buildTransposed"], [VJP]> {
+def Adapter_SparseOp : Adapter_MapOp<"sparse", ["buildTransposed", "getRankBound"], [VJP]> {
   let summary = "A matrix by its entries: rows, columns, values";
   let description = [{
     ```mlir
@@ -63,7 +63,7 @@ def Adapter_CayleyOp : Adapter_MapOp<"cayley", ["buildTransposed"], [SameOperand
   let builders = [OpBuilder<(ins "::mlir::Value":$map, CArg<"std::optional<int64_t>", "std::nullopt">:$terms)>];
 }
 
-def Adapter_HouseholderOp : Adapter_MapOp<"householder", ["buildTransposed"]> {
+def Adapter_HouseholderOp : Adapter_MapOp<"householder", ["buildTransposed", "buildDistributed"]> {
   let summary = "A product of reflections";
   let description = [{
     ```mlir

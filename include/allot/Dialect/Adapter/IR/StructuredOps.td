@@ -26,7 +26,7 @@ def Adapter_IdentityOp : Adapter_MapOp<"identity", ["buildSlice", "buildTranspos
   let builders = [OpBuilder<(ins "int64_t":$size)>];
 }
 
-def Adapter_ZeroOp : Adapter_MapOp<"zero", ["buildSlice", "buildTransposed"], [VJP]> {
+def Adapter_ZeroOp : Adapter_MapOp<"zero", ["buildSlice", "buildTransposed", "getRankBound"], [VJP]> {
   let summary = "y = 0";
   let description = [{
     ```mlir
@@ -42,7 +42,7 @@ def Adapter_ZeroOp : Adapter_MapOp<"zero", ["buildSlice", "buildTransposed"], [V
 // Combinators
 //===----------------------------------------------------------------------===//
 
-def Adapter_KronOp : Adapter_MapOp<"kron", ["buildTransposed"], [VJP]> {
+def Adapter_KronOp : Adapter_MapOp<"kron", ["buildTransposed", "getRankBound", "buildFactors"], [VJP]> {
   let summary = "Kronecker product of two maps";
   let description = [{
     ```mlir
@@ -60,7 +60,7 @@ def Adapter_KronOp : Adapter_MapOp<"kron", ["buildTransposed"], [VJP]> {
   let builders = [OpBuilder<(ins "::mlir::Value":$a, "::mlir::Value":$b)>];
 }
 
-def Adapter_HadamardOp : Adapter_MapOp<"hadamard", ["buildSlice", "buildTransposed"], [SameOperandsAndResultType, VJP]> {
+def Adapter_HadamardOp : Adapter_MapOp<"hadamard", ["buildSlice", "buildTransposed", "getRankBound", "buildFactors"], [SameOperandsAndResultType, VJP]> {
   let summary = "Product of maps, entry by entry";
   let description = [{
     ```mlir
@@ -77,7 +77,7 @@ def Adapter_HadamardOp : Adapter_MapOp<"hadamard", ["buildSlice", "buildTranspos
   let hasCanonicalizer = 1;
 }
 
-def Adapter_BlockDiagonalOp : Adapter_MapOp<"block_diagonal", ["buildSlice", "buildTransposed"], [VJP]> {
+def Adapter_BlockDiagonalOp : Adapter_MapOp<"block_diagonal", ["buildSlice", "buildTransposed", "getRankBound"], [VJP]> {
   let summary = "Maps along the diagonal";
   let description = [{
     ```mlir
@@ -95,7 +95,7 @@ def Adapter_BlockDiagonalOp : Adapter_MapOp<"block_diagonal", ["buildSlice", "bu
   let builders = [OpBuilder<(ins "::mlir::ValueRange":$maps)>];
 }
 
-def Adapter_NormalizeOp : Adapter_MapOp<"normalize", ["buildSlice", "buildTransposed"], [SameOperandsAndResultType]> {
+def Adapter_NormalizeOp : Adapter_MapOp<"normalize", ["buildSlice", "buildTransposed", "getRankBound"], [SameOperandsAndResultType]> {
   let summary = "Rows or columns divided by their norms";
   let description = [{
     ```mlir
@@ -112,7 +112,7 @@ def Adapter_NormalizeOp : Adapter_MapOp<"normalize", ["buildSlice", "buildTransp
   let builders = [OpBuilder<(ins "int64_t":$axis, "::mlir::Value":$map, CArg<"double", "0x1p-126">:$floor)>];
 }
 
-def Adapter_SliceOp : Adapter_MapOp<"slice", ["buildSlice", "buildTransposed"]> {
+def Adapter_SliceOp : Adapter_MapOp<"slice", ["buildSlice", "buildTransposed", "getRankBound"]> {
   let summary = "A part of a map";
   let description = [{
     ```mlir

@@ -7,49 +7,41 @@
 #ifndef ALLOT_DIALECT_ADAPTER_TRANSFORMS_TRANSFORMS_H
 #define ALLOT_DIALECT_ADAPTER_TRANSFORMS_TRANSFORMS_H
 
+#include "allot/Cost/CostModel.h"
 #include "allot/Dialect/Adapter/IR/Adapter.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/PatternMatch.h"
+#include <functional>
+#include <limits>
 
 namespace allot::adapter {
 
 /// How uses of map expressions are expanded; see the pass `adapter-expand`.
 struct ExpandOptions {
-  Evaluation evaluate = Evaluation::Auto;
-  /// Rows of x for which `Evaluation::Auto` counts costs, at least 1.
-  int64_t rows = 1;
-  /// Floating-point operations that take as long as reading a byte, at least 1.
-  int64_t flopsPerByte = 8;
-  /// Merged matrices are computed once, not at each call.
+  /// Of an `apply` that has no way and asks for none: Factored or Merged.
+  Evaluation evaluate = Evaluation::Factored;
+  /// Matrices of weights alone are computed once, not at each call.
   bool hoisted = false;
-  /// Emit a remark at each `apply` that says what was chosen and what it costs.
-  bool remarks = false;
-};
-
-/// Cost of the two ways to evaluate a map expression for `rows` rows.
-struct ExpansionCosts {
-  /// Every op of the expression once.
-  MapCost factored;
-  /// Materializing, at each call unless it is hoisted, and applying the f32
-  /// matrix.
-  MapCost merged;
 };
 
 /// True if the map and all maps that it is made of come from ops of the
 /// algebra.
 bool isExpandable(mlir::Value map);
 
-/// Costs of an expandable map that is no bank.
-ExpansionCosts getExpansionCosts(mlir::Value map, int64_t rows,
-                                 bool hoisted = false);
+/// Whether a value is computed from weights and constants alone.
+bool dependsOnWeightsAlone(mlir::Value value);
 
-/// Factored or Merged for an `apply` of an expandable map: its own attribute,
-/// else what the options say, `Auto` decided by cost.
-Evaluation chooseEvaluation(ApplyOp op, const ExpandOptions &options);
+/// The way of an `apply`: its own attribute, else what it or the options ask
+/// for.
+WayAttr getWay(ApplyOp op, const ExpandOptions &options);
+
+/// True for a matrix that is left to be computed when weights are loaded.
+bool staysForLoading(MaterializeOp op, const ExpandOptions &options);
 
 /// Replaces one use of a map by ops that are nearer to kernels; what they use
 /// may have to be expanded again. Fails, without having changed anything, where
-/// the map is not expandable.
+/// the map is not expandable. A way that the map does not have is an error at
+/// the op, which is then left with the way `factored`.
 llvm::LogicalResult expandApply(mlir::RewriterBase &rewriter, ApplyOp op,
                                 const ExpandOptions &options);
 llvm::LogicalResult expandGather(mlir::RewriterBase &rewriter, GatherOp op);
@@ -57,6 +49,52 @@ llvm::LogicalResult expandMaterialize(mlir::RewriterBase &rewriter,
                                       MaterializeOp op);
 void populateExpandPatterns(mlir::RewritePatternSet &patterns,
                             const ExpandOptions &options);
+
+/// How ways are compared; see the pass `adapter-choose-evaluation`.
+struct ChooseOptions {
+  /// Rows of x where it does not say, at least 1.
+  int64_t rows = 1;
+  /// More of them that x may have where it does not say; 0: there are none.
+  int64_t mostRows = 0;
+  /// Matrices of weights alone are computed once, not at each call.
+  bool hoisted = false;
+  cost::CostTable table = cost::CostTable::forTarget("avx2");
+  /// Ways that keep more than so many times the bytes of weights that
+  /// `factored` keeps are not taken; at least 1.
+  double growth = std::numeric_limits<double>::infinity();
+  /// How many applications share a weight, of which each keeps a part; null:
+  /// none do.
+  std::function<unsigned(mlir::Value)> countUsers;
+};
+
+/// A way to evaluate an `apply`, and what it costs.
+struct Alternative {
+  WayAttr way;
+  cost::Work work;
+  double seconds = 0;
+  /// Bytes of weights that are read, as they are stored or, of what is computed
+  /// when weights are loaded, in f32; 0 where nothing is hoisted.
+  double keptBytes = 0;
+  /// Not to be taken, see `ChooseOptions::growth`.
+  bool isTooLarge = false;
+};
+
+/// The ways to evaluate an `apply` of an expandable map for `rows` rows that
+/// are worth comparing, the cheapest one that may be taken first: all differ in
+/// how the whole map is evaluated, each with the best ways of its parts. Found
+/// by dynamic programming over the expression: the best way of a map for a
+/// number of rows is found once. Each alternative is expanded apart, and the
+/// work of the ops that come out of it is counted. Polynomial in the size of
+/// the expression.
+llvm::SmallVector<Alternative> listAlternatives(ApplyOp op, int64_t rows,
+                                                const ChooseOptions &options);
+
+/// The work of an `apply` for `rows` rows in a way that its map has.
+Alternative assessWay(ApplyOp op, WayAttr way, int64_t rows,
+                      const ChooseOptions &options);
+
+/// The number of rows of x: what its type says, else `unknown`.
+int64_t getNumRows(ApplyOp op, int64_t unknown);
 
 /// Patterns that take the only user of a kernel's result into the kernel where
 /// it is the next step of its epilogue; see `adapter-fuse-epilogue`.

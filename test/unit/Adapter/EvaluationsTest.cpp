@@ -1,0 +1,313 @@
+//===- EvaluationsTest.cpp - every way gives the same -----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Random expressions over all map ops, some of their tensors arguments of the
+// function, evaluated by the reference evaluation as they are and in every way
+// that the chooser lists. A case that fails is made smaller as long as it
+// fails, and printed with its seed.
+//
+//   ALLOT_CASES=5000 AdapterTests --gtest_filter=EvaluationsTest.*
+//   ALLOT_SEED=1234 ALLOT_CASES=1 AdapterTests --gtest_filter=EvaluationsTest.*
+//
+//===----------------------------------------------------------------------===//
+
+#include "../Reference/RandomMaps.h"
+#include "allot/Dialect/Adapter/Transforms/Passes.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+#include <cstdlib>
+
+using namespace allot;
+using namespace allot::test;
+using namespace mlir;
+
+namespace {
+
+unsigned fromEnvironment(const char *name, unsigned otherwise) {
+  const char *text = std::getenv(name);
+  unsigned value = otherwise;
+  if (text && StringRef(text).getAsInteger(10, value))
+    ADD_FAILURE() << name << " is no number: " << text;
+  return value;
+}
+
+struct EvaluationsTest : RandomMaps {
+  RankedTensorType type(ArrayRef<int64_t> shape) {
+    return RankedTensorType::get(shape, builder.getF32Type());
+  }
+
+  /// @f(x, bias?, ..) that applies a random map. Some constants become
+  /// arguments; `arguments` has their numbers.
+  void makeCase(unsigned depth) {
+    int64_t out = size() + random() % 5, in = size() + random() % 5,
+            rows = 1 + random() % 4;
+    module = ModuleOp::create(loc);
+    builder.setInsertionPointToStart(module->getBody());
+    auto function = func::FuncOp::create(builder, loc, "f",
+                                         builder.getFunctionType({}, {}));
+    Block *block = function.addEntryBlock();
+    builder.setInsertionPointToStart(block);
+    arguments.clear();
+    auto argument = [&](RankedTensorType type, std::vector<float> numbers) {
+      arguments.push_back(floats(type.getShape(), std::move(numbers)));
+      return block->addArgument(type, loc);
+    };
+    auto randomNumbers = [&](int64_t count) {
+      std::vector<float> numbers(count);
+      for (float &number : numbers)
+        number = float(int(random() % 9) - 4);
+      return numbers;
+    };
+    Value x = argument(type({rows, in}), randomNumbers(rows * in));
+    Value bias =
+        random() % 3 ? Value() : argument(type({out}), randomNumbers(out));
+    Value top = map(out, in, depth);
+    Value y =
+        adapter::ApplyOp::create(builder, loc, type({rows, out}), top, x, bias,
+                                 StringAttr(), adapter::EvaluationAttr());
+    func::ReturnOp::create(builder, loc, y);
+    for (auto constant :
+         llvm::make_early_inc_range(block->getOps<arith::ConstantOp>())) {
+      auto numbers = dyn_cast<DenseElementsAttr>(constant.getValue());
+      if (!numbers || !numbers.getElementType().isF32() || random() % 6)
+        continue;
+      auto values = numbers.getValues<float>();
+      constant.replaceAllUsesWith(
+          argument(cast<RankedTensorType>(constant.getType()),
+                   {values.begin(), values.end()}));
+      constant.erase();
+    }
+    function.setFunctionType(
+        builder.getFunctionType(block->getArgumentTypes(), y.getType()));
+    ASSERT_TRUE(succeeded(verify(*module)));
+  }
+
+  static adapter::ApplyOp applyOf(ModuleOp module) {
+    adapter::ApplyOp found;
+    module.walk([&](adapter::ApplyOp op) { found = op; });
+    return found;
+  }
+
+  std::optional<RefValue> evaluate(ModuleOp what) {
+    auto created = reference::Interpreter::create(what, "");
+    if (!created) {
+      llvm::consumeError(created.takeError());
+      return std::nullopt;
+    }
+    SmallVector<RefValue> results;
+    if (failed((*created)->call("f", arguments, results)) ||
+        results.size() != 1)
+      return std::nullopt;
+    return results.front();
+  }
+
+  OwningOpRef<ModuleOp> expand(ModuleOp what, adapter::WayAttr way,
+                               bool hoisted) {
+    OwningOpRef<ModuleOp> copy = what.clone();
+    applyOf(*copy).setWayAttr(way);
+    PassManager pm(&context);
+    // What stays for loading is expanded after the rest.
+    for (bool later : {hoisted, false}) {
+      adapter::AdapterExpandOptions options;
+      options.hoisted = later;
+      pm.addPass(adapter::createAdapterExpand(options));
+      pm.addPass(createCanonicalizerPass());
+      pm.addPass(createCSEPass());
+      pm.addPass(adapter::createAdapterFuseEpilogue());
+    }
+    if (failed(pm.run(*copy)))
+      return {};
+    return copy;
+  }
+
+  /// What is wrong with a way, or nothing.
+  std::string problemOf(ModuleOp what, adapter::WayAttr way, bool hoisted) {
+    std::optional<RefValue> expected = evaluate(what);
+    if (!expected)
+      return "";
+    OwningOpRef<ModuleOp> expanded = expand(what, way, hoisted);
+    if (!expanded)
+      return "the passes fail";
+    std::string problem;
+    expanded->walk([&](Operation *op) {
+      if (isa<LinearMapOpInterface>(op) || isa<adapter::ApplyOp>(op) ||
+          isa<adapter::MaterializeOp>(op))
+        problem = "left is " + op->getName().getStringRef().str();
+    });
+    if (!problem.empty())
+      return problem;
+    std::optional<RefValue> got = evaluate(*expanded);
+    if (!got)
+      return "the evaluation fails";
+    if (got->shape != expected->shape)
+      return "the shapes differ";
+    double largest = 1;
+    for (float value : *expected->floats)
+      largest = std::max(largest, double(std::abs(value)));
+    for (size_t i = 0; i < expected->floats->size(); ++i)
+      if (!(std::abs(double((*got->floats)[i]) -
+                     double((*expected->floats)[i])) <= 1e-5 * largest))
+        return "element " + std::to_string(i) + " is " +
+               std::to_string((*got->floats)[i]) + ", not " +
+               std::to_string((*expected->floats)[i]);
+    return "";
+  }
+
+  SmallVector<adapter::WayAttr> waysOf(ModuleOp what, bool hoisted) {
+    adapter::ApplyOp op = applyOf(what);
+    adapter::ChooseOptions options;
+    options.hoisted = hoisted;
+    options.table = table;
+    return llvm::map_to_vector(
+        adapter::listAlternatives(op, adapter::getNumRows(op, 1), options),
+        [](const adapter::Alternative &alternative) {
+          return alternative.way;
+        });
+  }
+
+  bool failsIn(ModuleOp what, adapter::WayKind kind, bool hoisted) {
+    for (adapter::WayAttr way : waysOf(what, hoisted))
+      if (way.getKind() == kind && !problemOf(what, way, hoisted).empty())
+        return true;
+    return false;
+  }
+
+  /// Smaller modules: one map replaced by a part of it, or by an identity or
+  /// zero; one operand of a sum or product left out.
+  SmallVector<OwningOpRef<ModuleOp>> smaller(ModuleOp what) {
+    SmallVector<OwningOpRef<ModuleOp>> result;
+    unsigned count = 0;
+    what.walk([&](LinearMapOpInterface) { ++count; });
+    auto variant = [&](unsigned index,
+                       llvm::function_ref<bool(LinearMapOpInterface)> change) {
+      OwningOpRef<ModuleOp> copy = what.clone();
+      unsigned at = 0;
+      LinearMapOpInterface found;
+      copy->walk([&](LinearMapOpInterface op) {
+        if (at++ == index)
+          found = op;
+      });
+      if (!change(found) || failed(verify(*copy)))
+        return;
+      for (bool changed = true; changed;) {
+        changed = false;
+        copy->walk([&](Operation *op) {
+          if (isOpTriviallyDead(op)) {
+            op->erase();
+            changed = true;
+          }
+        });
+      }
+      result.push_back(std::move(copy));
+    };
+    for (unsigned i = count; i-- > 0;) {
+      for (unsigned operand = 0; operand < 4; ++operand) {
+        variant(i, [&](LinearMapOpInterface op) {
+          if (operand >= op->getNumOperands() ||
+              op->getOperand(operand).getType() != op->getResult(0).getType())
+            return false;
+          op->getResult(0).replaceAllUsesWith(op->getOperand(operand));
+          return true;
+        });
+        variant(i, [&](LinearMapOpInterface op) {
+          bool isVariadic =
+              op->getNumOperands() > 1 &&
+              isa<adapter::SumOp, adapter::HadamardOp>(op.getOperation());
+          if (!isVariadic || operand >= op->getNumOperands())
+            return false;
+          op->eraseOperand(operand);
+          return true;
+        });
+      }
+      variant(i, [&](LinearMapOpInterface op) {
+        auto type = cast<adapter::MapType>(op->getResult(0).getType());
+        if (op->getNumOperands() == 0 || type.isBank())
+          return false;
+        builder.setInsertionPoint(op);
+        Value simple =
+            type.getOut() == type.getIn()
+                ? adapter::IdentityOp::create(builder, loc, type.getOut())
+                      .getResult()
+                : adapter::ZeroOp::create(builder, loc, type.getOut(),
+                                          type.getIn())
+                      .getResult();
+        op->getResult(0).replaceAllUsesWith(simple);
+        return true;
+      });
+    }
+    return result;
+  }
+
+  void reduce(adapter::WayKind kind, bool hoisted) {
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (OwningOpRef<ModuleOp> &candidate : smaller(*module))
+        if (failsIn(*candidate, kind, hoisted)) {
+          module = std::move(candidate);
+          changed = true;
+          break;
+        }
+    }
+  }
+
+  /// Machines on which all kinds of ways are worth it somewhere.
+  void chooseTable() {
+    for (unsigned i = 0; i < cost::numUnits; ++i) {
+      std::string text = (cost::stringifyUnit(cost::Unit(i)) + "=1e-" +
+                          std::to_string(4 + random() % 8))
+                             .str();
+      llvm::Error error = table.set(text);
+      EXPECT_FALSE(bool(error)) << llvm::toString(std::move(error));
+    }
+  }
+
+  std::vector<RefValue> arguments;
+  cost::CostTable table = cost::CostTable::forTarget("avx2");
+};
+
+TEST_F(EvaluationsTest, EveryWayGivesTheSame) {
+  unsigned first = fromEnvironment("ALLOT_SEED", 1),
+           cases = fromEnvironment("ALLOT_CASES", 400), failures = 0;
+  llvm::StringMap<unsigned> met;
+  for (unsigned seed = first; seed < first + cases && failures < 3; ++seed) {
+    random.seed(seed);
+    makeCase(1 + random() % 4);
+    bool hoisted = random() % 2;
+    chooseTable();
+    if (random() % 2) {
+      PassManager pm(&context);
+      pm.addPass(createCanonicalizerPass());
+      ASSERT_TRUE(succeeded(pm.run(*module)));
+      // One that folds away leaves nothing to choose.
+      if (!applyOf(*module))
+        continue;
+    }
+    for (adapter::WayAttr way : waysOf(*module, hoisted)) {
+      ++met[stringifyWayKind(way.getKind())];
+      std::string problem = problemOf(*module, way, hoisted), text;
+      if (problem.empty())
+        continue;
+      ++failures;
+      llvm::raw_string_ostream os(text);
+      os << "ALLOT_SEED=" << seed << (hoisted ? " (hoisted)" : "") << ": "
+         << way << ": " << problem << "\n";
+      reduce(way.getKind(), hoisted);
+      os << "reduced: " << *module;
+      for (adapter::WayAttr other : waysOf(*module, hoisted))
+        os << other << ": " << problemOf(*module, other, hoisted) << "\n";
+      ADD_FAILURE() << text;
+      break;
+    }
+  }
+  if (cases < 400 || failures)
+    return;
+  for (const char *kind :
+       {"factored", "merged", "pair", "joined", "split", "distributed"})
+    EXPECT_GE(met[kind], 5u) << kind;
+}
+
+} // namespace
