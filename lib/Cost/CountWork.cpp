@@ -95,9 +95,26 @@ static double pointsOf(Region &region) {
   return std::max(count, 1.0);
 }
 
+/// A loop nest without sums, or an op that becomes one.
+static bool isElementwise(Operation *op) {
+  if (auto structured = dyn_cast<linalg::LinalgOp>(op))
+    return !isa<linalg::FillOp>(op) &&
+           structured.getNumParallelLoops() == structured.getNumLoops();
+  return OpTrait::hasElementwiseMappableTraits(op);
+}
+
+/// Elementwise ops run in the loop of what uses them alone.
+static bool joinsAnother(Operation *op) {
+  return isElementwise(op) &&
+         llvm::any_of(op->getOperands(), [](Value operand) {
+           Operation *producer = operand.getDefiningOp();
+           return producer && operand.hasOneUse() && isElementwise(producer);
+         });
+}
+
 static Work countStructured(linalg::LinalgOp op, const CostTable &table) {
   Work work;
-  work[Unit::Loop] = 1;
+  work[Unit::Loop] = joinsAnother(op) ? 0 : 1;
   double points = 1;
   for (int64_t range : op.getStaticLoopRanges())
     points *= ShapedType::isDynamic(range) ? 1.0 : double(range);
@@ -163,7 +180,14 @@ Work cost::countWork(Operation *op, const CostTable &table) {
     work[Unit::Point] = 1;
     return work;
   }
-  work[Unit::Loop] = 1;
+  if (isa<arith::AddFOp>(op))
+    for (Value operand : op->getOperands())
+      if (operand.getDefiningOp<adapter::LinearOp>() && operand.hasOneUse()) {
+        // The kernel's residual.
+        work[Unit::MoveByte] = numBytes(result);
+        return work;
+      }
+  work[Unit::Loop] = joinsAnother(op) ? 0 : 1;
   double bytes = numBytes(result);
   if (isa<tensor::ExtractSliceOp>(op))
     bytes *= 2;

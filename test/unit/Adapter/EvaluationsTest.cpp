@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Reference/RandomMaps.h"
+#include "allot/Dialect/Adapter/IR/AdapterBuild.h"
 #include "allot/Dialect/Adapter/Transforms/Passes.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
@@ -268,6 +269,87 @@ struct EvaluationsTest : RandomMaps {
   std::vector<RefValue> arguments;
   cost::CostTable table = cost::CostTable::forTarget("avx2");
 };
+
+// Applications to one x whose pairs of factors have some A in common.
+TEST_F(EvaluationsTest, SharedProductsGiveTheSame) {
+  unsigned first = fromEnvironment("ALLOT_SEED", 1),
+           cases = fromEnvironment("ALLOT_CASES", 100);
+  for (unsigned seed = first; seed < first + cases; ++seed) {
+    SCOPED_TRACE("ALLOT_SEED=" + std::to_string(seed));
+    random.seed(seed);
+    int64_t in = size(), rows = 1 + random() % 3;
+    module = ModuleOp::create(loc);
+    builder.setInsertionPointToStart(module->getBody());
+    auto function = func::FuncOp::create(builder, loc, "f",
+                                         builder.getFunctionType({}, {}));
+    Block *block = function.addEntryBlock();
+    builder.setInsertionPointToStart(block);
+    Value x = block->addArgument(type({rows, in}), loc);
+    std::vector<float> numbers(rows * in);
+    for (float &number : numbers)
+      number = float(int(random() % 9) - 4);
+    arguments = {floats({rows, in}, numbers)};
+    SmallVector<Value> factors, results;
+    int64_t outs = 0;
+    for (unsigned i = 0, n = 2 + random() % 3; i < n; ++i) {
+      int64_t out = size();
+      SmallVector<Value> terms;
+      for (unsigned t = 0, pairs = random() % 3; t < pairs; ++t) {
+        if (factors.empty() || random() % 2)
+          factors.push_back(tensor({size(), in}));
+        Value a = factors[random() % factors.size()];
+        int64_t rank = cast<ShapedType>(a.getType()).getDimSize(0);
+        Value pair =
+            adapter::LowRankOp::create(builder, loc, tensor({out, rank}), a,
+                                       random() % 3 ? Value() : tensor({rank}));
+        terms.push_back(adapter::ScaleOp::create(
+            builder, loc, pair,
+            builder.getF64FloatAttr(random() % 2 ? 1 : -0.5)));
+      }
+      if (terms.empty() || random() % 3)
+        terms.push_back(map(out, in, random() % 3));
+      Value sum =
+          adapter::SumOp::create(builder, loc, terms.front().getType(), terms);
+      Value bias = random() % 2
+                       ? Value()
+                       : adapter::buildDecoded(builder, loc, tensor({out}));
+      auto op = adapter::ApplyOp::create(builder, loc, type({rows, out}), sum,
+                                         x, bias, StringAttr(),
+                                         adapter::EvaluationAttr());
+      op.setShare(random() % 2);
+      results.push_back(op);
+      outs += out;
+    }
+    // One result, side by side.
+    Value whole = tensor::EmptyOp::create(
+        builder, loc, ArrayRef<int64_t>{rows, outs}, builder.getF32Type());
+    int64_t offset = 0;
+    for (Value result : results) {
+      int64_t out = cast<ShapedType>(result.getType()).getDimSize(1);
+      whole = tensor::InsertSliceOp::create(
+          builder, loc, result, whole,
+          SmallVector<OpFoldResult>{builder.getIndexAttr(0),
+                                    builder.getIndexAttr(offset)},
+          SmallVector<OpFoldResult>{builder.getIndexAttr(rows),
+                                    builder.getIndexAttr(out)},
+          SmallVector<OpFoldResult>(2, builder.getIndexAttr(1)));
+      offset += out;
+    }
+    func::ReturnOp::create(builder, loc, whole);
+    function.setFunctionType(
+        builder.getFunctionType(block->getArgumentTypes(), whole.getType()));
+    ASSERT_TRUE(succeeded(verify(*module)));
+    // The way of the last application; the others have theirs by default.
+    std::string problem = problemOf(
+        *module, adapter::WayAttr::get(&context, adapter::WayKind::Factored),
+        random() % 2);
+    ASSERT_EQ(problem, "") << [&] {
+      std::string text;
+      llvm::raw_string_ostream(text) << *module;
+      return text;
+    }();
+  }
+}
 
 TEST_F(EvaluationsTest, EveryWayGivesTheSame) {
   unsigned first = fromEnvironment("ALLOT_SEED", 1),

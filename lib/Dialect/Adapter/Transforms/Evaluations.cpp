@@ -43,23 +43,43 @@ namespace {
 /// whose ops stand elsewhere.
 class Scratch {
 public:
+  struct Application {
+    Value map;
+    bool hasBias;
+    WayAttr way;
+  };
+
   Scratch(Value map, int64_t rows, bool hasBias, WayAttr way)
-      : rewriter(map.getContext()) {
-    Location loc = map.getLoc();
-    auto type = cast<MapType>(map.getType());
+      : Scratch(Application{map, hasBias, way}, rows, false) {}
+
+  /// Applications of several maps to one x, which share products or do not.
+  Scratch(ArrayRef<Application> applications, int64_t rows, bool share)
+      : rewriter(applications.front().map.getContext()) {
+    Location loc = applications.front().map.getLoc();
     Type f32 = rewriter.getF32Type();
-    SmallVector<Type> inputs{RankedTensorType::get({rows, type.getIn()}, f32)};
-    if (hasBias)
-      inputs.push_back(RankedTensorType::get({type.getOut()}, f32));
-    auto result = RankedTensorType::get({rows, type.getOut()}, f32);
-    function = func::FuncOp::create(loc, "scratch",
-                                    rewriter.getFunctionType(inputs, result));
+    function =
+        func::FuncOp::create(loc, "scratch", rewriter.getFunctionType({}, {}));
     Block *block = function->addEntryBlock();
     rewriter.setInsertionPointToStart(block);
-    Value y = ApplyOp::create(rewriter, loc, result, map, block->getArgument(0),
-                              hasBias ? Value(block->getArgument(1)) : Value(),
-                              StringAttr(), EvaluationAttr(), way);
-    func::ReturnOp::create(rewriter, loc, y);
+    auto argument = [&](ArrayRef<int64_t> shape) -> Value {
+      return block->addArgument(RankedTensorType::get(shape, f32), loc);
+    };
+    auto typeOf = [](const Application &a) {
+      return cast<MapType>(a.map.getType());
+    };
+    Value x = argument({rows, typeOf(applications.front()).getIn()});
+    SmallVector<Value> results;
+    for (const Application &a : applications) {
+      int64_t out = typeOf(a).getOut();
+      auto op = ApplyOp::create(rewriter, loc,
+                                RankedTensorType::get({rows, out}, f32), a.map,
+                                x, a.hasBias ? argument({out}) : Value(),
+                                StringAttr(), EvaluationAttr(), a.way);
+      if (share)
+        op.setShare(0);
+      results.push_back(op);
+    }
+    func::ReturnOp::create(rewriter, loc, results);
   }
 
   Block &body() { return function->front(); }
@@ -79,6 +99,7 @@ public:
   }
 
   bool expandAll(const ExpandOptions &options) {
+    expandShared(rewriter, body(), options);
     for (bool changed = true; changed;) {
       changed = false;
       eraseUnused();
@@ -448,4 +469,16 @@ Alternative adapter::assessWay(ApplyOp op, WayAttr way, int64_t rows,
   if (!scratch.expandAll({Evaluation::Factored, options.hoisted}))
     return {way, {}, std::numeric_limits<double>::infinity(), 0, false};
   return scratch.count(way, options);
+}
+
+Alternative adapter::assessTogether(ArrayRef<ApplyOp> ops, bool share,
+                                    int64_t rows,
+                                    const ChooseOptions &options) {
+  SmallVector<Scratch::Application> applications;
+  for (ApplyOp op : ops)
+    applications.push_back({op.getMap(), bool(op.getBias()), op.getWayAttr()});
+  Scratch scratch(applications, rows, share);
+  if (!scratch.expandAll({Evaluation::Factored, options.hoisted}))
+    return {{}, {}, std::numeric_limits<double>::infinity(), 0, false};
+  return scratch.count({}, options);
 }

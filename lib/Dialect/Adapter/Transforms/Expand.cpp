@@ -421,6 +421,9 @@ struct AdapterExpand : adapter::impl::AdapterExpandBase<AdapterExpand> {
     if (opaque.wasInterrupted())
       return signalPassFailure();
     ExpandOptions options{*evaluation, hoisted};
+    IRRewriter rewriter(&getContext());
+    getOperation().walk(
+        [&](Block *block) { expandShared(rewriter, *block, options); });
     RewritePatternSet patterns(&getContext());
     populateExpandPatterns(patterns, options);
     GreedyRewriteConfig config;

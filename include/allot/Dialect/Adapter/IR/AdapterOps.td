@@ -187,13 +187,14 @@ def Adapter_ApplyOp : Adapter_Op<"apply", [Pure, VJP]> {
     %z = adapter.apply %m, %x bias %b : !adapter.map<64x128, f32>, tensor<?x128xf32>, tensor<64xf32> -> tensor<?x64xf32>
     ```
     The leading dimensions of x are rows. `site` names the matrix (a Hugging Face module path) for statistics, plans and reports; `evaluate` asks
-    for factored or merged; `way` is the decision, part by part, that `adapter-choose-evaluation` writes and `adapter-expand` obeys, and has precedence. Applying the identity permutation without bias is x. (A11) x ends in IN, the result in OUT, leading dimensions agree; f32; the bias has OUT entries; the map is no bank.
+    for factored or merged; `way` is the decision, part by part, that `adapter-choose-evaluation` writes and `adapter-expand` obeys, and has precedence. Those of one block that read the same x and have
+    the same `share` compute the products of x with all factors A of their pairs together, and each factor once. Applying the identity permutation without bias is x. (A11) x ends in IN, the result in OUT, leading dimensions agree; f32; the bias has OUT entries; the map is no bank.
   }];
   let arguments = (ins Adapter_MapType:$map, AnyRankedTensor:$x, Optional<AnyRankedTensor>:$bias, OptionalAttr<StrAttr>:$site,
-                       OptionalAttr<EnumAttr<Adapter_Dialect, Adapter_Evaluation, "evaluation">>:$evaluate, OptionalAttr<Adapter_WayAttr>:$way);
+                       OptionalAttr<EnumAttr<Adapter_Dialect, Adapter_Evaluation, "evaluation">>:$evaluate, OptionalAttr<Adapter_WayAttr>:$way, OptionalAttr<I64Attr>:$share);
   let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$map, "::mlir::Value":$x, "::mlir::Value":$bias, "::mlir::StringAttr":$site,
-                                 "::allot::adapter::EvaluationAttr":$evaluate), [{
-    build($_builder, $_state, type, map, x, bias, site, evaluate, ::allot::adapter::WayAttr());
+                                 "::allot::adapter::EvaluationAttr":$evaluate, CArg<"::allot::adapter::WayAttr", "{}">:$way), [{
+    build($_builder, $_state, type, map, x, bias, site, evaluate, way, ::mlir::IntegerAttr());
   }]>];
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{ $map `,` $x (`bias` $bias^)? attr-dict `:` qualified(type($map)) `,` type($x) (`,` type($bias)^)? `->` type($result) }];

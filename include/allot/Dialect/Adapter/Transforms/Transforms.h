@@ -44,6 +44,11 @@ bool staysForLoading(MaterializeOp op, const ExpandOptions &options);
 /// the op, which is then left with the way `factored`.
 llvm::LogicalResult expandApply(mlir::RewriterBase &rewriter, ApplyOp op,
                                 const ExpandOptions &options);
+/// Expands the applications of a block that share products with factors, see
+/// the attribute `share` of `apply`. An application whose way is not `factored`
+/// or that has no pair of factors shares nothing and loses the attribute.
+void expandShared(mlir::RewriterBase &rewriter, mlir::Block &block,
+                  const ExpandOptions &options);
 llvm::LogicalResult expandGather(mlir::RewriterBase &rewriter, GatherOp op);
 llvm::LogicalResult expandMaterialize(mlir::RewriterBase &rewriter,
                                       MaterializeOp op);
@@ -92,6 +97,11 @@ llvm::SmallVector<Alternative> listAlternatives(ApplyOp op, int64_t rows,
 /// The work of an `apply` for `rows` rows in a way that its map has.
 Alternative assessWay(ApplyOp op, WayAttr way, int64_t rows,
                       const ChooseOptions &options);
+
+/// The work of applications to one x, each in the way that it has, which share
+/// products with factors or do not.
+Alternative assessTogether(llvm::ArrayRef<ApplyOp> ops, bool share,
+                           int64_t rows, const ChooseOptions &options);
 
 /// The number of rows of x: what its type says, else `unknown`.
 int64_t getNumRows(ApplyOp op, int64_t unknown);
