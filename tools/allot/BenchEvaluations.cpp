@@ -21,6 +21,7 @@
 #include "allot/Support/Error.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/SmallVectorExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
@@ -140,6 +141,21 @@ EvaluationBench::makeWeights(mlir::ModuleOp module) {
   return std::move(*file);
 }
 
+/// Each way has weights of its own: none finds them in a cache because of
+/// another.
+static void copyWeights(mlir::func::FuncOp function,
+                        mlir::SymbolTable &symbols) {
+  function.walk([&](mlir::ml_program::GlobalLoadConstOp load) {
+    auto global = symbols.lookup<mlir::ml_program::GlobalOp>(
+        load.getGlobal().getLeafReference());
+    if (!global)
+      return;
+    auto copy = mlir::cast<mlir::ml_program::GlobalOp>(global->clone());
+    load.setGlobalAttr(mlir::FlatSymbolRefAttr::get(function.getContext(),
+                                                    symbols.insert(copy)));
+  });
+}
+
 llvm::Error EvaluationBench::addWays(mlir::ModuleOp module) {
   adapter::ChooseOptions choose;
   // What the pipeline computes with the weights.
@@ -150,6 +166,7 @@ llvm::Error EvaluationBench::addWays(mlir::ModuleOp module) {
       return llvm::joinErrors(llvm::createStringError("--costs"),
                               std::move(error));
   auto functions = llvm::to_vector(module.getOps<mlir::func::FuncOp>());
+  mlir::SymbolTable symbols(module);
   // One function for each way, whatever the numbers of rows that list it.
   llvm::StringMap<std::string> entries;
   for (mlir::func::FuncOp function : functions) {
@@ -172,6 +189,7 @@ llvm::Error EvaluationBench::addWays(mlir::ModuleOp module) {
           copy.setName(entry);
           module.push_back(copy);
           applyOf(copy).setWayAttr(alternative.way);
+          copyWeights(copy, symbols);
         }
         row.ways.push_back(
             {way, entry, alternative.seconds, alternative.work, {}});
@@ -187,14 +205,17 @@ llvm::Error EvaluationBench::addWays(mlir::ModuleOp module) {
 llvm::Error EvaluationBench::measure(runtime::Program &program,
                                      runtime::ReadProbe &reads) {
   constexpr unsigned warmUp = 2;
-  for (unsigned sample = 0; sample < warmUp + options.repeat; ++sample)
-    for (EvaluationRow &row : rows) {
-      auto x = Tensor::create("x", archive::DType::F32, {row.n, row.k});
-      if (!x)
-        return x.takeError();
-      for (auto [i, value] : llvm::enumerate(x->values<float>()))
-        value = float((i * 2654435761u >> 8) % 2048) / 1024 - 1;
-      for (EvaluationRow::Way &way : row.ways) {
+  for (EvaluationRow &row : rows) {
+    auto x = Tensor::create("x", archive::DType::F32, {row.n, row.k});
+    if (!x)
+      return x.takeError();
+    llvm::copy(randomNumbers(x->numElements(), 7), x->values<float>().begin());
+    for (unsigned sample = 0; sample < warmUp + options.repeat; ++sample)
+      for (size_t turn = 0; turn < row.ways.size(); ++turn) {
+        // None is always the first, or always behind the same one.
+        EvaluationRow::Way &way =
+            row.ways[(turn * (sample % 2 ? row.ways.size() - 1 : 1) + sample) %
+                     row.ways.size()];
         auto entry = program.get(way.entry);
         if (!entry)
           return entry.takeError();
@@ -210,7 +231,7 @@ llvm::Error EvaluationBench::measure(runtime::Program &program,
         if (sample >= warmUp)
           way.samples.push_back(seconds);
       }
-    }
+  }
   return llvm::Error::success();
 }
 
@@ -219,6 +240,8 @@ EvaluationBench::run(llvm::StringRef path) {
   auto loaded = LoadedModule::read(path);
   if (!loaded)
     return loaded.takeError();
+  // Ways are expanded here, by no pass that would load what it makes.
+  (*loaded)->get().getContext()->loadAllAvailableDialects();
   auto weights = makeWeights((*loaded)->get());
   if (!weights)
     return support::fileError(path, llvm::toString(weights.takeError()));

@@ -66,7 +66,7 @@ struct EvaluationsTest : RandomMaps {
     Value x = argument(type({rows, in}), randomNumbers(rows * in));
     Value bias =
         random() % 3 ? Value() : argument(type({out}), randomNumbers(out));
-    Value top = map(out, in, depth);
+    Value top = makeTop(out, in, depth);
     Value y =
         adapter::ApplyOp::create(builder, loc, type({rows, out}), top, x, bias,
                                  StringAttr(), adapter::EvaluationAttr());
@@ -85,6 +85,28 @@ struct EvaluationsTest : RandomMaps {
     function.setFunctionType(
         builder.getFunctionType(block->getArgumentTypes(), y.getType()));
     ASSERT_TRUE(succeeded(verify(*module)));
+  }
+
+  /// Often a sum, or a product of sums: what there are most ways for.
+  Value makeTop(int64_t out, int64_t in, unsigned depth) {
+    auto sum = [&](int64_t rows, int64_t columns, unsigned count) -> Value {
+      SmallVector<Value> maps;
+      for (unsigned i = 0; i < count; ++i)
+        maps.push_back(map(rows, columns, depth - 1));
+      return adapter::SumOp::create(builder, loc, maps.front().getType(), maps);
+    };
+    switch (random() % 4) {
+    case 0:
+      return sum(out, in, 2 + random() % 3);
+    case 1: {
+      int64_t between = random() % 2 ? out : size();
+      Value outer = sum(out, between, 1 + random() % 2);
+      return adapter::ComposeOp::create(
+          builder, loc, ValueRange{outer, sum(between, in, 1 + random() % 2)});
+    }
+    default:
+      return map(out, in, depth);
+    }
   }
 
   static adapter::ApplyOp applyOf(ModuleOp module) {

@@ -112,8 +112,9 @@ struct AdapterChooseEvaluation
         return signalPassFailure();
       }
     getOperation().walk([&](ApplyOp op) {
-      // The expansion refuses a map of which nothing is known.
-      if (isExpandable(op.getMap()))
+      // The expansion refuses a map of which nothing is known, and has one way
+      // for a bank.
+      if (isExpandable(op.getMap()) && !op.getMap().getType().isBank())
         choose(op, *asked, options);
     });
     if (*asked == Evaluation::Auto)
