@@ -95,7 +95,7 @@ struct EvaluationsTest : RandomMaps {
         maps.push_back(map(rows, columns, depth - 1));
       return adapter::SumOp::create(builder, loc, maps.front().getType(), maps);
     };
-    switch (random() % 4) {
+    switch (random() % 5) {
     case 0:
       return sum(out, in, 2 + random() % 3);
     case 1: {
@@ -103,6 +103,16 @@ struct EvaluationsTest : RandomMaps {
       Value outer = sum(out, between, 1 + random() % 2);
       return adapter::ComposeOp::create(
           builder, loc, ValueRange{outer, sum(between, in, 1 + random() % 2)});
+    }
+    case 2: {
+      SmallVector<Value> maps;
+      for (unsigned i = 0, n = 2 + random() % 2; i < n; ++i) {
+        int64_t between = size();
+        maps.push_back(map(out, between, depth - 1));
+        out = between;
+      }
+      maps.push_back(map(out, in, depth - 1));
+      return adapter::ComposeOp::create(builder, loc, maps);
     }
     default:
       return map(out, in, depth);

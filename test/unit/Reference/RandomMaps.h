@@ -178,14 +178,11 @@ struct RandomMaps : ReferenceTest {
       return adapter::SumOp::create(builder, loc, maps.front().getType(), maps);
     }
     case 3: {
-      llvm::SmallVector<Value> maps;
-      for (unsigned i = 0, n = 1 + random() % 3; i < n; ++i) {
-        int64_t between = size();
-        maps.push_back(map(out, between, depth - 1));
-        out = between;
-      }
-      maps.push_back(map(out, in, depth - 1));
-      return adapter::ComposeOp::create(builder, loc, maps);
+      int64_t between = size();
+      Value outer = map(out, between, depth - 1),
+            inner = map(between, in, depth - 1);
+      return adapter::ComposeOp::create(builder, loc,
+                                        mlir::ValueRange{outer, inner});
     }
     case 4: {
       Value operand = map(out, in, depth - 1);

@@ -428,6 +428,9 @@ struct AdapterExpand : adapter::impl::AdapterExpandBase<AdapterExpand> {
     populateExpandPatterns(patterns, options);
     GreedyRewriteConfig config;
     config.setUseTopDownTraversal();
+    // Ways are those of the maps as they are written: a sum of one map is not
+    // that map.
+    config.enableFolding(false);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns),
                                      config))) {
       getOperation().emitError()
