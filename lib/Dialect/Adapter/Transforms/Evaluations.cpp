@@ -364,9 +364,12 @@ SmallVector<WayAttr> Search::waysOf(Value map, int64_t rows) {
   if (numTerms > 1) {
     // Other terms as pairs or matrices, beside the others: one after the other,
     // as long as it gains.
-    SmallVector<Attribute> parts;
-    for (auto [i, other] : llvm::enumerate(terms.others))
+    SmallVector<Attribute> parts, pairs;
+    for (auto [i, other] : llvm::enumerate(terms.others)) {
       parts.push_back(ways.front().getPart(i));
+      pairs.push_back(isThin(other.map) ? way(WayKind::Pair)
+                                        : cast<WayAttr>(parts.back()));
+    }
     double seconds = secondsOf(map, ways.front(), rows);
     for (auto [i, other] : llvm::enumerate(terms.others)) {
       if (!isThin(other.map))
@@ -379,10 +382,11 @@ SmallVector<WayAttr> Search::waysOf(Value map, int64_t rows) {
       else
         parts[i] = before;
     }
-    WayAttr paired = way(WayKind::Factored, parts);
-    if (!llvm::is_contained(ways, paired) &&
-        llvm::is_contained(parts, Attribute(way(WayKind::Pair))))
-      ways.push_back(paired);
+    // What gained, and all of them.
+    for (WayAttr paired :
+         {way(WayKind::Factored, parts), way(WayKind::Factored, pairs)})
+      if (!llvm::is_contained(ways, paired))
+        ways.push_back(paired);
     auto isConstant = [&](Value value) {
       return !value || dependsOnWeightsAlone(value);
     };
