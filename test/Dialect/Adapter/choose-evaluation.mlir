@@ -13,6 +13,7 @@
 #f32 = #format.float<f32>
 ml_program.global private @w(#ml_program.extern<tensor<128x128xf32, #q8>>) : tensor<128x128xf32, #q8>
 ml_program.global private @u(#ml_program.extern<tensor<128x128xf32, #f32>>) : tensor<128x128xf32, #f32>
+ml_program.global private @last(#ml_program.extern<tensor<128x128xf32, #f32>>) : tensor<128x128xf32, #f32>
 ml_program.global private @b(#ml_program.extern<tensor<128x4xf32, #f32>>) : tensor<128x4xf32, #f32>
 ml_program.global private @a(#ml_program.extern<tensor<4x128xf32, #f32>>) : tensor<4x128xf32, #f32>
 ml_program.global private @v(#ml_program.extern<tensor<128xf32, #f32>>) : tensor<128xf32, #f32>
@@ -57,6 +58,23 @@ func.func @vectors(%x: tensor<?x128xf32>) -> tensor<?x128xf32> {
   %scaled = adapter.compose %d, %low : !adapter.map<128x128, f32>, !adapter.map<128x128, f32>
   %m = adapter.sum %base, %scaled : !adapter.map<128x128, f32>
   %y = adapter.apply %m, %x : !adapter.map<128x128, f32>, tensor<?x128xf32> -> tensor<?x128xf32>
+  return %y : tensor<?x128xf32>
+}
+
+// A weight that is also met by weights alone is shared with nobody: that product is computed once, and the merged matrix may take the place of the stored one.
+// CHECK-LABEL: func.func @once
+// KEEP: adapter.apply {{.*}} {way = #adapter.way<merged>}
+func.func @once(%x: tensor<?x128xf32>) -> tensor<?x128xf32> {
+  %l = ml_program.global_load_const @last : tensor<128x128xf32, #f32>
+  %b = ml_program.global_load_const @b : tensor<128x4xf32, #f32>
+  %a = ml_program.global_load_const @a : tensor<4x128xf32, #f32>
+  %c = ml_program.global_load_const @v : tensor<128xf32, #f32>
+  %x0 = format.decode %c : tensor<128xf32, #f32> -> tensor<128xf32>
+  %base = adapter.dense %l : tensor<128x128xf32, #f32>
+  %low = adapter.lowrank %b, %a : tensor<128x4xf32, #f32>, tensor<4x128xf32, #f32>
+  %m = adapter.sum %base, %low : !adapter.map<128x128, f32>
+  %bias = adapter.apply %base, %x0 {way = #adapter.way<factored>} : !adapter.map<128x128, f32>, tensor<128xf32> -> tensor<128xf32>
+  %y = adapter.apply %m, %x bias %bias : !adapter.map<128x128, f32>, tensor<?x128xf32>, tensor<128xf32> -> tensor<?x128xf32>
   return %y : tensor<?x128xf32>
 }
 

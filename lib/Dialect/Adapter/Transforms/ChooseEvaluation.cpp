@@ -42,11 +42,14 @@ static std::string microseconds(double seconds) {
 
 namespace {
 
-/// How many applications reach each weight.
+/// How many applications reach each weight, but for those that are computed
+/// when weights are loaded.
 class UserCounts {
 public:
-  explicit UserCounts(ModuleOp module) {
+  explicit UserCounts(ModuleOp module, bool hoisted) {
     module.walk([&](ApplyOp op) {
+      if (hoisted && dependsOnWeightsAlone(op.getX()))
+        return;
       llvm::SetVector<Value> values;
       llvm::SmallPtrSet<const void *, 8> keys;
       values.insert(op.getMap());
@@ -100,7 +103,7 @@ struct AdapterChooseEvaluation
           << growth.getValue();
       return signalPassFailure();
     }
-    UserCounts users(getOperation());
+    UserCounts users(getOperation(), hoisted);
     ChooseOptions options{
         rows,    mostRows > rows ? mostRows.getValue() : 0,
         hoisted, cost::CostTable::forTarget(target),
