@@ -229,9 +229,14 @@ static void buildFunction(ModuleBuilder &m, const ModuleInfo &module,
       for (const std::string &name : form.arguments)
         if (llvm::none_of(ports, [&](const Port &p) { return p.name == name; }))
           ports.push_back({name, RankedTensorType::get({any}, b.getI32Type())});
+  if (m.hasBank())
+    ports.push_back({ModuleBuilder::choiceName,
+                     RankedTensorType::get({any}, b.getI32Type())});
   auto function =
       m.beginFunction(module.path, ports, {{"y", floats(module.out)}}, true);
   Value x = function.getArgument(0);
+  if (m.hasBank())
+    m.setChoice(function.getArguments().back(), Value());
   if (module.kind != ModuleKind::Norm) {
     llvm::StringMap<Value> arguments;
     for (auto [port, value] : llvm::zip(ports, function.getArguments()))
@@ -264,6 +269,9 @@ llvm::Error importer::buildBareModel(ModuleBuilder &m,
   auto adaptations = readAdapters(adapters, bare->modules);
   if (!adaptations)
     return adaptations.takeError();
+  if (m.hasBank())
+    if (llvm::Error e = m.checkBank(*adaptations, bare->modules))
+      return e;
   std::unique_ptr<WeightSource> weights = openFileWeights(*file);
   llvm::StringRef expectedBy = modulesFile.empty() ? checkpoint : modulesFile;
 

@@ -178,11 +178,19 @@ private:
     return RankedTensorType::get(shape, b.getI32Type());
   }
   llvm::SmallVector<Port> stepArguments() {
-    return {{"tokens", ints({any, any})},
-            {"count", ints({any})},
-            {"past", ints({any})},
-            {"cache", cacheType()}};
+    return withChoice({{"tokens", ints({any, any})},
+                       {"count", ints({any})},
+                       {"past", ints({any})},
+                       {"cache", cacheType()}});
   }
+  /// With the adapter of each sequence behind the others, where there is a bank
+  /// of them.
+  llvm::SmallVector<Port> withChoice(llvm::SmallVector<Port> ports) {
+    if (m.hasBank())
+      ports.push_back({ModuleBuilder::choiceName, ints({any})});
+    return ports;
+  }
+  void choose(mlir::func::FuncOp function, const Stream &stream);
   llvm::SmallVector<Port> stepResults() {
     return {{"logits", floats({any, c.vocab})}, {"cache", cacheType()}};
   }
@@ -215,6 +223,18 @@ DecoderBuilder::Stream DecoderBuilder::begin(Value tokens) {
   windowFrequencies =
       c.windowFrequencies.empty() ? frequencies : table(c.windowFrequencies);
   return stream;
+}
+
+/// Gives every token the adapter of its sequence.
+void DecoderBuilder::choose(mlir::func::FuncOp function, const Stream &stream) {
+  if (!m.hasBank())
+    return;
+  Value ofSequences = function.getArgument(function.getNumArguments() - 1);
+  Value ofTokens = mlir::linalg::BroadcastOp::create(
+                       b, m.loc(), ofSequences, empty(ints({any, any}), stream),
+                       llvm::ArrayRef<int64_t>{1})
+                       ->getResult(0);
+  m.setChoice(ofSequences, ofTokens);
 }
 
 Value DecoderBuilder::norm(llvm::StringRef path, Value x,
@@ -548,11 +568,13 @@ void DecoderBuilder::setPast(Stream &stream, int64_t past) {
 }
 
 void DecoderBuilder::buildLogits() {
-  auto function = m.beginFunction("logits", {{"input_ids", ints({any, any})}},
-                                  {{"logits", floats({any, any, c.vocab})}},
-                                  /*entry=*/true);
+  auto function =
+      m.beginFunction("logits", withChoice({{"input_ids", ints({any, any})}}),
+                      {{"logits", floats({any, any, c.vocab})}},
+                      /*entry=*/true);
   Value tokens = function.getArgument(0);
   Stream stream = begin(tokens);
+  choose(function, stream);
   auto lengthOf = [](Value prompt) {
     return mlir::cast<RankedTensorType>(prompt.getType()).getDimSize(0);
   };
@@ -581,6 +603,7 @@ void DecoderBuilder::buildForward() {
                                   /*entry=*/false);
   Value tokens = function.getArgument(0);
   Stream stream = begin(tokens);
+  choose(function, stream);
   stream.count = function.getArgument(1);
   stream.past = function.getArgument(2);
   stream.cache = function.getArgument(3);
@@ -637,6 +660,9 @@ llvm::Error importer::buildDecoder(ModuleBuilder &m, const ModelConfig &plain,
   auto adaptations = readAdapters(adapters, modules);
   if (!adaptations)
     return adaptations.takeError();
+  if (m.hasBank())
+    if (llvm::Error e = m.checkBank(*adaptations, modules))
+      return e;
   llvm::StringRef prepending;
   for (auto &[path, adaptation] : *adaptations)
     for (const AdapterForm &form : adaptation.forms) {

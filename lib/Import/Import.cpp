@@ -148,6 +148,14 @@ importer::importCheckpoint(mlir::MLIRContext &context,
   if (llvm::Error e = nameAdapters(adapters))
     return std::move(e);
   ModuleBuilder module(context, options.outputDirectory);
+  if (options.bank && adapters.empty())
+    return llvm::createStringError("a bank of adapters has at least one");
+  if (options.bank) {
+    std::vector<std::string> names;
+    for (const AdapterSource &adapter : adapters)
+      names.push_back(adapter.name);
+    module.setBank(std::move(names));
+  }
   bool folder = llvm::sys::fs::is_directory(options.checkpoint);
   bool gguf = false;
   if (!folder) {

@@ -198,6 +198,14 @@ llvm::Error Merger::collect() {
     if (auto apply = mlir::dyn_cast<adapter::ApplyOp>(op);
         apply && apply.getSite()) {
       refuse(op, *apply.getSite());
+      if (apply.getIds()) {
+        if (!beyond)
+          beyond = llvm::createStringError(
+              "site '" + *apply.getSite() +
+              "': sequences choose their adapter of a bank, of which none can "
+              "be merged");
+        return;
+      }
       addMap(*apply.getSite(), apply.getMap());
       if (apply.getBias())
         addBias(*apply.getSite(), apply.getBias());

@@ -6,12 +6,15 @@
 
 #include "ModuleBuilder.h"
 #include "FormBuilder.h"
-#include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "allot/Dialect/Adapter/IR/AdapterBuild.h"
+#include "allot/Dialect/Adapter/IR/Bank.h"
 #include "allot/Dialect/Format/IR/Format.h"
+#include "allot/Interfaces/VJPBuild.h"
 #include "allot/Support/Error.h"
 #include "allot/Support/RelativePath.h"
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/Support/FileSystem.h"
@@ -352,13 +355,124 @@ Value ModuleBuilder::map(llvm::StringRef path) {
     return known;
   const Site &site = sites.find(path)->second;
   Value frozen = frozenMap(site), value = frozen;
-  if (site.adaptation)
+  if (site.adaptation && !hasBank())
     for (const AdapterForm &form : site.adaptation->forms)
       if (form.map)
         value = withForm(site, form, frozen, [&](FormBuilder &builder) {
           return form.map(builder, value);
         });
   return maps[path] = value;
+}
+
+void ModuleBuilder::setBank(std::vector<std::string> names) {
+  bankNames = std::move(names);
+  llvm::SmallVector<llvm::StringRef> members(bankNames.begin(),
+                                             bankNames.end());
+  (*root)->setAttr("allot.adapters", b.getStrArrayAttr(members));
+  for (llvm::StringRef name : members)
+    digest(name);
+}
+
+void ModuleBuilder::setChoice(Value ofSequences, Value ofTokens) {
+  choiceOfSequences = ofSequences;
+  choiceOfTokens = ofTokens;
+}
+
+llvm::Error ModuleBuilder::checkBank(const Adaptations &adaptations,
+                                     llvm::ArrayRef<ModuleInfo> modules) const {
+  for (const ModuleInfo &module : modules) {
+    auto found = adaptations.find(module.path);
+    if (found == adaptations.end())
+      continue;
+    const ModuleAdaptation &adaptation = found->second;
+    auto refuse = [&](llvm::StringRef adapter, llvm::StringRef what) {
+      return llvm::createStringError(
+          "adapter %s %s of module %s: in a bank adapters change the maps of "
+          "linear layers alone",
+          support::quoted(adapter).c_str(), what.str().c_str(),
+          support::quoted(module.path).c_str());
+    };
+    if (adaptation.weight || adaptation.bias)
+      return refuse(adaptation.weight ? adaptation.weightAdapter
+                                      : adaptation.biasAdapter,
+                    "replaces a parameter");
+    for (const AdapterForm &form : adaptation.forms) {
+      if (form.bias && !form.map)
+        return refuse(form.adapter, "changes the bias alone");
+      if (form.apply || form.attends || !form.prepends.empty())
+        return refuse(form.adapter, "changes more than the map");
+      if (module.kind != ModuleKind::Linear &&
+          module.kind != ModuleKind::Conv1D)
+        return refuse(form.adapter, "changes the table");
+    }
+  }
+  return llvm::Error::success();
+}
+
+Value ModuleBuilder::bankOf(const Site &site) {
+  if (!site.adaptation || !hasBank())
+    return Value();
+  std::string key = "bank " + site.info.path;
+  if (Value known = maps.lookup(key))
+    return known;
+  Value frozen = frozenMap(site);
+  llvm::SmallVector<Value> members;
+  bool changed = false;
+  for (llvm::StringRef name : bankNames) {
+    Value member = frozen;
+    for (const AdapterForm &form : site.adaptation->forms)
+      if (form.map && form.adapter == name)
+        member = withForm(site, form, frozen, [&](FormBuilder &builder) {
+          return form.map(builder, member);
+        });
+    changed |= member != frozen;
+    members.push_back(member);
+  }
+  if (!changed)
+    return Value();
+  return maps[key] = adapter::BankOp::create(b, loc(site.info.path), members);
+}
+
+Value ModuleBuilder::biasesOf(const Site &site) {
+  if (llvm::none_of(site.adaptation->forms,
+                    [](const AdapterForm &form) { return bool(form.bias); }))
+    return Value();
+  std::string key = "biases " + site.info.path;
+  if (Value known = maps.lookup(key))
+    return known;
+  mlir::Location at = loc(site.info.path);
+  Value plain = site.bias.empty() ? Value() : vector(site.bias);
+  llvm::SmallVector<Value> biases;
+  for (llvm::StringRef name : bankNames) {
+    Value own = plain;
+    for (const AdapterForm &form : site.adaptation->forms)
+      if (form.bias && form.adapter == name)
+        own = withForm(site, form, frozenMap(site), [&](FormBuilder &builder) {
+          return form.bias(builder, own);
+        });
+    biases.push_back(own);
+  }
+  biases.push_back(plain);
+  if (llvm::all_equal(biases))
+    return Value();
+  auto number = [&](int64_t n) -> mlir::OpFoldResult {
+    return b.getIndexAttr(n);
+  };
+  int64_t out = site.info.out;
+  Value zero = mlir::arith::ConstantOp::create(b, at, b.getF32FloatAttr(0));
+  auto type =
+      mlir::RankedTensorType::get({int64_t(biases.size()), out}, b.getF32Type());
+  Value all =
+      mlir::tensor::SplatOp::create(b, at, type, zero, mlir::ValueRange());
+  for (auto [row, own] : llvm::enumerate(biases))
+    if (own)
+      all = mlir::tensor::InsertSliceOp::create(
+          b, at, own, all,
+          llvm::ArrayRef<mlir::OpFoldResult>{number(row), number(0)},
+          llvm::ArrayRef<mlir::OpFoldResult>{number(1), number(out)},
+          llvm::ArrayRef<mlir::OpFoldResult>{number(1), number(1)});
+  Value encoded = adapter::buildEncoded(b, at, all);
+  return maps[key] = adapter::DenseOp::create(b, at, encoded);
 }
 
 Value ModuleBuilder::bias(llvm::StringRef path) {
@@ -380,6 +494,37 @@ Value ModuleBuilder::apply(llvm::StringRef path, Value x,
   Value applied = map(path);
   llvm::SmallVector<int64_t> shape(type.getShape());
   shape.back() = mlir::cast<adapter::MapType>(applied.getType()).getOut();
+  if (Value bank = bankOf(sites.find(path)->second)) {
+    Value ids = type.getRank() > 2 ? choiceOfTokens : choiceOfSequences;
+    Value biases = biasesOf(sites.find(path)->second);
+    Value y = adapter::ApplyOp::create(
+        b, loc(path), mlir::RankedTensorType::get(shape, type.getElementType()),
+        bank, x, ids, /*weights=*/Value(), /*otherwise=*/applied,
+        biases ? Value() : bias(path), b.getStringAttr(path), nullptr);
+    if (!biases)
+      return y;
+    // Whoever has no adapter has the last of them.
+    int32_t last = int32_t(bankNames.size());
+    auto all = b.getMultiDimIdentityMap(type.getRank() - 1);
+    ids = vjp::buildStructured(
+        b, loc(path), {ids}, {all, all},
+        mlir::tensor::EmptyOp::create(
+            b, loc(path), mlir::tensor::getMixedSizes(b, loc(path), ids),
+            b.getI32Type()),
+        [&](mlir::OpBuilder &nested, mlir::Location at,
+            mlir::ValueRange id) -> Value {
+          auto number = [&](int32_t n) -> Value {
+            return mlir::arith::ConstantOp::create(nested, at,
+                                                   nested.getI32IntegerAttr(n));
+          };
+          Value none = mlir::arith::CmpIOp::create(
+              nested, at, mlir::arith::CmpIPredicate::slt, id[0], number(0));
+          return mlir::arith::SelectOp::create(nested, at, none, number(last),
+                                               id[0]);
+        });
+    return mlir::arith::AddFOp::create(
+        b, loc(path), y, adapter::buildGathered(b, loc(path), biases, ids));
+  }
   Value y = adapter::ApplyOp::create(
       b, loc(path), mlir::RankedTensorType::get(shape, type.getElementType()),
       applied, x, bias(path), b.getStringAttr(path), nullptr);

@@ -38,6 +38,19 @@ public:
   /// nothing, or `.weight` where functions are called as the modules are.
   void setWeightSuffix(llvm::StringRef suffix) { weightSuffix = suffix.str(); }
 
+  /// Adapters, by name, are members of a bank of which each sequence has one.
+  void setBank(std::vector<std::string> names);
+  bool hasBank() const { return !bankNames.empty(); }
+  /// The argument that says which one a sequence has, -1 for none.
+  static constexpr llvm::StringLiteral choiceName = "adapter";
+  /// Of the function being built: the member of each sequence `[batch]`, and of
+  /// each of its tokens `[batch, T]` (null where there is no such input).
+  void setChoice(mlir::Value ofSequences, mlir::Value ofTokens);
+  /// Fails where an adapter does more to a module than change the map of a
+  /// linear layer.
+  llvm::Error checkBank(const Adaptations &adaptations,
+                        llvm::ArrayRef<ModuleInfo> modules) const;
+
   //===--------------------------------------------------------------------===//
   // Weights
   //===--------------------------------------------------------------------===//
@@ -107,6 +120,12 @@ private:
                          llvm::StringRef part) const;
   /// The map of a module without adapters.
   mlir::Value frozenMap(const Site &site);
+  /// The maps that the adapters of the bank make of a module; null where none
+  /// changes it.
+  mlir::Value bankOf(const Site &site);
+  /// The biases of all members and, last, the module's own, `[members + 1,
+  /// OUT]`; null where no adapter changes the bias.
+  mlir::Value biasesOf(const Site &site);
   mlir::Value withApplied(const Site &site, mlir::Value x, mlir::Value y,
                           const llvm::StringMap<mlir::Value> &arguments);
   mlir::Value withForm(const Site &site, const AdapterForm &form,
@@ -122,6 +141,8 @@ private:
   mlir::OpBuilder b;
   mlir::OwningOpRef<mlir::ModuleOp> root;
   std::string outputDirectory, weightSuffix;
+  std::vector<std::string> bankNames;
+  mlir::Value choiceOfSequences, choiceOfTokens;
   llvm::StringMap<std::string> relativePaths;
   llvm::StringMap<mlir::Attribute> formats;
   llvm::StringMap<mlir::ml_program::GlobalOp> globals;

@@ -7,6 +7,7 @@
 #include "allot/Dialect/Adapter/IR/Adapter.h"
 #include "allot/Pipelines/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -51,6 +52,43 @@ int64_t boundOfIds(Value ids, SymbolTableCollection &symbols,
   return bound;
 }
 
+/// Members of the smallest bank of which `ids` choose, following what spreads
+/// them over rows; 0 if there is none.
+int64_t membersOfIds(Value ids, SymbolTableCollection &symbols,
+                     SmallPtrSetImpl<void *> &seen) {
+  if (!seen.insert(ids.getAsOpaquePointer()).second)
+    return 0;
+  int64_t members = 0;
+  auto narrow = [&](int64_t other) {
+    if (other > 0)
+      members = members > 0 ? std::min(members, other) : other;
+  };
+  for (OpOperand &use : ids.getUses()) {
+    Operation *user = use.getOwner();
+    if (auto apply = dyn_cast<adapter::ApplyOp>(user)) {
+      if (apply.getIds() == ids)
+        narrow(apply.getMap().getType().getShape().front());
+    } else if (auto call = dyn_cast<func::CallOp>(user)) {
+      auto callee = symbols.lookupNearestSymbolFrom<func::FuncOp>(
+          call, call.getCalleeAttr());
+      if (callee && !callee.isExternal() &&
+          use.getOperandNumber() < callee.getNumArguments())
+        narrow(membersOfIds(callee.getArgument(use.getOperandNumber()), symbols,
+                            seen));
+    } else if (auto spread = dyn_cast<linalg::LinalgOp>(user)) {
+      // A broadcast.
+      Operation *yield = spread.getBlock()->getTerminator();
+      if (spread->getNumResults() == 1 && spread.isDpsInput(&use) &&
+          yield->getOperand(0) == spread.getMatchingBlockArgument(&use))
+        narrow(membersOfIds(spread->getResult(0), symbols, seen));
+    } else if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+                   tensor::CastOp, tensor::ExtractSliceOp>(user)) {
+      narrow(membersOfIds(user->getResult(0), symbols, seen));
+    }
+  }
+  return members;
+}
+
 struct ProgramDescribeEntries
     : pipelines::impl::ProgramDescribeEntriesBase<ProgramDescribeEntries> {
   void runOnOperation() override {
@@ -86,7 +124,7 @@ struct ProgramDescribeEntries
     llvm::StringSet<> inputNames, outputNames;
     auto add = [&](SmallVectorImpl<Attribute> &list, llvm::StringSet<> &names,
                    StringAttr given, const Twine &fallback, StringRef what,
-                   Type type, int64_t ids) -> LogicalResult {
+                   Type type, int64_t ids, int64_t members) -> LogicalResult {
       StringAttr name = given ? given : b.getStringAttr(fallback);
       auto tensor = dyn_cast<RankedTensorType>(type);
       Type element = tensor ? tensor.getElementType() : Type();
@@ -106,24 +144,29 @@ struct ProgramDescribeEntries
       fields.append("type", TypeAttr::get(type));
       if (ids > 0)
         fields.append("ids", b.getI64IntegerAttr(ids));
+      if (members > 0)
+        fields.append("members", b.getI64IntegerAttr(members));
       list.push_back(fields.getDictionary(&getContext()));
       return success();
     };
     for (auto [i, argument] : llvm::enumerate(function.getArguments())) {
-      int64_t ids = 0;
+      int64_t ids = 0, members = 0;
       if (getElementTypeOrSelf(argument.getType()).isInteger()) {
         SmallPtrSet<void *, 16> seen;
         ids = boundOfIds(argument, symbols, seen);
+        seen.clear();
+        members = membersOfIds(argument, symbols, seen);
       }
       if (failed(add(inputs, inputNames,
                      function.getArgAttrOfType<StringAttr>(i, "allot.name"),
-                     "arg" + Twine(i), "input", argument.getType(), ids)))
+                     "arg" + Twine(i), "input", argument.getType(), ids,
+                     members)))
         return failure();
     }
     for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
       if (failed(add(outputs, outputNames,
                      function.getResultAttrOfType<StringAttr>(i, "allot.name"),
-                     "result" + Twine(i), "output", type, 0)))
+                     "result" + Twine(i), "output", type, 0, 0)))
         return failure();
     function->setAttr(
         "allot.signature",

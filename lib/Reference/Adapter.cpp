@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "Bank.h"
 #include "Maps.h"
 #include "NNFunctions.h"
 #include "Values.h"
@@ -185,6 +186,19 @@ LogicalResult checkInput(Operation *op, ArrayRef<int64_t> shape, const RefValue:
 
 LogicalResult apply(ApplyOp op, Values values, Results &results) {
   Operands operands(op, values);
+  if (op.getIds()) {
+    std::vector<double> y;
+    std::vector<float> bias;
+    int64_t out = op.getMap().getType().getOut();
+    if (failed(applyBank(op, values, y)) ||
+        (op.getBias() && (failed(operands.decode(op.getBias(), "the bias", bias)) || failed(operands.expectShape(op.getBias(), "the bias", {out})))))
+      return failure();
+    std::vector<float> result(y.size());
+    for (size_t i = 0; i < y.size(); ++i)
+      result[i] = float(y[i] + (bias.empty() ? 0.0 : bias[i % out]));
+    results.push_back(makeTensor(withLast(operands.shape(op.getX()), out), std::move(result)));
+    return success();
+  }
   const RefValue::Map &map = *operands.at(op.getMap()).map;
   Epilogue epilogue;
   ArrayRef<float> x;

@@ -289,6 +289,7 @@ LogicalResult Interpreter::call(StringRef name, ArrayRef<RefValue> arguments, Sm
 void reference::registerReferenceExternalModels(DialectRegistry &registry) {
   registerAdapterModels(registry);
   registerStructuredMapModels(registry);
+  registerBankModels(registry);
   registerLeafModels(registry);
   registerComputedModels(registry);
   registerFormatModels(registry);

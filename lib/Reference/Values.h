@@ -20,6 +20,7 @@ using Results = llvm::SmallVectorImpl<RefValue>;
 /// One file per dialect, or group of its ops, attaches their models.
 void registerAdapterModels(mlir::DialectRegistry &registry);
 void registerStructuredMapModels(mlir::DialectRegistry &registry);
+void registerBankModels(mlir::DialectRegistry &registry);
 void registerLeafModels(mlir::DialectRegistry &registry);
 void registerComputedModels(mlir::DialectRegistry &registry);
 void registerFormatModels(mlir::DialectRegistry &registry);

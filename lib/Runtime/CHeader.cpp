@@ -114,6 +114,9 @@ static std::string describe(const Parameter &parameter) {
     text += ", half precision";
   if (parameter.ids > 0)
     text += ", 0 to " + std::to_string(parameter.ids - 1);
+  if (parameter.members > 0)
+    text +=
+        ", 0 to " + std::to_string(parameter.members - 1) + ", or -1 for none";
   return text;
 }
 

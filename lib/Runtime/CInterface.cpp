@@ -86,7 +86,7 @@ private:
             number(archive::dtypeBytes(parameter.dtype)),
             number(parameter.shape.size()),
             array(sizes),
-            number(parameter.ids),
+            number(parameter.ids > 0 ? parameter.ids : -parameter.members),
             number(alias)};
   }
 

@@ -57,6 +57,30 @@ llvm::Expected<Tensor> runtime::makeCache(const Program &program, const Entry &e
   return Tensor::create("cache", DType::F32, shape);
 }
 
+llvm::Expected<std::vector<Tensor>>
+runtime::adapterInput(const Program &program, const Entry &entry,
+                      llvm::ArrayRef<int32_t> adapters, int64_t batch) {
+  std::vector<Tensor> inputs;
+  if (!entry.input("adapter")) {
+    if (adapters.empty())
+      return inputs;
+    return support::fileError(program.path(),
+                              "entry " + support::quoted(entry.name) +
+                                  " has no bank of adapters to choose from");
+  }
+  if (!adapters.empty() && int64_t(adapters.size()) != batch)
+    return llvm::createStringError(
+        "adapter: holds %zu numbers, there are %lld rows of tokens",
+        adapters.size(), (long long)batch);
+  auto tensor = Tensor::create("adapter", DType::I32, {batch});
+  if (!tensor)
+    return tensor.takeError();
+  llvm::fill(tensor->values<int32_t>(), -1);
+  llvm::copy(adapters, tensor->values<int32_t>().begin());
+  inputs.push_back(std::move(*tensor));
+  return inputs;
+}
+
 std::function<int32_t(int64_t, llvm::ArrayRef<float>)>
 runtime::sampler(double temperature, uint64_t seed) {
   return [temperature, random = std::mt19937_64(seed),
@@ -113,6 +137,10 @@ llvm::Expected<Generated> runtime::generate(Program &program,
     count->values<int32_t>()[b] = end[b] = lengths[b];
   }
 
+  auto adapters = adapterInput(program, **prefill, options.adapters, batch);
+  if (!adapters)
+    return adapters.takeError();
+
   Generated result;
   support::ProgressStep progress(options.progress, "generating", options.steps);
   auto choose = options.choose ? options.choose : mostProbable;
@@ -121,9 +149,10 @@ llvm::Expected<Generated> runtime::generate(Program &program,
   currentCache.setName("cache");
   for (unsigned step = 0; step < options.steps; ++step) {
     double begun = now();
-    auto outputs =
-        program.run(step == 0 ? **prefill : **decode,
-                    {step == 0 ? *input : *next, *count, *past, currentCache});
+    std::vector<Tensor> inputs{step == 0 ? *input : *next, *count, *past,
+                               currentCache};
+    llvm::append_range(inputs, *adapters);
+    auto outputs = program.run(step == 0 ? **prefill : **decode, inputs);
     if (!outputs)
       return outputs.takeError();
     (step == 0 ? result.prefillSeconds : result.decodeSeconds) += now() - begun;

@@ -51,6 +51,8 @@ bool readParameters(ArrayAttr list, std::vector<Parameter> &parameters) {
                         SmallVector<int64_t>(type.getShape()), 0};
     if (auto ids = fields.getAs<IntegerAttr>("ids"))
       parameter.ids = ids.getInt();
+    if (auto members = fields.getAs<IntegerAttr>("members"))
+      parameter.members = members.getInt();
     parameters.push_back(std::move(parameter));
   }
   return true;

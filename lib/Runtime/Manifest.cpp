@@ -44,6 +44,8 @@ static llvm::json::Object toJson(const Parameter &parameter) {
                             {"shape", std::move(shape)}};
   if (parameter.ids > 0)
     object["ids"] = parameter.ids;
+  if (parameter.members > 0)
+    object["members"] = parameter.members;
   return object;
 }
 
@@ -206,6 +208,7 @@ public:
       parameter.shape.push_back(d);
     }
     take(field["ids"].integerOr(0, 0), parameter.ids);
+    take(field["members"].integerOr(0, 0), parameter.members);
   }
 
   void entry(const JsonField &field, Entry &entry) {

@@ -34,15 +34,26 @@ static std::string shapeOf(const Parameter &parameter) {
 
 template <typename T>
 static llvm::Error checkIds(const Entry &entry, const Tensor &tensor,
-                            int64_t limit) {
+                            int64_t lowest, int64_t limit) {
   auto values = tensor.values<T>();
   for (size_t i = 0; i < values.size(); ++i)
-    if (values[i] < 0 || int64_t(values[i]) >= limit)
+    if (int64_t(values[i]) < lowest || int64_t(values[i]) >= limit)
       return inputError(entry, tensor.name(),
                         "id " + llvm::Twine(int64_t(values[i])) + " at place " +
-                            llvm::Twine(i) + " is not in [0, " +
-                            llvm::Twine(limit) + ")");
+                            llvm::Twine(i) + " is not in [" +
+                            llvm::Twine(lowest) + ", " + llvm::Twine(limit) +
+                            ")");
   return llvm::Error::success();
+}
+
+/// A limit of 0 is none.
+static llvm::Error checkRange(const Entry &entry, const Tensor &tensor,
+                              int64_t lowest, int64_t limit) {
+  if (limit <= 0)
+    return llvm::Error::success();
+  return tensor.dtype() == DType::I64
+             ? checkIds<int64_t>(entry, tensor, lowest, limit)
+             : checkIds<int32_t>(entry, tensor, lowest, limit);
 }
 
 /// Of an entry with a cache: batch sizes agree, and every row's new tokens fit
@@ -98,12 +109,10 @@ llvm::Error Program::check(const Entry &entry,
                             ", wanted " + shapeOf(parameter));
     if (tensor->numElements() == 0)
       return inputError(entry, parameter.name, "is empty");
-    if (parameter.ids > 0)
-      if (llvm::Error error =
-              parameter.dtype == DType::I64
-                  ? checkIds<int64_t>(entry, *tensor, parameter.ids)
-                  : checkIds<int32_t>(entry, *tensor, parameter.ids))
-        return error;
+    if (llvm::Error error = checkRange(entry, *tensor, 0, parameter.ids))
+      return error;
+    if (llvm::Error error = checkRange(entry, *tensor, -1, parameter.members))
+      return error;
   }
   const Tensor *tokens = byName.lookup("tokens"),
                *count = byName.lookup("count"), *past = byName.lookup("past"),

@@ -24,6 +24,29 @@ func.func private @table(%ids: tensor<?xi32>) -> tensor<?x4xf32> {
 
 // -----
 
+// Ids of members, spread from sequences over their rows, may be -1: the smallest bank counts.
+// CHECK-LABEL: func.func @bank
+// CHECK-SAME: inputs = [{name = "x", type = tensor<?x3x4xf32>}, {members = 2 : i64, name = "ids", type = tensor<?xi32>}]
+func.func @bank(%x: tensor<?x3x4xf32> {allot.name = "x"}, %ids: tensor<?xi32> {allot.name = "ids"}) -> (tensor<?x3x5xf32> {allot.name = "y"}) {
+  %zero = arith.constant 0 : index
+  %n = tensor.dim %x, %zero : tensor<?x3x4xf32>
+  %init = tensor.empty(%n) : tensor<?x3xi32>
+  %rows = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+    ins(%ids : tensor<?xi32>) outs(%init : tensor<?x3xi32>) {
+  ^bb0(%id: i32, %out: i32):
+    linalg.yield %id : i32
+  } -> tensor<?x3xi32>
+  %w = arith.constant dense<1.0> : tensor<2x5x4xf32>
+  %bank = adapter.dense %w : tensor<2x5x4xf32>
+  %larger = adapter.bank %bank, %bank : !adapter.map<2x5x4, f32>, !adapter.map<2x5x4, f32>
+  %y = adapter.apply %bank, %x ids(%rows : tensor<?x3xi32>) : !adapter.map<2x5x4, f32>, tensor<?x3x4xf32> -> tensor<?x3x5xf32>
+  %z = adapter.apply %larger, %x ids(%rows : tensor<?x3xi32>) : !adapter.map<4x5x4, f32>, tensor<?x3x4xf32> -> tensor<?x3x5xf32>
+  %sum = arith.addf %y, %z : tensor<?x3x5xf32>
+  return %sum : tensor<?x3x5xf32>
+}
+
+// -----
+
 // expected-error @+1 {{input 'x' of entry 'scalar' is no plain tensor of f32, f16, i32 or i64: 'f32'}}
 func.func @scalar(%x: f32 {allot.name = "x"}) { return }
 

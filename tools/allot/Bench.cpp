@@ -66,6 +66,7 @@ public:
       options.shapes.assign(shapes.begin(), shapes.end());
       options.rows.assign(this->rows.begin(), this->rows.end());
       options.ranks.assign(ranks.begin(), ranks.end());
+      options.banks.assign(banks.begin(), banks.end());
       options.filter = filter;
       options.repeat = repeat;
       options.threads = threads;
@@ -115,6 +116,7 @@ private:
          {std::addressof(shapes), {"kernels"}},
          {std::addressof(rows), {"kernels", "evaluations"}},
          {std::addressof(ranks), {"kernels"}},
+         {std::addressof(banks), {"kernels"}},
          {std::addressof(filter), {"kernels"}},
          {std::addressof(costs), {"evaluations"}}};
     for (const auto &[option, owner] : owners)
@@ -180,6 +182,18 @@ private:
           "The same kernel without the term is measured in turn"),
       cl::sub(command),
       cl::cat(category)};
+  cl::list<std::string> banks{
+      "banks",
+      cl::CommaSeparated,
+      cl::value_desc("b,..."),
+      cl::desc(
+          "kernels: adapters of which each vector meets another one: 64r4-64 "
+          "(64 pairs of factors in f16 of ranks 4 to 64), 64rotation (64 "
+          "magnitudes and rotations of pairs of outputs). The default set has "
+          "both, with 64 vectors. The same kernel without adapters is measured "
+          "in turn"),
+      cl::sub(command),
+      cl::cat(category)};
   cl::opt<std::string> filter{
       "filter", cl::value_desc("regex"),
       cl::desc("kernels: only those whose names match, such as n1$"),
@@ -228,7 +242,8 @@ private:
           "dropped; of programs also phase, tokens_per_second, model, plan, "
           "predicted_loss, solver, with --parts also parts{seconds, rest, "
           "runs, list[{site, op, seconds}]}; of kernels with a low-rank "
-          "term also over_plain. Of evaluations: name, m, k, n, over_best, "
+          "term or a bank (experts: its members) also over_plain. Of "
+          "evaluations: name, m, k, n, over_best, "
           "ways[{way, predicted, seconds, spread, work}]"),
       cl::sub(command), cl::cat(category)};
   ProgramFlags flags{*this};

@@ -86,7 +86,7 @@ void printParts(llvm::ArrayRef<BenchRow> rows);
 
 /// What `allot bench kernels` was asked for; empty lists: the default set.
 struct KernelBenchOptions {
-  std::vector<std::string> formats, shapes;
+  std::vector<std::string> formats, shapes, banks;
   std::vector<int64_t> rows, ranks;
   std::string filter;
   unsigned repeat = 0, threads = 1;

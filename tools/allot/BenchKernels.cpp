@@ -61,7 +61,8 @@ llvm::Expected<std::pair<int64_t, int64_t>> parseShape(llvm::StringRef text) {
 /// The default set, or the product of what was asked for.
 llvm::Expected<std::vector<Group>> KernelBench::chooseGroups() {
   bool isDefault = options.formats.empty() && options.shapes.empty() &&
-                   options.rows.empty() && options.ranks.empty();
+                   options.rows.empty() && options.ranks.empty() &&
+                   options.banks.empty();
   auto orDefault = [](const auto &given, auto fallback) {
     return given.empty() ? fallback : given;
   };
@@ -77,16 +78,27 @@ llvm::Expected<std::vector<Group>> KernelBench::chooseGroups() {
     if (rank < 0 || rank > 4096)
       return llvm::createStringError("--ranks: wanted 0 to 4096");
 
+  std::vector<BankCase> banks;
+  for (const std::string &text : options.banks) {
+    auto bank = BankCase::parse(text);
+    if (!bank)
+      return bank.takeError();
+    banks.push_back(*bank);
+  }
+
   std::vector<Group> groups;
   auto add = [&](const std::string &format, std::pair<int64_t, int64_t> shape,
                  int64_t n, llvm::ArrayRef<int64_t> ranks) {
     Group group;
-    // A low-rank term is told by what it adds.
-    if (llvm::any_of(ranks, [](int64_t rank) { return rank > 0; }))
+    // A low-rank term, or a bank, is told by what it adds.
+    if (llvm::any_of(ranks, [](int64_t rank) { return rank > 0; }) ||
+        !banks.empty())
       group.push_back({format, shape.first, shape.second, n, 0});
     for (int64_t rank : ranks)
       if (rank > 0 || group.empty())
         group.push_back({format, shape.first, shape.second, n, rank});
+    for (const BankCase &bank : banks)
+      group.push_back({format, shape.first, shape.second, n, 0, bank});
     groups.push_back(std::move(group));
   };
   for (const std::string &text :
@@ -101,8 +113,11 @@ llvm::Expected<std::vector<Group>> KernelBench::chooseGroups() {
         else
           add(format, *shape, n, ranks);
   }
-  if (isDefault)
+  if (isDefault) {
     add(formats.front(), {2048, 2048}, 1, {0, 16});
+    banks = {{64, 4, 64}, {64, 0, 0}};
+    add(formats.front(), {4096, 4096}, 64, {0});
+  }
 
   llvm::Regex regex(options.filter.empty() ? "." : options.filter);
   std::string problem;
@@ -111,7 +126,7 @@ llvm::Expected<std::vector<Group>> KernelBench::chooseGroups() {
   llvm::erase_if(groups, [&](Group &group) {
     bool plain = regex.match(group.front().name());
     llvm::erase_if(group, [&](const KernelCase &c) {
-      return c.rank > 0 && !regex.match(c.name());
+      return (c.rank > 0 || c.bank.members > 0) && !regex.match(c.name());
     });
     return !plain && group.size() == 1;
   });
@@ -123,6 +138,12 @@ llvm::Expected<std::vector<Group>> KernelBench::chooseGroups() {
 
 llvm::Error KernelBench::checkCases(llvm::ArrayRef<Group> groups) {
   for (const Group &group : groups) {
+    for (const KernelCase &c : group)
+      if (c.bank.members && !c.bank.low && c.m % 2)
+        return llvm::createStringError(
+            "--banks: rotations are of pairs of outputs, but the matrix has "
+            "%lld",
+            (long long)c.m);
     const KernelCase &c = group.front();
     FormatAttrInterface format = formatOf(c.format);
     if (!format)
@@ -156,7 +177,7 @@ llvm::Error KernelBench::measure(llvm::MutableArrayRef<LoadedKernel> kernels,
       const runtime::Entry *entry =
           kernel.entries[turn % kernel.entries.size()];
       if (llvm::Error error = sampler.sample(kernel.row, [&] {
-            auto result = kernel.program->run(*entry, {kernel.x});
+            auto result = kernel.program->run(*entry, kernel.inputs);
             return result ? llvm::Error::success() : result.takeError();
           }))
         return error;

@@ -11,10 +11,28 @@
 
 namespace allot::tool {
 
-/// One kernel: y[n, m] = W[m, k] x, with a low-rank term where rank > 0.
+/// Adapters on one matrix, of which each row meets another one (row i number i
+/// modulo `members`): pairs of factors of ranks `low` to `high`, evenly spread,
+/// or for `low` 0 magnitudes and rotations of pairs of outputs.
+struct BankCase {
+  int64_t members = 0, low = 0, high = 0;
+
+  /// From `64r4-64`, `8r16` or `64rotation`.
+  static llvm::Expected<BankCase> parse(llvm::StringRef text);
+  std::string name() const;
+  int64_t rankOf(int64_t member) const {
+    return members == 1 ? high
+                        : low + (member * (high - low) + (members - 1) / 2) /
+                                    (members - 1);
+  }
+};
+
+/// One kernel: y[n, m] = W[m, k] x, with a low-rank term where rank > 0, or
+/// with a bank of adapters where it has members.
 struct KernelCase {
   std::string format;
   int64_t m = 0, k = 0, n = 0, rank = 0;
+  BankCase bank = {};
 
   std::string name() const;
 };
@@ -41,7 +59,7 @@ struct LoadedKernel {
   BenchRow row;
   std::unique_ptr<runtime::Program> program;
   std::vector<const runtime::Entry *> entries;
-  runtime::Tensor x;
+  std::vector<runtime::Tensor> inputs;
   /// The reference evaluation opens the weights when it meets them.
   std::vector<TemporaryFile> files;
 };

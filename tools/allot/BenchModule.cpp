@@ -16,6 +16,7 @@
 #include "allot/Codec/Codec.h"
 #include "allot/Dialect/Format/IR/Format.h"
 #include "allot/Support/AtomicFile.h"
+#include "allot/Support/Error.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -28,9 +29,40 @@ using namespace allot::tool;
 using archive::DType;
 using runtime::Tensor;
 
+llvm::Expected<BankCase> BankCase::parse(llvm::StringRef text) {
+  llvm::StringRef rest = text;
+  BankCase bank;
+  bool valid = !rest.consumeInteger(10, bank.members) && bank.members >= 1 &&
+               bank.members <= 1024;
+  if (valid && rest != "rotation") {
+    valid = rest.consume_front("r") && !rest.consumeInteger(10, bank.low) &&
+            bank.low >= 1;
+    bank.high = bank.low;
+    if (valid && rest.consume_front("-"))
+      valid = !rest.consumeInteger(10, bank.high);
+    valid = valid && rest.empty() && bank.high >= bank.low && bank.high <= 4096;
+  }
+  if (!valid)
+    return llvm::createStringError(
+        "--banks: %s is no bank: wanted such as 64r4-64 or 64rotation, at most "
+        "1024 members of ranks to 4096",
+        support::quoted(text).c_str());
+  return bank;
+}
+
+std::string BankCase::name() const {
+  if (!low)
+    return llvm::formatv("bank{0}rotation", members);
+  if (low == high)
+    return llvm::formatv("bank{0}r{1}", members, low);
+  return llvm::formatv("bank{0}r{1}-{2}", members, low, high);
+}
+
 std::string KernelCase::name() const {
   std::string text =
       llvm::formatv("linear_{0}_{1}x{2}_n{3}", format, m, k, n).str();
+  if (bank.members)
+    return text + "_" + bank.name();
   return rank ? text + "_r" + std::to_string(rank) : text;
 }
 
@@ -63,6 +95,50 @@ std::vector<float> tool::randomNumbers(uint64_t count, uint64_t seed) {
   return values;
 }
 
+/// `%bank` of maps that each contain `%dense`.
+static void printBank(llvm::raw_ostream &os, const BankCase &bank, int64_t m,
+                      llvm::StringRef map,
+                      llvm::function_ref<std::string(llvm::StringRef)> typeOf) {
+  std::string square = llvm::formatv("!adapter.map<{0}x{0}, f32>", m),
+              vector = llvm::formatv("tensor<{0}xf32>", m);
+  if (!bank.low) {
+    os << "  %swap = adapter.permutation [";
+    for (int64_t i = 0; i < m; ++i)
+      os << (i ? ", " : "") << (i ^ 1);
+    os << "] : " << square << "\n";
+  }
+  std::string members, types;
+  for (int64_t member = 0; member < bank.members; ++member) {
+    std::string number = std::to_string(member);
+    auto line = [&](llvm::StringRef name, const std::string &text) {
+      os << "  %" << name << number << " = " << text << "\n";
+    };
+    auto of = [&](llvm::StringRef name) { return "%" + name.str() + number; };
+    if (bank.low) {
+      line("low", "adapter.lowrank " + of("b") + ", " + of("a") + " : " +
+                      typeOf("b" + number) + ", " + typeOf("a" + number));
+      line("term", "adapter.scale " + of("low") + " by 2.0 : " + map.str());
+      line("member", "adapter.sum %dense, " + of("term") + " : " + map.str());
+    } else {
+      for (llvm::StringRef name : {"c", "s"}) {
+        std::string plain = "plain_" + name.str(), diagonal = "d" + name.str();
+        line(plain, "format.decode " + of(name) + " : " +
+                        typeOf(name.str() + number) + " -> " + vector);
+        line(diagonal, "adapter.diagonal " + of(plain) + " : " + vector);
+      }
+      line("turned", "adapter.compose " + of("ds") + ", %swap : " + square +
+                         ", " + square);
+      line("rotation",
+           "adapter.sum " + of("dc") + ", " + of("turned") + " : " + square);
+      line("member", "adapter.compose " + of("rotation") +
+                         ", %dense : " + square + ", " + map.str());
+    }
+    members += (member ? ", " : "") + of("member");
+    types += (member ? ", " : "") + map.str();
+  }
+  os << "  %bank = adapter.bank " << members << " : " << types << "\n";
+}
+
 llvm::Expected<LoadedKernel> tool::loadKernel(const KernelCase &c,
                                               unsigned threads,
                                               const ProgramFlags &flags,
@@ -79,6 +155,17 @@ llvm::Expected<LoadedKernel> tool::loadKernel(const KernelCase &c,
   if (c.rank) {
     matrices.push_back({"b", "f16", c.m, c.rank});
     matrices.push_back({"a", "f16", c.rank, c.k});
+  }
+  const BankCase &bank = c.bank;
+  for (int64_t member = 0; member < bank.members; ++member) {
+    std::string number = std::to_string(member);
+    if (bank.low) {
+      matrices.push_back({"b" + number, "f16", c.m, bank.rankOf(member)});
+      matrices.push_back({"a" + number, "f16", bank.rankOf(member), c.k});
+    } else {
+      matrices.push_back({"c" + number, "f32", 1, c.m});
+      matrices.push_back({"s" + number, "f32", 1, c.m});
+    }
   }
   std::vector<archive::TensorSpec> specs;
   uint64_t bytes = 0;
@@ -121,9 +208,13 @@ llvm::Expected<LoadedKernel> tool::loadKernel(const KernelCase &c,
   llvm::raw_string_ostream os(text);
   auto typeOf = [&](const Matrix &matrix) {
     std::string type;
-    llvm::raw_string_ostream(type)
-        << "tensor<" << matrix.rows << "x" << matrix.columns << "xf32, "
-        << mlir::Attribute(formatOf(matrix.format)) << ">";
+    llvm::raw_string_ostream os(type);
+    os << "tensor<";
+    // A matrix of one row is a vector here.
+    if (matrix.rows > 1)
+      os << matrix.rows << "x";
+    os << matrix.columns << "xf32, " << mlir::Attribute(formatOf(matrix.format))
+       << ">";
     return type;
   };
   for (uint64_t copy = 0; copy < copies; ++copy) {
@@ -138,8 +229,9 @@ llvm::Expected<LoadedKernel> tool::loadKernel(const KernelCase &c,
     std::string x = llvm::formatv("tensor<?x{0}xf32>", c.k),
                 y = llvm::formatv("tensor<?x{0}xf32>", c.m),
                 map = llvm::formatv("!adapter.map<{0}x{1}, f32>", c.m, c.k);
-    os << "func.func @copy" << copy << "(%x: " << x
-       << " {allot.name = \"x\"}) -> (" << y << " {allot.name = \"y\"}) {\n";
+    os << "func.func @copy" << copy << "(%x: " << x << " {allot.name = \"x\"}"
+       << (bank.members ? ", %ids: tensor<?xi32> {allot.name = \"ids\"}" : "")
+       << ") -> (" << y << " {allot.name = \"y\"}) {\n";
     for (const Matrix &matrix : matrices)
       os << "  %" << matrix.name << " = ml_program.global_load_const @"
          << matrix.name << copy << " : " << typeOf(matrix) << "\n";
@@ -149,9 +241,24 @@ llvm::Expected<LoadedKernel> tool::loadKernel(const KernelCase &c,
          << typeOf(matrices[2])
          << "\n  %term = adapter.scale %low by 2.0 : " << map
          << "\n  %map = adapter.sum %dense, %term : " << map << "\n";
-    os << "  %y = adapter.apply " << (c.rank ? "%map" : "%dense")
-       << ", %x {site = \"copy" << copy << "\"} : " << map << ", " << x
-       << " -> " << y << "\n  return %y : " << y << "\n}\n";
+    std::string application =
+        (c.rank ? "%map" : "%dense") + std::string(", %x");
+    std::string applied = map;
+    if (bank.members) {
+      printBank(os, bank, c.m, map, [&](llvm::StringRef name) {
+        for (const Matrix &matrix : matrices)
+          if (matrix.name == name)
+            return typeOf(matrix);
+        return std::string();
+      });
+      application =
+          "%bank, %x ids(%ids : tensor<?xi32>) otherwise(%dense : " + map + ")";
+      applied = llvm::formatv("!adapter.map<{0}x{1}x{2}, f32>", bank.members,
+                              c.m, c.k);
+    }
+    os << "  %y = adapter.apply " << application << " {site = \"copy" << copy
+       << "\"} : " << applied << ", " << x << " -> " << y
+       << "\n  return %y : " << y << "\n}\n";
   }
   if (llvm::Error error = support::writeFileAtomically(module->path, text))
     return std::move(error);
@@ -173,7 +280,15 @@ llvm::Expected<LoadedKernel> tool::loadKernel(const KernelCase &c,
   if (!x)
     return x.takeError();
   llvm::copy(randomNumbers(x->numElements(), 7), x->values<float>().begin());
-  loaded.x = *x;
+  loaded.inputs.push_back(*x);
+  if (bank.members) {
+    auto ids = Tensor::create("ids", DType::I32, {c.n});
+    if (!ids)
+      return ids.takeError();
+    for (auto [row, id] : llvm::enumerate(ids->values<int32_t>()))
+      id = int32_t(row % bank.members);
+    loaded.inputs.push_back(*ids);
+  }
 
   BenchRow &row = loaded.row;
   CodeGrid grid = formatOf(c.format).getCodeGrid();
@@ -186,10 +301,15 @@ llvm::Expected<LoadedKernel> tool::loadKernel(const KernelCase &c,
   row.m = c.m;
   row.k = c.k;
   row.n = c.n;
-  row.rank = c.rank;
+  row.rank = std::max(c.rank, bank.high);
+  row.experts = bank.members;
   row.threads = threads;
   row.bytes = loaded.program->stats().weightBytes / copies;
   row.flops = 2.0 * double(c.n) *
               (double(c.m) * double(c.k) + double(c.rank) * double(c.m + c.k));
+  for (int64_t i = 0; i < (bank.members ? c.n : 0); ++i)
+    row.flops += bank.low ? 2.0 * double(bank.rankOf(i % bank.members)) *
+                                double(c.m + c.k)
+                          : 3.0 * double(c.m);
   return loaded;
 }

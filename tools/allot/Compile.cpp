@@ -28,6 +28,9 @@ public:
     if (flags.reference)
       return llvm::createStringError(
           "--reference: the reference evaluation is not compiled");
+    if (!flags.slots.empty())
+      return llvm::createStringError(
+          "--load-adapter: is for programs that run, not for compile");
     auto target = runtime::CodeTarget::named(cpu);
     if (!target)
       return llvm::createStringError("--cpu: " +

@@ -7,11 +7,15 @@
 #include "Driver.h"
 #include "allot/InitAllDialects.h"
 #include "allot/InitAllExtensions.h"
+#include "allot/Runtime/AdapterSlots.h"
 #include "allot/Runtime/CompiledModule.h"
 #include "allot/Runtime/Manifest.h"
 #include "allot/Support/AtomicFile.h"
 #include "allot/Support/Error.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace allot;
@@ -54,7 +58,14 @@ ProgramFlags::ProgramFlags(Subcommand &owner)
           cl::value_desc("file"), cl::sub(owner.command),
           cl::cat(owner.category)),
       verbose("verbose", cl::desc("Print times and sizes on stderr"),
-              cl::sub(owner.command), cl::cat(owner.category)) {}
+              cl::sub(owner.command), cl::cat(owner.category)),
+      slots("load-adapter",
+            cl::desc("Put another adapter into a slot of a module's bank, "
+                     "without compiling for it: one that was imported alone on "
+                     "the same model, its ranks at most those of the slot; "
+                     "nothing empties the slot"),
+            cl::value_desc("NAME=[MODULE]"), cl::sub(owner.command),
+            cl::cat(owner.category)) {}
 
 static constexpr const char *kActivationNames[] = {"f32", "i16", "i8"},
                             *kEvaluateNames[] = {"auto", "factored", "merged"};
@@ -159,7 +170,55 @@ ProgramFlags::load(llvm::StringRef path, const Wanted &wanted,
       });
   if (failed)
     return std::move(failed);
+  // What is compared with is compared as it is.
+  if (!slots.empty() && !wanted.exactActivations)
+    if (llvm::Error error = fillSlots(*program, path))
+      return std::move(error);
   return program;
+}
+
+llvm::Error ProgramFlags::fillSlots(runtime::Program &program,
+                                    llvm::StringRef path) const {
+  if (program.manifest())
+    return support::fileError(path, "is compiled: --load-adapter wants a "
+                                    "module (.mlir or .mlirbc)");
+  mlir::MLIRContext context(registry(), mlir::MLIRContext::Threading::DISABLED);
+  auto parse = [&](llvm::StringRef file)
+      -> llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> {
+    std::string reason;
+    mlir::ScopedDiagnosticHandler handler(
+        &context, [&](mlir::Diagnostic &diagnostic) {
+          reason += (reason.empty() ? "" : "; ") + diagnostic.str();
+          return mlir::success();
+        });
+    auto module = mlir::parseSourceFile<mlir::ModuleOp>(file, &context);
+    if (!module)
+      return support::fileError(file, reason);
+    return module;
+  };
+  auto own = parse(path);
+  if (!own)
+    return own.takeError();
+  for (const std::string &text : slots) {
+    auto [name, file] = llvm::StringRef(text).split('=');
+    if (name.empty() || !llvm::StringRef(text).contains('='))
+      return llvm::createStringError("--load-adapter: %s is no slot: wanted "
+                                     "NAME=MODULE, or NAME= for none",
+                                     support::quoted(text).c_str());
+    mlir::OwningOpRef<mlir::ModuleOp> with;
+    if (!file.empty()) {
+      auto parsed = parse(file);
+      if (!parsed)
+        return parsed.takeError();
+      with = std::move(*parsed);
+    }
+    if (llvm::Error error = runtime::replaceAdapter(
+            program, **own, name, with ? *with : mlir::ModuleOp(),
+            llvm::sys::path::parent_path(file)))
+      return llvm::createStringError("--load-adapter " + support::quoted(text) +
+                                     ": " + llvm::toString(std::move(error)));
+  }
+  return llvm::Error::success();
 }
 
 const mlir::DialectRegistry &tool::registry() {
@@ -200,6 +259,19 @@ llvm::Expected<Tensor> tool::readTokens(const archive::SafetensorsFile &file) {
                                     support::shapeString(tokens->shape()) +
                                     ", wanted [rows, T], not empty");
   return tokens;
+}
+
+llvm::Expected<std::vector<int32_t>>
+tool::readAdapters(const archive::SafetensorsFile &file, int64_t rows) {
+  if (!file.find("adapter"))
+    return std::vector<int32_t>();
+  auto adapters = file.readInt32("adapter");
+  if (adapters && int64_t(adapters->size()) != rows)
+    return support::tensorError(file.path(), "adapter",
+                                "holds " + llvm::Twine(adapters->size()) +
+                                    " numbers, there are " + llvm::Twine(rows) +
+                                    " rows of tokens");
+  return adapters;
 }
 
 llvm::Expected<std::pair<int64_t, int64_t>>

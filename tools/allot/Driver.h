@@ -64,6 +64,7 @@ struct ProgramFlags {
   cl::opt<bool> printPipeline;
   cl::opt<std::string> emitLowered;
   cl::opt<bool> verbose;
+  cl::list<std::string> slots;
 
   /// What the pipeline is asked for.
   struct Wanted : pipelines::ProgramRequest {
@@ -90,6 +91,8 @@ struct ProgramFlags {
        support::Progress *progress) const;
 
 private:
+  /// Puts the adapters of --load-adapter into their slots.
+  llvm::Error fillSlots(runtime::Program &program, llvm::StringRef path) const;
   void configure(pipelines::LoweringOptions &options,
                  const Wanted &wanted) const;
 };
@@ -109,6 +112,11 @@ void printOrigin(llvm::json::OStream &os, const runtime::ProgramOrigin &origin);
 /// come without its dimension), as i32.
 llvm::Expected<runtime::Tensor>
 readTokens(const archive::SafetensorsFile &file);
+
+/// The tensor `adapter` of such a file: of each of `rows` rows a member of the
+/// program's bank, or -1. Empty where there is none.
+llvm::Expected<std::vector<int32_t>>
+readAdapters(const archive::SafetensorsFile &file, int64_t rows);
 
 /// `a:b`, `a:`, `:b` or `a` as a half-open range within [0, size); all of it
 /// where `text` is empty.

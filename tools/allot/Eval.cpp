@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Driver.h"
+#include "allot/Runtime/Generation.h"
 #include "allot/Runtime/Scoring.h"
 #include "allot/Support/Error.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -47,6 +48,9 @@ public:
     auto range = parseRows(rows, ids->shape()[0]);
     if (!range)
       return range.takeError();
+    auto adapters = readAdapters(**file, ids->shape()[0]);
+    if (!adapters)
+      return adapters.takeError();
     support::Progress progress(llvm::errs());
     auto measured = flags.load(program, wanted, &progress);
     if (!measured)
@@ -59,13 +63,14 @@ public:
         return loaded.takeError();
       base = std::move(*loaded);
     }
-    return evaluate(**measured, base.get(), *ids, range->first, range->second,
-                    progress);
+    return evaluate(**measured, base.get(), *ids, *adapters, range->first,
+                    range->second, progress);
   }
 
 private:
-  /// Logits [T, vocab] of one row.
-  llvm::Expected<Tensor> logitsOf(Program &source, const Tensor &row) {
+  /// Logits [T, vocab] of one row, which has this adapter of the bank, if any.
+  llvm::Expected<Tensor> logitsOf(Program &source, const Tensor &row,
+                                  llvm::ArrayRef<int32_t> adapter) {
     auto entry = source.get("logits");
     if (!entry)
       return entry.takeError();
@@ -85,7 +90,11 @@ private:
       argument = *wide;
     }
     argument.setName("input_ids");
-    auto results = source.run(**entry, {argument});
+    auto inputs = runtime::adapterInput(source, **entry, adapter, 1);
+    if (!inputs)
+      return inputs.takeError();
+    inputs->push_back(argument);
+    auto results = source.run(**entry, *inputs);
     if (!results)
       return results.takeError();
     for (Tensor &result : *results)
@@ -101,8 +110,8 @@ private:
   }
 
   llvm::Error evaluate(Program &measured, Program *base, const Tensor &ids,
-                       int64_t begin, int64_t end,
-                       support::Progress &progress) {
+                       llvm::ArrayRef<int32_t> adapters, int64_t begin,
+                       int64_t end, support::Progress &progress) {
     int64_t length = ids.shape()[1], count = end - begin;
     auto logp = Tensor::create("logp", DType::F32, {count, length - 1}),
          top1 = Tensor::create("top1", DType::I32, {count, length - 1});
@@ -115,14 +124,22 @@ private:
         Tensor row =
             Tensor::adopt("input_ids", DType::I32, {1, length}, ids.storage(),
                           ids.bytes().data() + r * length * sizeof(int32_t));
-        auto logits = logitsOf(measured, row);
+        llvm::ArrayRef<int32_t> adapter =
+            adapters.empty() ? adapters : adapters.slice(r, 1);
+        auto logits = logitsOf(measured, row, adapter);
         if (!logits)
           return logits.takeError();
         int64_t vocab = logits->shape()[1];
         llvm::ArrayRef<float> baseValues;
         Tensor baseLogits;
         if (base) {
-          auto other = logitsOf(*base, row);
+          // One without a bank is measured as it is.
+          auto entry = base->get("logits");
+          bool chooses = entry && (*entry)->input("adapter");
+          if (!entry)
+            return entry.takeError();
+          auto other = logitsOf(*base, row,
+                                chooses ? adapter : llvm::ArrayRef<int32_t>());
           if (!other)
             return other.takeError();
           if (other->shape()[1] != vocab)
@@ -242,7 +259,8 @@ private:
       cl::Required,
       cl::desc("Sequences: tensor `tokens` or `input_ids` [rows, T] "
                "(safetensors); each token but the first of a row is predicted "
-               "from those before it"),
+               "from those before it; `adapter` [rows], of a program with a "
+               "bank the adapter of each row or -1"),
       cl::value_desc("file"),
       cl::sub(command),
       cl::cat(category)};

@@ -51,12 +51,16 @@ public:
                 llvm::Twine(lengths.size()) + " rows of tokens");
       lengths = *given;
     }
+    auto adapters = readAdapters(**file, prompts->shape()[0]);
+    if (!adapters)
+      return adapters.takeError();
     support::Progress progress(llvm::errs());
     auto loaded = flags.load(program, wanted, &progress);
     if (!loaded)
       return loaded.takeError();
     runtime::GenerationOptions options;
     options.steps = steps;
+    options.adapters = std::move(*adapters);
     options.stop = std::vector<int32_t>(stop.begin(), stop.end());
     options.progress = &progress;
     if (temperature < 0 || !std::isfinite(temperature))
@@ -89,7 +93,8 @@ private:
       cl::desc(
           "Prompts: tensor `tokens` or `input_ids` [batch, T] (safetensors); "
           "`lengths` [batch] where prompts differ, the rest "
-          "of a row is ignored"),
+          "of a row is ignored; `adapter` [batch], of a program with a bank "
+          "the adapter of each row or -1"),
       cl::value_desc("file"),
       cl::sub(command),
       cl::cat(category)};

@@ -25,6 +25,7 @@ public:
     importer::ImportOptions options;
     options.checkpoint = checkpoint;
     options.modulesFile = modules;
+    options.bank = bank;
     bool toStandardOutput = output == "-";
     if (!toStandardOutput)
       options.outputDirectory = llvm::sys::path::parent_path(output).str();
@@ -57,6 +58,12 @@ private:
       "adapter", cl::value_desc("[NAME=]DIR[:WEIGHT]"),
       cl::desc("PEFT folder to put on the model; several are active together "
                "and summed"),
+      cl::sub(command), cl::cat(category)};
+  cl::opt<bool> bank{
+      "bank",
+      cl::desc("The adapters are not summed: each sequence of a batch has one "
+               "of them, or none (-1), as the input `adapter` of entries says "
+               "by number, in the order in which they are given here"),
       cl::sub(command), cl::cat(category)};
   cl::opt<std::string> modules{
       "modules", cl::value_desc("map.json"),

@@ -49,6 +49,9 @@ struct ImportOptions {
   /// empty: every 2-D `weight` is a linear layer).
   std::string modulesFile;
   std::vector<AdapterSource> adapters;
+  /// The adapters are not summed: each sequence has one of them, or none, as
+  /// the input `adapter` of entries says.
+  bool bank = false;
   /// Folder from which the paths in `#format.stored` are to be read: that of
   /// the module's file. Empty: the current folder.
   std::string outputDirectory;

@@ -66,6 +66,16 @@ struct MapFactors {
   explicit operator bool() const { return b && a; }
 };
 
+/// y[i] = scale * vector[i] * x[sources[i]]: a matrix with one entry in each
+/// row, applied entry by entry.
+struct MapMonomial {
+  double scale = 1;
+  /// A plain f32 vector; null: all 1.
+  mlir::Value vector;
+  /// Empty: sources[i] = i.
+  llvm::SmallVector<int64_t> sources;
+};
+
 } // namespace allot
 
 #include "allot/Interfaces/LinearMapInterfaces.h.inc"

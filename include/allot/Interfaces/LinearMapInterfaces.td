@@ -50,7 +50,13 @@ def LinearMapOpInterface : OpInterface<"LinearMapOpInterface"> {
     InterfaceMethod<[{The maps that this map applies one after the other, the last one first; empty where it is no chain.}],
       "::llvm::SmallVector<::mlir::Value>", "getChain", (ins), "", "return {};">,
     InterfaceMethod<[{Builds the same map as a sum, where the op is one that is multiplied out; null where it is not.}],
-      "::mlir::Value", "buildDistributed", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc), "", "return {};">
+      "::mlir::Value", "buildDistributed", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc), "", "return {};">,
+    InterfaceMethod<[{Builds member `index` of this bank as a map of its own; null where the op gives its members by their matrices alone.}],
+      "::mlir::Value", "buildMember", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "int64_t":$index), "", "return {};">,
+    InterfaceMethod<[{Adds monomials that this (square) map is the sum of, with their vectors built; fails, perhaps after it built some, where it is no short sum of
+      such.}],
+      "::llvm::LogicalResult", "buildMonomials", (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+        "::llvm::SmallVectorImpl<::allot::MapMonomial> &":$monomials), "", "return ::mlir::failure();">
   ];
 }
 

@@ -20,6 +20,9 @@ struct GenerationOptions {
   /// Chooses the next token of a row from its logits; null: the most probable
   /// one, the lowest id among equals.
   std::function<int32_t(int64_t row, llvm::ArrayRef<float> logits)> choose;
+  /// Of a program with a bank of adapters: that of each row, or -1 for none.
+  /// Empty: no row has one.
+  std::vector<int32_t> adapters;
   support::Progress *progress = nullptr;
 };
 
@@ -43,6 +46,13 @@ struct Generated {
 /// tokens; an error where it is no entry for generation.
 llvm::Expected<Tensor> makeCache(const Program &program, const Entry &entry,
                                  int64_t batch, int64_t capacity);
+
+/// The input of an entry of a program with a bank of adapters: that of each of
+/// `batch` rows, -1 where `adapters` is empty. Empty for a program without
+/// bank, for which adapters are an error.
+llvm::Expected<std::vector<Tensor>>
+adapterInput(const Program &program, const Entry &entry,
+             llvm::ArrayRef<int32_t> adapters, int64_t batch);
 
 /// Continues `prompts` (i32 [batch, T], row b has `lengths[b]` tokens) with the
 /// entries `prefill` and `decode` of `program` and a cache that is allocated

@@ -39,6 +39,9 @@ struct Parameter {
   /// Of integer inputs that are looked up in tables: values are 0 .. ids - 1.
   /// 0: anything.
   int64_t ids = 0;
+  /// Of integer inputs that choose members of banks: values are -1 (none) ..
+  /// members - 1. 0: anything.
+  int64_t members = 0;
 };
 
 /// A function that can be run.

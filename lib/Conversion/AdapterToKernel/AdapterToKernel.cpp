@@ -5,7 +5,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/Conversion/AdapterToKernel/AdapterToKernel.h"
+#include "GroupedToKernel.h"
 #include "JoinCalls.h"
+#include "OperandShaper.h"
 #include "allot/Dialect/Adapter/IR/Adapter.h"
 #include "allot/Dialect/Format/IR/Format.h"
 #include "allot/Kernel/LinearKernel.h"
@@ -23,99 +25,6 @@ using namespace allot::conversion;
 using namespace allot::kernel;
 
 namespace {
-
-/// Shapes the operands of one op as kernels take them, and undoes that after
-/// the call.
-class OperandShaper {
-public:
-  OperandShaper(OpBuilder &builder, Location loc)
-      : builder(builder), loc(loc) {}
-
-  /// A contiguous buffer with `rank` dimensions of unknown size: leading
-  /// dimensions fold, or are added. A copy where `value` is not contiguous;
-  /// `isWritten`: the copy is copied back by `finish`.
-  Value shape(Value value, int64_t rank, bool isWritten = false) {
-    if (!value)
-      return {};
-    auto type = cast<MemRefType>(value.getType());
-    if (!type.getLayout().isIdentity()) {
-      Value copy = allocLike(value, type);
-      if (isWritten)
-        copiesBack.push_back({copy, value});
-      else
-        memref::CopyOp::create(builder, loc, value, copy);
-      copies.push_back(copy);
-      value = copy;
-      type = cast<MemRefType>(copy.getType());
-    }
-    if (type.getRank() > rank)
-      value = fold(value, rank);
-    else if (type.getRank() < rank)
-      value = unfold(value, rank);
-    SmallVector<int64_t> sizes(rank, ShapedType::kDynamic);
-    auto wanted =
-        MemRefType::get(sizes, type.getElementType(),
-                        MemRefLayoutAttrInterface(), type.getMemorySpace());
-    if (value.getType() == wanted)
-      return value;
-    return memref::CastOp::create(builder, loc, wanted, value);
-  }
-
-  void finish() {
-    for (auto [copy, target] : copiesBack)
-      memref::CopyOp::create(builder, loc, copy, target);
-    for (Value copy : copies)
-      memref::DeallocOp::create(builder, loc, copy);
-  }
-
-private:
-  Value allocLike(Value value, MemRefType type) {
-    SmallVector<Value> sizes;
-    for (int64_t axis = 0; axis < type.getRank(); ++axis)
-      if (type.isDynamicDim(axis))
-        sizes.push_back(memref::DimOp::create(builder, loc, value, axis));
-    auto plain =
-        MemRefType::get(type.getShape(), type.getElementType(),
-                        MemRefLayoutAttrInterface(), type.getMemorySpace());
-    return memref::AllocOp::create(builder, loc, plain, sizes,
-                                   builder.getI64IntegerAttr(64));
-  }
-
-  Value fold(Value value, int64_t rank) {
-    int64_t from = cast<MemRefType>(value.getType()).getRank();
-    SmallVector<ReassociationIndices> groups(rank);
-    for (int64_t axis = 0; axis < from; ++axis)
-      groups[std::max<int64_t>(0, axis - (from - rank))].push_back(axis);
-    return memref::CollapseShapeOp::create(builder, loc, value, groups);
-  }
-
-  /// A vector is one row; a scalar is never given.
-  Value unfold(Value value, int64_t rank) {
-    auto type = cast<MemRefType>(value.getType());
-    SmallVector<int64_t> sizes(rank - type.getRank(), 1);
-    llvm::append_range(sizes, type.getShape());
-    SmallVector<OpFoldResult> dynamicSizes;
-    for (int64_t axis = 0; axis < rank; ++axis) {
-      int64_t of = axis - (rank - type.getRank());
-      if (of >= 0 && type.isDynamicDim(of))
-        dynamicSizes.push_back(
-            memref::DimOp::create(builder, loc, value, of).getResult());
-      else
-        dynamicSizes.push_back(builder.getIndexAttr(sizes[axis]));
-    }
-    SmallVector<ReassociationIndices> groups(type.getRank());
-    for (int64_t axis = 0; axis < rank; ++axis)
-      groups[std::max<int64_t>(0, axis - (rank - type.getRank()))].push_back(
-          axis);
-    return memref::ExpandShapeOp::create(builder, loc, sizes, value, groups,
-                                         dynamicSizes);
-  }
-
-  OpBuilder &builder;
-  Location loc;
-  SmallVector<std::pair<Value, Value>> copiesBack;
-  SmallVector<Value> copies;
-};
 
 /// Kernels that the module has got.
 class Kernels {
@@ -146,22 +55,6 @@ private:
 };
 
 } // namespace
-
-/// Operands are buffers, stored bytes contiguous; their element types were
-/// verified with the op.
-static LogicalResult verifyBuffers(Operation *op, ValueRange bytes) {
-  for (Value value : op->getOperands())
-    if (!isa<MemRefType>(value.getType()))
-      return op->emitOpError("is on tensors still; bufferize it first");
-  for (Value value : bytes) {
-    auto type = cast<MemRefType>(value.getType());
-    if (type.getRank() != 1 || !type.getElementType().isInteger(8) ||
-        !type.getLayout().isIdentity())
-      return op->emitOpError("takes stored bytes as memref<?xi8>, not ")
-             << type;
-  }
-  return success();
-}
 
 static LogicalResult convertLinear(adapter::LinearOp op, Kernels &kernels,
                                    std::vector<LinearCall> &calls) {
@@ -242,12 +135,18 @@ LogicalResult allot::conversion::convertAdapterToKernel(
     ModuleOp module, const KernelTarget &target, bool join) {
   SmallVector<Operation *> ops;
   module.walk([&](Operation *op) {
-    if (isa<adapter::LinearOp, adapter::LookupOp>(op))
+    if (isa<adapter::LinearOp, adapter::LookupOp>(op) || isGrouped(op))
       ops.push_back(op);
   });
   Kernels kernels(module, target);
+  GroupedKernels grouped(module);
   std::vector<LinearCall> calls;
   for (Operation *op : ops) {
+    if (isGrouped(op)) {
+      if (failed(grouped.convert(op)))
+        return failure();
+      continue;
+    }
     auto linear = dyn_cast<adapter::LinearOp>(op);
     if (failed(linear ? convertLinear(linear, kernels, calls)
                       : convertLookup(cast<adapter::LookupOp>(op), kernels)))

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/Conversion/DpsBufferization.h"
-#include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "allot/Dialect/Adapter/IR/Bank.h"
 #include "allot/Dialect/NN/IR/NN.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
@@ -71,6 +71,14 @@ void conversion::registerBufferizationExternalModels(
         DpsBufferization<adapter::LinearOp, /*ReadsInit=*/false>>(*context);
     adapter::LookupOp::attachInterface<
         DpsBufferization<adapter::LookupOp, /*ReadsInit=*/false>>(*context);
+    adapter::GroupRowsOp::attachInterface<
+        DpsBufferization<adapter::GroupRowsOp, /*ReadsInit=*/false>>(*context);
+    adapter::GroupedLowRankOp::attachInterface<
+        DpsBufferization<adapter::GroupedLowRankOp, /*ReadsInit=*/true>>(
+        *context);
+    adapter::GroupedDiagonalOp::attachInterface<
+        DpsBufferization<adapter::GroupedDiagonalOp, /*ReadsInit=*/true>>(
+        *context);
     context->loadDialect<memref::MemRefDialect>();
   });
 }

@@ -307,14 +307,16 @@ static int check_input(const allot_entry *entry, const allot_parameter *input,
       return input_error(entry, input, message, size,
                          "%lld is no possible size", given, 0);
   }
-  if (input->ids > 0)
+  if (input->ids != 0)
     for (int64_t i = 0; i < elements; ++i) {
       int64_t id = input->element_bytes == 8
                        ? ((const int64_t *)words[0])[i]
                        : ((const int32_t *)words[0])[i];
-      if (id < 0 || id >= input->ids)
+      int64_t lowest = input->ids < 0 ? -1 : 0,
+              limit = input->ids < 0 ? -input->ids : input->ids;
+      if (id < lowest || id >= limit)
         return input_error(entry, input, message, size,
-                           "id %lld is not below %lld", id, input->ids);
+                           "id %lld is not below %lld", id, limit);
     }
   return 0;
 }

@@ -33,7 +33,8 @@ typedef struct {
   int64_t element_bytes;
   int64_t rank;
   const int64_t *shape; /* negative: any size */
-  int64_t ids;          /* values are 0 .. ids - 1; 0: anything */
+  int64_t
+      ids; /* values are 0 .. ids - 1; 0: anything; below 0: -1 .. -ids - 1 */
   int64_t alias;        /* of outputs: the input whose memory it is, or -1 */
 } allot_parameter;
 

@@ -49,3 +49,20 @@ func.func @lookup_not_packed(%t: memref<?xi8>, %ids: memref<?xi32>, %y: memref<?
   adapter.lookup table(%t : memref<?xi8>) ins(%ids : memref<?xi32>) outs(%y : memref<?x64xf32>) {stored = tensor<100x64xf32, #format.float<f32>>}
   return
 }
+
+// -----
+
+func.func @grouped_not_packed(%b: memref<?xi8>, %a: memref<?xi8>, %x: memref<?x32xf32>, %o: memref<?xi32>, %f: memref<2xi32>, %y: memref<?x8xf32>) {
+  // expected-error @+1 {{no kernel reads the format #format.float<f16>; pack it first}}
+  adapter.grouped_lowrank ins(%x : memref<?x32xf32>) groups(%o, %f : memref<?xi32>, memref<2xi32>) factors(%b, %a : memref<?xi8>, memref<?xi8>) members([0]) scales([1.0])
+    outs(%y : memref<?x8xf32>) {stored = [tensor<8x2xf32, #format.float<f16>>, tensor<2x32xf32, #format.float<f16>>]}
+  return
+}
+
+// -----
+
+func.func @grouped_tensors(%x: tensor<?x8xf32>, %ids: tensor<?xi32>, %y: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  // expected-error @+1 {{is on tensors still; bufferize it first}}
+  %r = adapter.grouped_diagonal ins(%x : tensor<?x8xf32>) ids(%ids : tensor<?xi32>) terms members([0]) vectors([-1]) sources([-1]) scales([1.0]) outs(%y : tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %r : tensor<?x8xf32>
+}

@@ -234,7 +234,7 @@ func.func @a11(%m: !adapter.map<3x4, f32>, %x: tensor<2x4xf32>, %b: tensor<4xf32
 // -----
 
 func.func @a11(%m: !adapter.map<2x3x4, f32>, %x: tensor<2x4xf32>) {
-  // expected-error@+1 {{takes a single map, but got the bank '!adapter.map<2x3x4, f32>' (A11)}}
+  // expected-error@+1 {{of a bank takes ids, and the map is '!adapter.map<2x3x4, f32>' (A63)}}
   %y = adapter.apply %m, %x : !adapter.map<2x3x4, f32>, tensor<2x4xf32> -> tensor<2x3xf32>
   return
 }

@@ -368,6 +368,15 @@ void RandomProgram::buildBody() {
 
 llvm::Expected<std::string> RandomProgram::write(llvm::StringRef folder) {
   buildBody();
+  auto argument = [](const std::string &name, const std::string &of, const std::string &more = "") {
+    return "%" + name + ": " + of + " {allot.name = \"" + name + "\"" + more + "}";
+  };
+  return writeAround(folder, "@step(" + argument("tokens", "tensor<?x?xi32>") + ", " + argument("count", "tensor<?xi32>") + ", " + argument("past", "tensor<?xi32>") + ", " +
+                                 argument("cache", cacheType(), ", bufferization.writable = true") + ") -> (" + type(vocab) + " {allot.name = \"logits\"}, " + cacheType() +
+                                 " {allot.name = \"cache\"})");
+}
+
+llvm::Expected<std::string> RandomProgram::writeAround(llvm::StringRef folder, const std::string &signature) {
   std::string path = (folder + "/weights.safetensors").str();
   std::vector<archive::TensorSpec> specs;
   for (const Weight &weight : weights)
@@ -391,11 +400,6 @@ llvm::Expected<std::string> RandomProgram::write(llvm::StringRef folder) {
             "\", offset = " + to_string(entry->offset) + ", bytes = " + to_string(weight.bytes.size()) + ", digest = \"" + *digest + "\"" +
             (weight.rowInterleave ? ", row_interleave = " + to_string(weight.rowInterleave) : "") + ">) : " + weight.type + "\n";
   }
-  auto argument = [](const std::string &name, const std::string &of, const std::string &more = "") {
-    return "%" + name + ": " + of + " {allot.name = \"" + name + "\"" + more + "}";
-  };
-  text += "  func.func @step(" + argument("tokens", "tensor<?x?xi32>") + ", " + argument("count", "tensor<?xi32>") + ", " +
-          argument("past", "tensor<?xi32>") + ", " + argument("cache", cacheType(), ", bufferization.writable = true") + ") -> (" + type(vocab) +
-          " {allot.name = \"logits\"}, " + cacheType() + " {allot.name = \"cache\"}) attributes {allot.entry} {\n" + body + "  }\n}\n";
+  text += "  func.func " + signature + " attributes {allot.entry} {\n" + body + "  }\n}\n";
   return text;
 }

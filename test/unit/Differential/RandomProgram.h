@@ -27,6 +27,12 @@ public:
   /// cache, and gives logits of all positions and the cache.
   llvm::Expected<std::string> write(llvm::StringRef folder);
 
+  /// The same with an entry @bank that takes x, ids, a number of rows and, where `weighted`, weights of `perRow` members a row, and gives y: a bank of `members` maps of bankOut x bankIn of all
+  /// kinds, which perhaps share a matrix.
+  llvm::Expected<std::string> writeBank(llvm::StringRef folder, int64_t members);
+  int64_t bankOut, bankIn, perRow = 1;
+  bool weighted = false;
+
   int64_t vocab, layers, keyHeads, headSize;
   /// Matrices are so large that those on one row share a team.
   bool isWide;
@@ -57,6 +63,11 @@ private:
   std::string apply(const std::string &x, int64_t out, int64_t in, bool plain = false);
   std::string norm(const std::string &x, const std::string &type, int64_t size, const std::string &dims, bool layerNorm);
   void buildBody();
+  /// A change of a weight; with `square` one of the kinds that go entry by entry.
+  std::string delta(bool square);
+  std::string rotation();
+  /// Stores the weights and gives the module of the function that `body` is.
+  llvm::Expected<std::string> writeAround(llvm::StringRef folder, const std::string &signature);
   std::string attention(const std::string &x, int64_t layer);
   std::string mlp(const std::string &x);
   std::string cacheType() const;

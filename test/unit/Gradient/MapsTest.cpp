@@ -186,6 +186,41 @@ TEST_F(MapGradient, PermutedInputs) {
       {normal({2, 3}), normal({4, 3})});
 }
 
+TEST_F(MapGradient, Banks) {
+  // By the members, by x, by the bias; rows of two members each, and of one or
+  // none.
+  check(
+      R"(func.func @f(%w: tensor<2x3x4xf32>, %v: tensor<3x4xf32>, %x: tensor<?x4xf32>, %b: tensor<3xf32>) -> (tensor<?x3xf32>, tensor<?x3xf32>) {
+    %ids = arith.constant dense<[[0, 2], [1, 1], [-1, 0]]> : tensor<3x2xi32>
+    %some = arith.constant dense<[2, -1, 0]> : tensor<3xi64>
+    %weights = arith.constant dense<[[0.5, 2.0], [1.0, -1.5], [1.0, 3.0]]> : tensor<3x2xf32>
+    %p = adapter.dense %w : tensor<2x3x4xf32>
+    %q = adapter.dense %v : tensor<3x4xf32>
+    %bank = adapter.bank %p, %q : !adapter.map<2x3x4, f32>, !adapter.map<3x4, f32>
+    %i = tensor.cast %ids : tensor<3x2xi32> to tensor<?x2xi32>
+    %s = tensor.cast %some : tensor<3xi64> to tensor<?xi64>
+    %k = tensor.cast %weights : tensor<3x2xf32> to tensor<?x2xf32>
+    %y = adapter.apply %bank, %x ids(%i : tensor<?x2xi32>) weights(%k : tensor<?x2xf32>) bias %b : !adapter.map<3x3x4, f32>, tensor<?x4xf32>, tensor<3xf32> -> tensor<?x3xf32>
+    %z = adapter.apply %bank, %x ids(%s : tensor<?xi64>) : !adapter.map<3x3x4, f32>, tensor<?x4xf32> -> tensor<?x3xf32>
+    return %y, %z : tensor<?x3xf32>, tensor<?x3xf32>
+  })",
+      {normal({2, 3, 4}), normal({3, 4}), normal({3, 4}), normal({3})});
+}
+
+TEST_F(MapGradient, SelectedMembers) {
+  check(
+      R"(func.func @f(%w: tensor<3x2x4xf32>, %x: tensor<?x4xf32>) -> tensor<?x2xf32> {
+    %two = arith.constant dense<2> : tensor<i32>
+    %bank = adapter.dense %w : tensor<3x2x4xf32>
+    %a = adapter.select %bank[1] : !adapter.map<3x2x4, f32>
+    %b = adapter.select %bank at %two : !adapter.map<3x2x4, f32>, tensor<i32>
+    %m = adapter.sum %a, %b, %b : !adapter.map<2x4, f32>
+    %y = adapter.apply %m, %x : !adapter.map<2x4, f32>, tensor<?x4xf32> -> tensor<?x2xf32>
+    return %y : tensor<?x2xf32>
+  })",
+      {normal({3, 2, 4}), normal({5, 4})});
+}
+
 TEST_F(MapGradient, EncodedWeightsPassGradientsOn) {
   // The weight is encoded and no argument: the gradient by x alone.
   check(R"(func.func @f(%x: tensor<?x4xf32>) -> tensor<?x2xf32> {

@@ -70,6 +70,37 @@ TEST_F(AdapterTest, ApplyFoldsLeadingDimensionsAndAddsTheBias) {
   expectFloats(callAll({floats({0, 4, 3}, {}), floats({2}, {100, 200})})[0], {0, 4, 2}, {});
 }
 
+TEST_F(AdapterTest, BankMeetsEachRowByItsId) {
+  std::string text = R"(func.func @f(%x: tensor<?x3xf32>, %ids: tensor<?xi32>, %i: tensor<i64>) -> (tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>) {)" + std::string(kLeaves) + R"(
+    %bank = adapter.bank %dense, %low : !adapter.map<2x3, f32>, !adapter.map<2x3, f32>
+    %y = adapter.apply %bank, %x ids(%ids : tensor<?xi32>) : !adapter.map<2x2x3, f32>, tensor<?x3xf32> -> tensor<?x2xf32>
+    %z = adapter.apply %bank, %x ids(%ids : tensor<?xi32>) otherwise(%dense : !adapter.map<2x3, f32>) : !adapter.map<2x2x3, f32>, tensor<?x3xf32> -> tensor<?x2xf32>
+    %m = adapter.select %bank at %i : !adapter.map<2x2x3, f32>, tensor<i64>
+    %u = adapter.apply %m, %x : !adapter.map<2x3, f32>, tensor<?x3xf32> -> tensor<?x2xf32>
+    return %y, %z, %u : tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32> })";
+  RefValue x = floats({3, 3}, {1, 1, 0, 1, 1, 0, 1, 1, 0});
+  parse(text);
+  std::vector<RefValue> results = callAll({x, ints({3}, {1, -1, 0}), ints({}, {1})});
+  expectFloats(results[0], {3, 2}, {1, 2, 0, 0, 3, 9});
+  expectFloats(results[1], {3, 2}, {1, 2, 3, 9, 3, 9});
+  expectFloats(results[2], {3, 2}, {1, 2, 1, 2, 1, 2});
+  // No rows.
+  expectFloats(callAll({floats({0, 3}, {}), ints({0}, {}), ints({}, {0})})[1], {0, 2}, {});
+  expectError(text, {x, ints({3}, {0, 2, 0}), ints({}, {0})}, {"'adapter.apply' op id 2 at place 1 is not in [-1, 2)"});
+  expectError(text, {x, ints({3}, {0, -2, 0}), ints({}, {0})}, {"id -2 at place 1 is not in [-1, 2)"});
+  expectError(text, {x, ints({3}, {0, 0, 0}), ints({}, {2})}, {"'adapter.select' op member 2 is not one of the 2 of the bank"});
+}
+
+TEST_F(AdapterTest, BankMixesMembersByWeights) {
+  RefValue y = evaluate(R"(func.func @f(%x: tensor<?x3xf32>, %ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %b: tensor<2xf32>) -> tensor<?x2xf32> {)" + std::string(kLeaves) + R"(
+    %bank = adapter.bank %dense, %low : !adapter.map<2x3, f32>, !adapter.map<2x3, f32>
+    %y = adapter.apply %bank, %x ids(%ids : tensor<?x2xi32>) weights(%w : tensor<?x2xf32>) bias %b : !adapter.map<2x2x3, f32>, tensor<?x3xf32>, tensor<2xf32> -> tensor<?x2xf32>
+    return %y : tensor<?x2xf32> })",
+                        {floats({2, 3}, {1, 1, 0, 1, 1, 0}), ints({2, 2}, {0, 1, 1, -1}), floats({2, 2}, {2, -1, 0.5, 7}), floats({2}, {100, 200})});
+  // 2 (3, 9) - (1, 2); 0.5 (1, 2).
+  expectFloats(y, {2, 2}, {105, 216, 100.5, 201});
+}
+
 TEST_F(AdapterTest, EncodedWeightsAreWhatTheirCodesSay) {
   // Row by row the scale is 1 (largest number 7, 7 steps): numbers are rounded to integers.
   std::vector<float> w(2 * 32, 0);

@@ -8,6 +8,7 @@
 #define ALLOT_TEST_UNIT_REFERENCE_RANDOMMAPS_H
 
 #include "ReferenceTest.h"
+#include "allot/Dialect/Adapter/IR/Bank.h"
 #include "allot/Dialect/Adapter/IR/Leaf.h"
 #include "allot/Dialect/Adapter/IR/Structured.h"
 #include "mlir/IR/Builders.h"
@@ -140,7 +141,7 @@ struct RandomMaps : ReferenceTest {
   }
 
   Value map(int64_t out, int64_t in, unsigned depth) {
-    unsigned kinds = depth == 0 ? 2 : 13;
+    unsigned kinds = depth == 0 ? 2 : 14;
     if (random() % 16 == 0)
       return adapter::ZeroOp::create(builder, loc, out, in);
     if (random() % 3 == 0)
@@ -252,6 +253,12 @@ struct RandomMaps : ReferenceTest {
       // Of a leaf: norms near zero would hide what a map is made of.
       return adapter::NormalizeOp::create(builder, loc, random() % 2,
                                           map(out, in, 0), 0.25);
+    case 12: {
+      int64_t members = 1 + random() % 4;
+      Value whole = bank(members, out, in, depth - 1);
+      return adapter::SelectOp::create(builder, loc, whole,
+                                       int64_t(random() % members));
+    }
     default: {
       int64_t row = random() % 3, column = random() % 3;
       Value whole =
@@ -282,7 +289,19 @@ struct RandomMaps : ReferenceTest {
         operand = bank(members, out, in, depth - 1);
       return adapter::CayleyOp::create(builder, loc, operand, terms);
     }
-    switch (depth == 0 ? 0 : random() % 5) {
+    switch (depth == 0 ? 0 : random() % 6) {
+    case 5: {
+      // Single maps and banks among them.
+      llvm::SmallVector<Value> maps;
+      for (int64_t left = members; left > 0;) {
+        int64_t count = 1 + random() % left;
+        bool isOne = count == 1 && random() % 2;
+        maps.push_back(isOne ? map(out, in, depth - 1)
+                             : bank(count, out, in, depth - 1));
+        left -= count;
+      }
+      return adapter::BankOp::create(builder, loc, maps);
+    }
     case 1:
       return adapter::TransposeOp::create(builder, loc,
                                           bank(members, in, out, depth - 1));

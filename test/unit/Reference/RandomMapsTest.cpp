@@ -142,7 +142,7 @@ TEST_F(RandomMapsTest, EvaluateDenseIsWhatApplyDoesToUnitVectors) {
        {"identity", "zero", "dense", "lowrank", "diagonal", "permutation",
         "sum", "compose", "scale", "transpose", "concat", "reorder", "kron",
         "hadamard", "block_diagonal", "normalize", "slice", "sparse", "skew",
-        "cayley", "householder", "circulant", "fourier", "haar"})
+        "cayley", "householder", "circulant", "fourier", "haar", "bank", "select"})
     EXPECT_GE(met[name], 10) << name;
 }
 

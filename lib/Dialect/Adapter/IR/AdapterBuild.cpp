@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/Dialect/Adapter/IR/AdapterBuild.h"
-#include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "allot/Dialect/Adapter/IR/Structured.h"
 #include "allot/Dialect/Format/IR/Format.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -194,6 +194,33 @@ Value adapter::buildGatherOfMaterialized(OpBuilder &builder, Location loc,
       buildEncoded(builder, loc, buildMaterialized(builder, loc, map));
   return buildGathered(builder, loc, DenseOp::create(builder, loc, matrix),
                        ids);
+}
+
+Value adapter::buildComposed(OpBuilder &builder, Location loc, ValueRange maps,
+                             int64_t size) {
+  if (maps.empty())
+    return IdentityOp::create(builder, loc, size);
+  return maps.size() == 1 ? maps.front()
+                          : ComposeOp::create(builder, loc, maps).getResult();
+}
+
+Value adapter::buildMapOfTerms(OpBuilder &builder, Location loc,
+                               const MapTerms &terms) {
+  SmallVector<Value> maps;
+  auto add = [&](Value map, double scale) {
+    if (scale != 1.0)
+      map = ScaleOp::create(builder, loc, map, builder.getF64FloatAttr(scale));
+    maps.push_back(map);
+  };
+  for (const MapTerms::Matrix &matrix : terms.matrices)
+    add(DenseOp::create(builder, loc, matrix.tensor), matrix.scale);
+  for (const MapTerms::Factors &pair : terms.factors)
+    add(LowRankOp::create(builder, loc, pair.b, pair.a, pair.gate), pair.scale);
+  for (const MapTerms::Other &other : terms.others)
+    add(other.map, other.scale);
+  if (maps.size() < 2)
+    return maps.empty() ? Value() : maps.front();
+  return SumOp::create(builder, loc, maps.front().getType(), maps);
 }
 
 Value adapter::buildMatrixSlice(OpBuilder &builder, Location loc, Value tensor,

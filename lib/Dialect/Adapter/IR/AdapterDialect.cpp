@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "allot/Dialect/Adapter/IR/Bank.h"
 #include "allot/Dialect/Adapter/IR/Computed.h"
 #include "allot/Dialect/Adapter/IR/Leaf.h"
 #include "allot/Dialect/Adapter/IR/Structured.h"
@@ -42,6 +43,10 @@ void AdapterDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "allot/Dialect/Adapter/IR/ComputedOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "allot/Dialect/Adapter/IR/BankOps.cpp.inc"
       >();
   addAttributes<
 #define GET_ATTRDEF_LIST

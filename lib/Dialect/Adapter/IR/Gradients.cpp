@@ -71,11 +71,84 @@ static SmallVector<unsigned> loopsFrom(unsigned first, unsigned count) {
   return llvm::to_vector(llvm::seq(first, first + count));
 }
 
+/// By x each row goes back through the transposed member that it met; by the
+/// bank each member is compared with each id.
+static LogicalResult buildBankVJP(ApplyOp op, OpBuilder &builder, Value dy,
+                                  const llvm::SmallBitVector &wanted,
+                                  MutableArrayRef<Value> operands) {
+  Location loc = op.getLoc();
+  auto wants = [&](OpOperand &operand) {
+    return wanted.test(operand.getOperandNumber());
+  };
+  if (op.getWeights() &&
+      failed(vjp::refuse(op, wanted, *op.getWeightsMutable().begin(),
+                         "the weights")))
+    return failure();
+  if (op.getOtherwise() &&
+      failed(vjp::refuse(op, wanted, *op.getOtherwiseMutable().begin(),
+                         "the map otherwise")))
+    return failure();
+  MapType map = op.getMap().getType();
+  unsigned rows = op.getX().getType().getRank() - 1;
+  unsigned perRow = op.getWeights() ? 1 : 0;
+  if (wanted.test(0)) {
+    // Loops: rows, members of a row, members, outputs, inputs.
+    unsigned member = rows + perRow;
+    SmallVector<unsigned> leading = loopsFrom(0, rows), withOut = leading,
+                          withIn = leading;
+    withOut.push_back(member + 1);
+    withIn.push_back(member + 2);
+    SmallVector<unsigned> ofIds = loopsFrom(0, rows + perRow);
+    SmallVector<Value> inputs{dy, op.getX(), op.getIds()};
+    SmallVector<SmallVector<unsigned>> maps{withOut, withIn, ofIds};
+    if (op.getWeights()) {
+      inputs.push_back(op.getWeights());
+      maps.push_back(ofIds);
+    }
+    maps.push_back(loopsFrom(member, 3));
+    SmallVector<AffineMap> affine;
+    for (ArrayRef<unsigned> dims : maps)
+      affine.push_back(AffineMap::getMultiDimMapWithTargets(
+          member + 3, dims, builder.getContext()));
+    operands[0] = vjp::buildReduction(
+        builder, loc, inputs, affine,
+        getAsIndexOpFoldResult(builder.getContext(), map.getShape()),
+        [&](OpBuilder &b, Location l, ValueRange args) -> Value {
+          Value product = multiply(b, l, args[0], args[1]);
+          if (perRow)
+            product = multiply(b, l, product, args[3]);
+          Value id = arith::IndexCastOp::create(
+              b, l, args[2].getType(), linalg::IndexOp::create(b, l, member));
+          Value same = arith::CmpIOp::create(b, l, arith::CmpIPredicate::eq, id,
+                                             args[2]);
+          Value zero = arith::ConstantOp::create(b, l, b.getF32FloatAttr(0.0f));
+          return arith::SelectOp::create(b, l, same, product, zero);
+        });
+  }
+  if (wanted.test(1)) {
+    auto transposed = [&](Value m) -> Value {
+      return m ? TransposeOp::create(builder, loc, m).getResult() : Value();
+    };
+    operands[1] = ApplyOp::create(
+        builder, loc, op.getX().getType(), transposed(op.getMap()), dy,
+        op.getIds(), op.getWeights(), transposed(op.getOtherwise()),
+        /*bias=*/Value(), StringAttr(), EvaluationAttr());
+  }
+  if (op.getBias() && wants(*op.getBiasMutable().begin())) {
+    SmallVector<unsigned> withOut = loopsFrom(0, rows + 1);
+    operands[op.getBiasMutable().begin()->getOperandNumber()] =
+        buildContraction(builder, loc, {dy}, {withOut, {rows}}, {map.getOut()});
+  }
+  return success();
+}
+
 LogicalResult ApplyOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
                                 const llvm::SmallBitVector &wanted,
                                 MutableArrayRef<Value> operands) {
   Location loc = getLoc();
   Value dy = results[0];
+  if (getIds())
+    return buildBankVJP(*this, builder, dy, wanted, operands);
   MapType map = getMap().getType();
   unsigned rows = getX().getType().getRank() - 1;
   SmallVector<unsigned> leading = loopsFrom(0, rows), withOut = leading,

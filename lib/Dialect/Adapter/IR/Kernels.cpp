@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "KernelTypes.h"
 #include "allot/Interfaces/DestinationStyleEffects.h"
 #include "allot/Interfaces/FormatInterfaces.h"
 #include <cmath>
@@ -13,11 +13,10 @@
 using namespace mlir;
 using namespace allot;
 using namespace allot::adapter;
+using namespace allot::adapter::typing;
 
-/// The encoded type of a stored operand: its own, or `stored` where it is
-/// bytes. Emits an error and returns null where it is neither (A16, A17).
-static RankedTensorType storedType(Operation *op, StringRef what, Type type,
-                                   Type stored, StringRef label) {
+RankedTensorType typing::storedType(Operation *op, StringRef what, Type type,
+                                    Type stored, StringRef label) {
   auto shaped = cast<ShapedType>(type);
   bool isBytes = shaped.hasRank() && shaped.getRank() == 1 &&
                  shaped.getElementType().isInteger(8);
@@ -47,15 +46,13 @@ static RankedTensorType storedType(Operation *op, StringRef what, Type type,
   return tensor;
 }
 
-static bool agree(int64_t a, int64_t b) {
+bool typing::agree(int64_t a, int64_t b) {
   return ShapedType::isDynamic(a) || ShapedType::isDynamic(b) || a == b;
 }
 
-/// Fails unless `type` is `[leading dimensions of reference, last]` of f32,
-/// both as far as they are known.
-static LogicalResult checkRows(Operation *op, StringRef what, Type type,
-                               ArrayRef<int64_t> leading, int64_t last,
-                               StringRef label) {
+LogicalResult typing::checkRows(Operation *op, StringRef what, Type type,
+                                ArrayRef<int64_t> leading, int64_t last,
+                                StringRef label) {
   auto shaped = cast<ShapedType>(type);
   auto fail = [&](const Twine &why) {
     return op->emitOpError() << what << " " << why << ", but got " << type
@@ -76,8 +73,7 @@ static LogicalResult checkRows(Operation *op, StringRef what, Type type,
   return success();
 }
 
-/// Fails unless the op is all on tensors or all on memrefs.
-static LogicalResult checkOneWorld(Operation *op) {
+LogicalResult typing::checkOneWorld(Operation *op) {
   bool tensors = llvm::any_of(op->getOperandTypes(), llvm::IsaPred<TensorType>);
   bool memrefs =
       llvm::any_of(op->getOperandTypes(), llvm::IsaPred<BaseMemRefType>);

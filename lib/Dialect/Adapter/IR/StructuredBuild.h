@@ -9,6 +9,7 @@
 
 #include "allot/Dialect/Adapter/IR/AdapterBuild.h"
 #include "allot/Dialect/Adapter/IR/Structured.h"
+#include "mlir/IR/PatternMatch.h"
 
 namespace allot::adapter::structured {
 
@@ -96,6 +97,9 @@ mlir::Value buildIdConstant(mlir::OpBuilder &builder, mlir::Location loc,
 /// The map that an op computes by its matrix: `dense` of it, encoded as f32.
 mlir::Value buildDenseOfMaterialized(mlir::OpBuilder &builder,
                                      mlir::Location loc, mlir::Value map);
+
+/// Rewrites of applications of banks that need no ids (Bank.cpp).
+void populateBankApplyPatterns(mlir::RewritePatternSet &patterns);
 
 /// `part`, a map with `size` rows (`axis` 0) or columns (1), between as many
 /// columns or rows of zeros.

@@ -28,10 +28,53 @@ static bool isPlainF32(RankedTensorType type) {
 // ApplyOp
 //===----------------------------------------------------------------------===//
 
+// (A63), but for what agrees with x, whose rank is checked first.
+static LogicalResult verifyIds(ApplyOp op) {
+  MapType map = op.getMap().getType();
+  if (map.isBank() != bool(op.getIds()))
+    return op.emitOpError() << (map.isBank() ? "of a bank takes ids"
+                                             : "takes ids of a bank alone")
+                            << ", and the map is " << map << " (A63)";
+  if (!op.getIds()) {
+    if (op.getWeights() || op.getOtherwise())
+      return op.emitOpError() << "weights and otherwise come with ids (A63)";
+    return success();
+  }
+  auto ids = cast<RankedTensorType>(op.getIds().getType());
+  if (ids.getEncoding() || (!ids.getElementType().isSignlessInteger(32) &&
+                            !ids.getElementType().isSignlessInteger(64)))
+    return op.emitOpError()
+           << "ids are i32 or i64, but got " << ids << " (A63)";
+  ArrayRef<int64_t> leading = op.getX().getType().getShape();
+  if (!leading.empty())
+    leading = leading.drop_back();
+  ArrayRef<int64_t> ofRows = ids.getShape();
+  if (op.getWeights() && !ofRows.empty())
+    ofRows = ofRows.drop_back();
+  if (ofRows != leading || (op.getWeights() && ids.getRank() == 0))
+    return op.emitOpError()
+           << "ids have the leading dimensions of x"
+           << (op.getWeights() ? " and one of the members of a row" : "")
+           << ", but got " << ids << " and " << op.getX().getType() << " (A63)";
+  if (Value weights = op.getWeights())
+    if (auto type = cast<RankedTensorType>(weights.getType());
+        !isPlainF32(type) || type.getShape() != ids.getShape())
+      return op.emitOpError() << "weights are f32 numbers, one for each id of "
+                              << ids << ", but got " << type << " (A63)";
+  if (Value otherwise = op.getOtherwise())
+    if (auto type = cast<MapType>(otherwise.getType());
+        type.isBank() || type.getOut() != map.getOut() ||
+        type.getIn() != map.getIn())
+      return op.emitOpError()
+             << "otherwise is a single map of " << map.getOut() << "x"
+             << map.getIn() << ", but got " << type << " (A63)";
+  return success();
+}
+
 // (A11)
 LogicalResult ApplyOp::verify() {
   MapType map = getMap().getType();
-  if (failed(checkSingle(*this, map, "A11")))
+  if (failed(verifyIds(*this)))
     return failure();
   RankedTensorType x = getX().getType(), result = getResult().getType();
   if (!isPlainF32(x) || !isPlainF32(result))
@@ -66,6 +109,7 @@ LogicalResult ApplyOp::verify() {
 
 void ApplyOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                           MLIRContext *) {
+  structured::populateBankApplyPatterns(patterns);
   // y[i] = x[i] is x.
   patterns.add(+[](ApplyOp op, PatternRewriter &rewriter) -> LogicalResult {
     if (!structured::isIdentity(op.getMap()) || op.getBias() ||

@@ -116,9 +116,13 @@ struct AdapterChooseEvaluation
       }
     getOperation().walk([&](ApplyOp op) {
       // The expansion refuses a map of which nothing is known, and has one way
-      // for a bank.
-      if (isExpandable(op.getMap()) && !op.getMap().getType().isBank())
+      // for a bank, or its members merged where that is asked for.
+      if (op.getMap().getType().isBank()) {
+        if (*asked != Evaluation::Auto && !op.getEvaluate())
+          op.setEvaluate(*asked);
+      } else if (isExpandable(op.getMap())) {
         choose(op, *asked, options);
+      }
     });
     if (*asked == Evaluation::Auto)
       getOperation().walk([&](Block *block) { shareFactors(*block, options); });

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ExpandBank.h"
 #include "allot/Dialect/Adapter/IR/AdapterBuild.h"
 #include "allot/Dialect/Adapter/IR/Computed.h"
 #include "allot/Dialect/Adapter/Transforms/Passes.h"
@@ -298,8 +299,20 @@ static Value buildWay(RewriterBase &rewriter, ApplyOp op, WayAttr way) {
 
 LogicalResult adapter::expandApply(RewriterBase &rewriter, ApplyOp op,
                                    const ExpandOptions &options) {
-  if (!isExpandable(op.getMap()))
+  if (!isExpandable(op.getMap()) ||
+      (op.getOtherwise() && !isExpandable(op.getOtherwise())))
     return rewriter.notifyMatchFailure(op, "the map is not made by ops");
+  if (op.getIds()) {
+    rewriter.setInsertionPoint(op);
+    Evaluation asked = op.getEvaluate().value_or(Evaluation::Auto);
+    if (asked == Evaluation::Auto)
+      asked = options.evaluate;
+    Value y = buildBankApplication(rewriter, op, asked == Evaluation::Merged);
+    if (y.getType() != op.getType())
+      y = tensor::CastOp::create(rewriter, op.getLoc(), op.getType(), y);
+    rewriter.replaceOp(op, y);
+    return success();
+  }
   WayAttr way = getWay(op, options);
   rewriter.setInsertionPoint(op);
   Value y = buildWay(rewriter, op, way);
@@ -412,7 +425,9 @@ struct AdapterExpand : adapter::impl::AdapterExpandBase<AdapterExpand> {
     });
     WalkResult opaque = getOperation().walk([](Operation *op) {
       if (!isa<ApplyOp, GatherOp, MaterializeOp>(op) ||
-          isExpandable(op->getOperand(0)))
+          llvm::all_of(op->getOperands(), [](Value operand) {
+            return !isa<MapType>(operand.getType()) || isExpandable(operand);
+          }))
         return WalkResult::advance();
       op->emitOpError() << "cannot be expanded: its map contains one that is "
                            "not made by an op of the algebra";

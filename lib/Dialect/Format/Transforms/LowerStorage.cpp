@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "WeightTable.h"
-#include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "allot/Dialect/Adapter/IR/Bank.h"
 #include "allot/Dialect/Format/Transforms/Passes.h"
 #include "allot/Dialect/Format/Transforms/Transforms.h"
 #include "llvm/ADT/SetVector.h"
@@ -213,6 +213,13 @@ static LogicalResult lowerFunction(func::FuncOp function,
               lowerOperands(op, linear.getFactorsMutable(), weights, stored)))
         return WalkResult::interrupt();
       linear.setStoredAttr(ArrayAttr::get(op->getContext(), stored));
+    } else if (auto grouped = dyn_cast<adapter::GroupedLowRankOp>(op)) {
+      if (grouped.getStored())
+        return WalkResult::advance();
+      if (failed(
+              lowerOperands(op, grouped.getFactorsMutable(), weights, stored)))
+        return WalkResult::interrupt();
+      grouped.setStoredAttr(ArrayAttr::get(op->getContext(), stored));
     } else if (auto lookup = dyn_cast<adapter::LookupOp>(op)) {
       if (lookup.getStored())
         return WalkResult::advance();

@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "allot/Dialect/Adapter/IR/Bank.h"
 #include "allot/Dialect/Format/Transforms/Passes.h"
 #include "allot/Dialect/Format/Transforms/Transforms.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
@@ -81,6 +81,18 @@ struct PackLookup : OpRewritePattern<adapter::LookupOp> {
   format::PackOptions options;
 };
 
+struct PackGroupedLowRank : OpRewritePattern<adapter::GroupedLowRankOp> {
+  PackGroupedLowRank(MLIRContext *context, const format::PackOptions &options)
+      : OpRewritePattern(context), options(options) {}
+
+  LogicalResult matchAndRewrite(adapter::GroupedLowRankOp op,
+                                PatternRewriter &rewriter) const override {
+    return packOperands(rewriter, op, op.getFactorsMutable(), options);
+  }
+
+  format::PackOptions options;
+};
+
 struct FormatPack : format::impl::FormatPackBase<FormatPack> {
   using FormatPackBase::FormatPackBase;
 
@@ -109,5 +121,6 @@ struct FormatPack : format::impl::FormatPackBase<FormatPack> {
 
 void format::populatePackPatterns(RewritePatternSet &patterns,
                                   const PackOptions &options) {
-  patterns.add<PackLinear, PackLookup>(patterns.getContext(), options);
+  patterns.add<PackLinear, PackLookup, PackGroupedLowRank>(
+      patterns.getContext(), options);
 }

@@ -12,6 +12,7 @@
 #ifndef ALLOT_DIALECT_ADAPTER_IR_ADAPTERBUILD_H
 #define ALLOT_DIALECT_ADAPTER_IR_ADAPTERBUILD_H
 
+#include "allot/Interfaces/LinearMapInterfaces.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Value.h"
@@ -81,6 +82,14 @@ mlir::Value buildComposed(mlir::OpBuilder &builder, mlir::Location loc,
 mlir::Value buildGatherOfMaterialized(mlir::OpBuilder &builder,
                                       mlir::Location loc, mlir::Value map,
                                       mlir::Value ids);
+
+/// The composition of maps; of none the identity of `size`.
+mlir::Value buildComposed(mlir::OpBuilder &builder, mlir::Location loc,
+                          mlir::ValueRange maps, int64_t size);
+
+/// The map that is the sum of terms; null where there are none.
+mlir::Value buildMapOfTerms(mlir::OpBuilder &builder, mlir::Location loc,
+                            const MapTerms &terms);
 
 /// `[OUT, IN]` rows or columns `[offset, offset + size)` of a matrix, plain.
 mlir::Value buildMatrixSlice(mlir::OpBuilder &builder, mlir::Location loc,

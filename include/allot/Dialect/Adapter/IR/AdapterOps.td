@@ -13,7 +13,7 @@ include "allot/Dialect/Adapter/IR/AdapterBase.td"
 // Leaves
 //===----------------------------------------------------------------------===//
 
-def Adapter_DenseOp : Adapter_MapOp<"dense", ["buildSlice", "buildTransposed", "collectTerms"], [DeclareOpInterfaceMethods<AllocatableOpInterface>, VJP]> {
+def Adapter_DenseOp : Adapter_MapOp<"dense", ["buildSlice", "buildTransposed", "collectTerms", "buildMember"], [DeclareOpInterfaceMethods<AllocatableOpInterface>, VJP]> {
   let summary = "A stored matrix";
   let description = [{
     ```mlir
@@ -44,7 +44,7 @@ def Adapter_LowRankOp : Adapter_MapOp<"lowrank", ["buildSlice", "getRankAxes", "
   let builders = [OpBuilder<(ins "::mlir::Value":$b, "::mlir::Value":$a, CArg<"::mlir::Value", "{}">:$gate)>];
 }
 
-def Adapter_DiagonalOp : Adapter_MapOp<"diagonal", ["buildTransposed"], [VJP]> {
+def Adapter_DiagonalOp : Adapter_MapOp<"diagonal", ["buildTransposed", "buildMonomials"], [VJP]> {
   let summary = "diag(v)";
   let description = [{
     ```mlir
@@ -58,7 +58,7 @@ def Adapter_DiagonalOp : Adapter_MapOp<"diagonal", ["buildTransposed"], [VJP]> {
   let builders = [OpBuilder<(ins "::mlir::Value":$vector)>];
 }
 
-def Adapter_PermutationOp : Adapter_MapOp<"permutation", ["buildTransposed"]> {
+def Adapter_PermutationOp : Adapter_MapOp<"permutation", ["buildTransposed", "buildMonomials"]> {
   let summary = "y[i] = x[sources[i]]";
   let description = [{
     ```mlir
@@ -76,7 +76,7 @@ def Adapter_PermutationOp : Adapter_MapOp<"permutation", ["buildTransposed"]> {
 // Combinators
 //===----------------------------------------------------------------------===//
 
-def Adapter_SumOp : Adapter_MapOp<"sum", ["buildSlice", "buildTransposed", "collectTerms", "getRankBound", "buildFactors"], [SameOperandsAndResultType, VJP]> {
+def Adapter_SumOp : Adapter_MapOp<"sum", ["buildSlice", "buildTransposed", "collectTerms", "getRankBound", "buildFactors", "buildMember", "buildMonomials"], [SameOperandsAndResultType, VJP]> {
   let summary = "Sum of maps of one shape";
   let description = [{
     ```mlir
@@ -91,7 +91,7 @@ def Adapter_SumOp : Adapter_MapOp<"sum", ["buildSlice", "buildTransposed", "coll
   let hasCanonicalizer = 1;
 }
 
-def Adapter_ComposeOp : Adapter_MapOp<"compose", ["buildTransposed", "getRankBound", "buildFactors", "getChain", "buildDistributed"], [VJP]> {
+def Adapter_ComposeOp : Adapter_MapOp<"compose", ["buildTransposed", "getRankBound", "buildFactors", "getChain", "buildDistributed", "buildMonomials"], [VJP]> {
   let summary = "Composition: the last map meets the input first";
   let description = [{
     ```mlir
@@ -108,7 +108,7 @@ def Adapter_ComposeOp : Adapter_MapOp<"compose", ["buildTransposed", "getRankBou
   let builders = [OpBuilder<(ins "::mlir::ValueRange":$maps)>];
 }
 
-def Adapter_ScaleOp : Adapter_MapOp<"scale", ["buildSlice", "buildTransposed", "collectTerms", "getRankBound", "buildFactors"], [SameOperandsAndResultType, VJP]> {
+def Adapter_ScaleOp : Adapter_MapOp<"scale", ["buildSlice", "buildTransposed", "collectTerms", "getRankBound", "buildFactors", "buildMember", "buildMonomials"], [SameOperandsAndResultType, VJP]> {
   let summary = "A constant times a map";
   let description = [{
     ```mlir
@@ -123,7 +123,7 @@ def Adapter_ScaleOp : Adapter_MapOp<"scale", ["buildSlice", "buildTransposed", "
   let hasCanonicalizer = 1;
 }
 
-def Adapter_TransposeOp : Adapter_MapOp<"transpose", ["buildTransposed", "getRankBound", "buildFactors"], [VJP]> {
+def Adapter_TransposeOp : Adapter_MapOp<"transpose", ["buildTransposed", "getRankBound", "buildFactors", "buildMember"], [VJP]> {
   let summary = "The transposed map";
   let description = [{
     ```mlir
@@ -179,7 +179,7 @@ def Adapter_ReorderOp : Adapter_MapOp<"reorder", ["buildSlice", "buildTransposed
 // Uses
 //===----------------------------------------------------------------------===//
 
-def Adapter_ApplyOp : Adapter_Op<"apply", [Pure, VJP]> {
+def Adapter_ApplyOp : Adapter_Op<"apply", [AttrSizedOperandSegments, Pure, VJP]> {
   let summary = "y = map(x) + bias";
   let description = [{
     ```mlir
@@ -188,18 +188,33 @@ def Adapter_ApplyOp : Adapter_Op<"apply", [Pure, VJP]> {
     ```
     The leading dimensions of x are rows. `site` names the matrix (a Hugging Face module path) for statistics, plans and reports; `evaluate` asks
     for factored or merged; `way` is the decision, part by part, that `adapter-choose-evaluation` writes and `adapter-expand` obeys, and has precedence. Those of one block that read the same x and have
-    the same `share` compute the products of x with all factors A of their pairs together, and each factor once. Applying the identity permutation without bias is x. (A11) x ends in IN, the result in OUT, leading dimensions agree; f32; the bias has OUT entries; the map is no bank.
+    the same `share` compute the products of x with all factors A of their pairs together, and each factor once. Applying the identity permutation without bias is x. (A11) x ends in IN, the result in OUT, leading dimensions agree; f32; the bias has OUT entries.
+
+    Of a bank each row meets the member that its id names, or with weights the sum of K members:
+
+    ```mlir
+    %u = adapter.apply %bank, %x ids(%ids : tensor<?xi32>) otherwise(%m : !adapter.map<64x128, f32>) : !adapter.map<9x64x128, f32>, tensor<?x128xf32> -> tensor<?x64xf32>
+    %v = adapter.apply %bank, %x ids(%two : tensor<?x2xi32>) weights(%w : tensor<?x2xf32>) : !adapter.map<9x64x128, f32>, tensor<?x128xf32> -> tensor<?x64xf32>
+    ```
+    Id -1 stands for no member: such a row meets the map `otherwise`, or zero. Other ids outside of 0 .. N-1 are an error of the caller: inputs of programs are checked before they run; compiled code takes such ids for -1.
+    (A63) ids (i32 or i64) are there if the map is a bank; they have the leading dimensions of x, and with weights (f32, of the shape of the ids) one more; `otherwise` is a single map of
+    OUT x IN; weights and otherwise come with ids.
   }];
-  let arguments = (ins Adapter_MapType:$map, AnyRankedTensor:$x, Optional<AnyRankedTensor>:$bias, OptionalAttr<StrAttr>:$site,
-                       OptionalAttr<EnumAttr<Adapter_Dialect, Adapter_Evaluation, "evaluation">>:$evaluate, OptionalAttr<Adapter_WayAttr>:$way, OptionalAttr<I64Attr>:$share);
-  let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$map, "::mlir::Value":$x, "::mlir::Value":$bias, "::mlir::StringAttr":$site,
-                                 "::allot::adapter::EvaluationAttr":$evaluate, CArg<"::allot::adapter::WayAttr", "{}">:$way), [{
-    build($_builder, $_state, type, map, x, bias, site, evaluate, way, ::mlir::IntegerAttr());
-  }]>];
+  let arguments = (ins Adapter_MapType:$map, AnyRankedTensor:$x, Optional<AnyRankedTensor>:$ids, Optional<AnyRankedTensor>:$weights, Optional<Adapter_MapType>:$otherwise,
+                       Optional<AnyRankedTensor>:$bias, OptionalAttr<StrAttr>:$site, OptionalAttr<EnumAttr<Adapter_Dialect, Adapter_Evaluation, "evaluation">>:$evaluate,
+                       OptionalAttr<Adapter_WayAttr>:$way, OptionalAttr<I64Attr>:$share);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = [{ $map `,` $x (`bias` $bias^)? attr-dict `:` qualified(type($map)) `,` type($x) (`,` type($bias)^)? `->` type($result) }];
+  let assemblyFormat = [{ $map `,` $x (`ids` `(` $ids^ `:` type($ids) `)`)? (`weights` `(` $weights^ `:` type($weights) `)`)? (`otherwise` `(` $otherwise^ `:` qualified(type($otherwise)) `)`)?
+                          (`bias` $bias^)? attr-dict `:` qualified(type($map)) `,` type($x) (`,` type($bias)^)? `->` type($result) }];
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
+  let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$map, "::mlir::Value":$x, "::mlir::Value":$bias, "::mlir::StringAttr":$site,
+                                 "::allot::adapter::EvaluationAttr":$evaluate, CArg<"::allot::adapter::WayAttr", "{}">:$way), [{
+    build($_builder, $_state, type, map, x, /*ids=*/{}, /*weights=*/{}, /*otherwise=*/{}, bias, site, evaluate, way, ::mlir::IntegerAttr());
+  }]>, OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$bank, "::mlir::Value":$x, "::mlir::Value":$ids, "::mlir::Value":$weights, "::mlir::Value":$otherwise,
+                      "::mlir::Value":$bias, "::mlir::StringAttr":$site, "::allot::adapter::EvaluationAttr":$evaluate), [{
+    build($_builder, $_state, type, bank, x, ids, weights, otherwise, bias, site, evaluate, ::allot::adapter::WayAttr(), ::mlir::IntegerAttr());
+  }]>];
 }
 
 def Adapter_GatherOp : Adapter_Op<"gather", [Pure, VJP]> {

@@ -13,7 +13,7 @@ include "allot/Dialect/Adapter/IR/AdapterBase.td"
 // Leaves that store nothing
 //===----------------------------------------------------------------------===//
 
-def Adapter_IdentityOp : Adapter_MapOp<"identity", ["buildSlice", "buildTransposed"], [VJP]> {
+def Adapter_IdentityOp : Adapter_MapOp<"identity", ["buildSlice", "buildTransposed", "buildMonomials"], [VJP]> {
   let summary = "y = x";
   let description = [{
     ```mlir
@@ -26,7 +26,7 @@ def Adapter_IdentityOp : Adapter_MapOp<"identity", ["buildSlice", "buildTranspos
   let builders = [OpBuilder<(ins "int64_t":$size)>];
 }
 
-def Adapter_ZeroOp : Adapter_MapOp<"zero", ["buildSlice", "buildTransposed", "getRankBound"], [VJP]> {
+def Adapter_ZeroOp : Adapter_MapOp<"zero", ["buildSlice", "buildTransposed", "getRankBound", "buildMember", "buildMonomials"], [VJP]> {
   let summary = "y = 0";
   let description = [{
     ```mlir

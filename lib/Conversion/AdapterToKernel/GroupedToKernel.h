@@ -1,0 +1,39 @@
+//===- GroupedToKernel.h - kernels that go over members ---------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_LIB_CONVERSION_ADAPTERTOKERNEL_GROUPEDTOKERNEL_H
+#define ALLOT_LIB_CONVERSION_ADAPTERTOKERNEL_GROUPEDTOKERNEL_H
+
+#include "allot/Dialect/Adapter/IR/Bank.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace allot::conversion {
+
+/// The ops that rows of a bank became.
+bool isGrouped(mlir::Operation *op);
+
+/// Turns them into calls of kernels, each of which is built once.
+class GroupedKernels {
+public:
+  explicit GroupedKernels(mlir::ModuleOp module) : module(module) {}
+  llvm::LogicalResult convert(mlir::Operation *op);
+
+private:
+  llvm::LogicalResult convert(adapter::GroupRowsOp op);
+  llvm::LogicalResult convert(adapter::GroupedLowRankOp op);
+  llvm::LogicalResult convert(adapter::GroupedDiagonalOp op);
+  /// A constant vector of the module as a buffer of unknown size.
+  mlir::Value constant(mlir::OpBuilder &builder, mlir::Location loc,
+                       mlir::DenseElementsAttr numbers);
+
+  mlir::ModuleOp module;
+  llvm::DenseMap<mlir::Attribute, mlir::func::FuncOp> functions;
+  llvm::DenseMap<mlir::Attribute, mlir::StringAttr> constants;
+};
+
+} // namespace allot::conversion
+
+#endif // ALLOT_LIB_CONVERSION_ADAPTERTOKERNEL_GROUPEDTOKERNEL_H
