@@ -291,6 +291,7 @@ void reference::registerReferenceExternalModels(DialectRegistry &registry) {
   registerStructuredMapModels(registry);
   registerBankModels(registry);
   registerLeafModels(registry);
+  registerNetworkModels(registry);
   registerComputedModels(registry);
   registerFormatModels(registry);
   registerNNModels(registry);

@@ -22,6 +22,7 @@ void registerAdapterModels(mlir::DialectRegistry &registry);
 void registerStructuredMapModels(mlir::DialectRegistry &registry);
 void registerBankModels(mlir::DialectRegistry &registry);
 void registerLeafModels(mlir::DialectRegistry &registry);
+void registerNetworkModels(mlir::DialectRegistry &registry);
 void registerComputedModels(mlir::DialectRegistry &registry);
 void registerFormatModels(mlir::DialectRegistry &registry);
 void registerNNModels(mlir::DialectRegistry &registry);

@@ -65,3 +65,27 @@ func.func @stay(%i: tensor<2x5xf32>, %v: tensor<5xf32>, %u: tensor<6x2xf32>, %k:
   %ct = adapter.transpose %c : !adapter.map<6x6, f32>
   return %st, %ht, %ct : !adapter.map<6x6, f32>, !adapter.map<6x6, f32>, !adapter.map<6x6, f32>
 }
+
+// -----
+
+// A matrix that is the only core is stored; two cores with a mode between them are factors; outputs and inputs change places in a transposed network.
+// CHECK-LABEL: func.func @networks
+// CHECK-SAME: (%[[A:.*]]: tensor<6x4xf32>, %[[B:.*]]: tensor<4x8xf32>, %[[C:.*]]: tensor<2x3x4xf32>, %{{.*}}: tensor<4x6xf32>)
+func.func @networks(%a: tensor<6x4xf32>, %b: tensor<4x8xf32>, %c: tensor<2x3x4xf32>, %e: tensor<4x6xf32>)
+    -> (!adapter.map<6x4, f32>, !adapter.map<4x6, f32>, !adapter.map<6x8, f32>, !adapter.map<6x8, f32>, !adapter.map<4x6, f32>, !adapter.map<8x6, f32>) {
+  // CHECK: %[[DENSE:.*]] = adapter.dense %[[A]]
+  // CHECK: %[[TURNED:.*]] = adapter.transpose %{{.*}} : !adapter.map<6x4, f32>
+  // CHECK: %[[LOW:.*]] = adapter.lowrank %[[A]], %[[B]] : tensor<6x4xf32>, tensor<4x8xf32>
+  // CHECK: %[[LOW2:.*]] = adapter.lowrank %[[A]], %[[B]] : tensor<6x4xf32>, tensor<4x8xf32>
+  // CHECK: %[[T:.*]] = adapter.contract "acb->b|ac" %[[C]]
+  // CHECK: %[[KEPT:.*]] = adapter.contract "ra,rb->a|b"
+  // CHECK: return %[[DENSE]], %[[TURNED]], %[[LOW]], %[[LOW2]], %[[T]], %[[KEPT]]
+  %d = adapter.contract "ab->a|b" %a : tensor<6x4xf32>
+  %t = adapter.contract "ba->a|b" %a : tensor<6x4xf32>
+  %l = adapter.contract "ar,rb->a|b" %a, %b : tensor<6x4xf32>, tensor<4x8xf32>
+  %m = adapter.contract "rb,ar->a|b" %b, %a : tensor<4x8xf32>, tensor<6x4xf32>
+  %n = adapter.contract "acb->ac|b" %c : tensor<2x3x4xf32>
+  %nt = adapter.transpose %n : !adapter.map<6x4, f32>
+  %k = adapter.contract "ra,rb->a|b" %b, %e : tensor<4x8xf32>, tensor<4x6xf32>
+  return %d, %t, %l, %m, %nt, %k : !adapter.map<6x4, f32>, !adapter.map<4x6, f32>, !adapter.map<6x8, f32>, !adapter.map<6x8, f32>, !adapter.map<4x6, f32>, !adapter.map<8x6, f32>
+}

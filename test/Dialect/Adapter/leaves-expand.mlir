@@ -137,3 +137,56 @@ func.func @generated(%x: tensor<?x4xf32>, %z: tensor<?x5xf32>) -> (tensor<?x4xf3
   %v = adapter.apply %h, %x : !adapter.map<3x4, f32>, tensor<?x4xf32> -> tensor<?x3xf32>
   return %y, %v, %w : tensor<?x4xf32>, tensor<?x3xf32>, tensor<?x5xf32>
 }
+
+// -----
+
+#f32 = #format.float<f32>
+
+// A train: the cores of the outputs and those of the inputs are contracted first, by loops, and are a pair of factors then. The matrix is made by loops over two at a time.
+// CHECK-LABEL: func.func @train
+// CHECK-SAME: (%[[X:.*]]: tensor<?x64xf32>
+// CHECK: linalg.generic {{.*}} outs({{.*}} : tensor<16x16x3xf32>)
+// CHECK: linalg.generic {{.*}} outs({{.*}} : tensor<3x4x16xf32>)
+func.func @train(%x: tensor<?x64xf32>, %a: tensor<16x3xf32, #f32>, %b: tensor<3x16x3xf32, #f32>, %c: tensor<3x4x3xf32, #f32>, %d: tensor<3x16xf32, #f32>) -> tensor<?x256xf32> {
+  // FACTORED: %[[Z:.*]] = adapter.linear weight(%{{.*}} : tensor<3x64xf32, #format.float<f32>>) ins(%[[X]]
+  // FACTORED: adapter.linear weight(%{{.*}} : tensor<256x3xf32, #format.float<f32>>) ins(%[[Z]]
+  // MERGED: linalg.generic {{.*}} outs({{.*}} : tensor<16x16x4x16xf32>)
+  // MERGED: adapter.linear weight(%{{.*}} : tensor<256x64xf32, #format.float<f32>>) ins(%[[X]]
+  %m = adapter.contract "ar,rbs,sct,td->ab|cd" %a, %b, %c, %d : tensor<16x3xf32, #f32>, tensor<3x16x3xf32, #f32>, tensor<3x4x3xf32, #f32>, tensor<3x16xf32, #f32>
+  %y = adapter.apply %m, %x : !adapter.map<256x64, f32>, tensor<?x64xf32> -> tensor<?x256xf32>
+  return %y : tensor<?x256xf32>
+}
+
+// -----
+
+// Gates of two axes each: the rows meet one after the other, as a matrix between what is summed over and what is made; other axes are more rows.
+// CHECK-LABEL: func.func @circuit
+// CHECK-SAME: (%[[X:.*]]: tensor<?x512xf32>
+func.func @circuit(%x: tensor<?x512xf32>, %g: tensor<8x8x8x8xf32>, %h: tensor<8x8x8x8xf32>) -> tensor<?x512xf32> {
+  // FACTORED: %[[E:.*]] = tensor.expand_shape %[[X]] {{\[\[}}0], [1, 2, 3]] output_shape [%{{.*}}, 8, 8, 8] : tensor<?x512xf32> into tensor<?x8x8x8xf32>
+  // FACTORED: %[[T:.*]] = linalg.transpose ins(%[[E]] : tensor<?x8x8x8xf32>) {{.*}} permutation = [0, 3, 1, 2]
+  // FACTORED: tensor.collapse_shape %[[T]] {{\[\[}}0], [1], [2, 3]]
+  // FACTORED: adapter.linear weight(%{{.*}} : tensor<64x64xf32, #format.float<f32>>)
+  // FACTORED: adapter.linear weight(%{{.*}} : tensor<64x64xf32, #format.float<f32>>)
+  // FACTORED-NOT: adapter.linear
+  // FACTORED-NOT: linalg.generic
+  // FACTORED: return
+  // MERGED: linalg.generic {{.*}}"reduction"
+  // MERGED: adapter.linear weight(%{{.*}} : tensor<512x512xf32, #format.float<f32>>)
+  %m = adapter.contract "epab,fgpc->efg|abc" %g, %h : tensor<8x8x8x8xf32>, tensor<8x8x8x8xf32>
+  %y = adapter.apply %m, %x : !adapter.map<512x512, f32>, tensor<?x512xf32> -> tensor<?x512xf32>
+  return %y : tensor<?x512xf32>
+}
+
+// -----
+
+// A mode in three cores is no mode of a matrix: loops. With these sizes the rows come last.
+// CHECK-LABEL: func.func @together
+func.func @together(%x: tensor<?x12xf32>, %a: tensor<5x4xf32>, %b: tensor<3x4xf32>, %c: tensor<4x4xf32>) -> tensor<?x5xf32> {
+  // CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "parallel"]
+  // CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "parallel", "reduction"]
+  // CHECK: adapter.linear weight(%{{.*}} : tensor<5x12xf32, #format.float<f32>>)
+  %m = adapter.contract "ar,br,cr->a|bc" %a, %b, %c : tensor<5x4xf32>, tensor<3x4xf32>, tensor<4x4xf32>
+  %y = adapter.apply %m, %x : !adapter.map<5x12, f32>, tensor<?x12xf32> -> tensor<?x5xf32>
+  return %y : tensor<?x5xf32>
+}

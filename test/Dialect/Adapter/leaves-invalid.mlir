@@ -197,3 +197,131 @@ func.func @a36() {
   %w = adapter.haar transposed : !adapter.map<7x8, f32>
   return
 }
+
+// -----
+
+func.func @a42(%a: tensor<?x2xf32>) {
+  // expected-error@+1 {{core 0 is a static f32 tensor of rank 1 or more, but got 'tensor<?x2xf32>' (A42)}}
+  %m = adapter.contract "ab->a|b" %a : tensor<?x2xf32>
+  return
+}
+
+// -----
+
+func.func @a42(%a: tensor<2x2xf32>, %b: tensor<f32>) {
+  // expected-error@+1 {{core 1 is a static f32 tensor of rank 1 or more, but got 'tensor<f32>' (A42)}}
+  %m = adapter.contract "ab,->a|b" %a, %b : tensor<2x2xf32>, tensor<f32>
+  return
+}
+
+// -----
+
+func.func @a42(%a: tensor<2x2xf64>) {
+  // expected-error@+1 {{core 0 is a static f32 tensor of rank 1 or more, but got 'tensor<2x2xf64>' (A42)}}
+  %m = adapter.contract "ab->a|b" %a : tensor<2x2xf64>
+  return
+}
+
+// -----
+
+func.func @a43(%a: tensor<2x2xf32>) {
+  // expected-error@+1 {{network "ab->ab": expected cores '->' outputs '|' inputs (A43)}}
+  %m = adapter.contract "ab->ab" %a : tensor<2x2xf32>
+  return
+}
+
+// -----
+
+func.func @a43(%a: tensor<2x2xf32>) {
+  // expected-error@+1 {{network "a b->a|b": expected a letter, but got ' ' (A43)}}
+  %m = adapter.contract "a b->a|b" %a : tensor<2x2xf32>
+  return
+}
+
+// -----
+
+func.func @a43(%a: tensor<2x2xf32>) {
+  // expected-error@+1 {{network "ar,rb->a|b": has modes of 2 cores, but got 1 (A43)}}
+  %m = adapter.contract "ar,rb->a|b" %a : tensor<2x2xf32>
+  return
+}
+
+// -----
+
+func.func @a43(%a: tensor<2x2xf32>) {
+  // expected-error@+1 {{network "abc->a|bc": names 3 modes of core 0, which has 2 (A43)}}
+  %m = adapter.contract "abc->a|bc" %a : tensor<2x2xf32>
+  return
+}
+
+// -----
+
+func.func @a43(%a: tensor<2x2xf32>) {
+  // expected-error@+1 {{network "ab->ab|": has no modes of the inputs (A43)}}
+  %m = adapter.contract "ab->ab|" %a : tensor<2x2xf32>
+  return
+}
+
+// -----
+
+func.func @a44(%a: tensor<2x3xf32>, %b: tensor<4x2xf32>) {
+  // expected-error@+1 {{network "ar,rb->a|b": mode 'r' is 3 and, in core 1, 4 (A44)}}
+  %m = adapter.contract "ar,rb->a|b" %a, %b : tensor<2x3xf32>, tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @a45(%a: tensor<2x2x3xf32>) {
+  // expected-error@+1 {{network "aab->a|b": mode 'a' is twice in one group (A45)}}
+  %m = adapter.contract "aab->a|b" %a : tensor<2x2x3xf32>
+  return
+}
+
+// -----
+
+func.func @a45(%a: tensor<2x3xf32>) {
+  // expected-error@+1 {{network "ab->a|ab": mode 'a' is one of the outputs and of the inputs (A45)}}
+  %m = adapter.contract "ab->a|ab" %a : tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @a45(%a: tensor<2x3xf32>) {
+  // expected-error@+1 {{network "ab->a|bc": mode 'c' is in no core (A45)}}
+  %m = adapter.contract "ab->a|bc" %a : tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @a45(%a: tensor<2x3x4xf32>) {
+  // expected-error@+1 {{network "abc->a|b": mode 'c' is in one core alone, and neither of the outputs nor of the inputs (A45)}}
+  %m = adapter.contract "abc->a|b" %a : tensor<2x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @a46(%a: tensor<4294967296xf32>, %b: tensor<4294967296x2xf32>) {
+  // expected-error@+1 {{the matrix of the network is too large (A46)}}
+  %m = adapter.contract "a,bc->ab|c" %a, %b : tensor<4294967296xf32>, tensor<4294967296x2xf32>
+  return
+}
+
+// -----
+
+func.func @a46(%a: tensor<2x3xf32>) {
+  // expected-error@+1 {{the operands make '!adapter.map<2x3, f32>', but the result is '!adapter.map<3x2, f32>' (A46)}}
+  %m = "adapter.contract"(%a) {network = "ab->a|b"} : (tensor<2x3xf32>) -> !adapter.map<3x2, f32>
+  return
+}
+
+// -----
+
+func.func @a42() {
+  // expected-error@+1 {{a network has 1 to 64 cores, but got 0 (A42)}}
+  %m = "adapter.contract"() {network = "->a|b"} : () -> !adapter.map<3x2, f32>
+  return
+}

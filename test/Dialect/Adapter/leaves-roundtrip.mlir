@@ -49,3 +49,16 @@ func.func @generated(%k: tensor<2x3x5xf32>) -> (!adapter.map<10x15, f32>, !adapt
   // CHECK: return %[[C]], %[[COS]], %[[SIN]], %[[W]], %[[T]]
   return %c, %cos, %sin, %w, %t : !adapter.map<10x15, f32>, !adapter.map<6x6, f32>, !adapter.map<6x6, f32>, !adapter.map<7x8, f32>, !adapter.map<8x7, f32>
 }
+
+// CHECK-LABEL: func.func @networks
+func.func @networks(%a: tensor<8x5xf32, #bf16>, %b: tensor<5x8x5xf32>, %c: tensor<5x4x5xf32>, %d: tensor<5x16xf32>, %e: tensor<2x3x5x7xf32>)
+    -> (!adapter.map<64x64, f32>, !adapter.map<64x5, f32>, !adapter.map<35x6, f32>) {
+  // CHECK: %[[T:.*]] = adapter.contract "ar,rbs,sct,td->ab|cd" %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : tensor<8x5xf32, #format.float<bf16>>, tensor<5x8x5xf32>, tensor<5x4x5xf32>, tensor<5x16xf32>
+  %t = adapter.contract "ar,rbs,sct,td->ab|cd" %a, %b, %c, %d : tensor<8x5xf32, #bf16>, tensor<5x8x5xf32>, tensor<5x4x5xf32>, tensor<5x16xf32>
+  // CHECK: %[[U:.*]] = adapter.contract "x0r,rx1x2->x1x0|x2" %{{.*}}, %{{.*}} : tensor<8x5xf32, #format.float<bf16>>, tensor<5x8x5xf32>
+  %u = adapter.contract "x0r,rx1x2->x1x0|x2" %a, %b : tensor<8x5xf32, #bf16>, tensor<5x8x5xf32>
+  // CHECK: %[[V:.*]] = adapter.contract "cadb->bd|ca" %{{.*}} : tensor<2x3x5x7xf32>
+  %v = adapter.contract "cadb->bd|ca" %e : tensor<2x3x5x7xf32>
+  // CHECK: return %[[T]], %[[U]], %[[V]] : !adapter.map<64x64, f32>, !adapter.map<64x5, f32>, !adapter.map<35x6, f32>
+  return %t, %u, %v : !adapter.map<64x64, f32>, !adapter.map<64x5, f32>, !adapter.map<35x6, f32>
+}

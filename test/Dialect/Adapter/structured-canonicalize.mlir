@@ -167,3 +167,59 @@ func.func @part_of_identity() -> !adapter.map<2x5, f32> {
   %s = adapter.slice %i rows [1, 2] : !adapter.map<5x5, f32>
   return %s : !adapter.map<2x5, f32>
 }
+
+// -----
+
+// Whole rows and columns that a constant mask makes zero: what is left is smaller, and where all of it is kept the mask is gone.
+// CHECK-LABEL: func.func @heads
+func.func @heads(%w: tensor<6x8xf32>) -> !adapter.map<6x8, f32> {
+  // CHECK: %[[W:.*]] = adapter.dense %{{.*}} : tensor<6x8xf32>
+  // CHECK: %[[TOP:.*]] = adapter.slice %[[W]] rows [0, 2] : !adapter.map<6x8, f32>
+  // CHECK: %[[ZERO:.*]] = adapter.zero : !adapter.map<1x8, f32>
+  // CHECK: %[[BOTTOM:.*]] = adapter.slice %[[W]] rows [3, 3] : !adapter.map<6x8, f32>
+  // CHECK: %[[M:.*]] = adapter.concat dim(0) %[[TOP]], %[[ZERO]], %[[BOTTOM]]
+  // CHECK: return %[[M]]
+  %mask = arith.constant dense<[[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+                                [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]]> : tensor<6x8xf32>
+  %base = adapter.dense %w : tensor<6x8xf32>
+  %kept = adapter.dense %mask : tensor<6x8xf32>
+  %m = adapter.hadamard %base, %kept : !adapter.map<6x8, f32>
+  return %m : !adapter.map<6x8, f32>
+}
+
+// -----
+
+// Both at once: rows first. What is no whole row or column stays a mask, of the size of what is left.
+// CHECK-LABEL: func.func @block
+func.func @block(%w: tensor<3x4xf32>) -> !adapter.map<3x4, f32> {
+  // CHECK: %[[MASK:.*]] = arith.constant dense<{{\[\[}}1.000000e+00, 2.000000e+00], [0.000000e+00, 1.000000e+00]]> : tensor<2x2xf32>
+  // CHECK: %[[W:.*]] = adapter.dense %{{.*}} : tensor<3x4xf32>
+  // CHECK: adapter.zero : !adapter.map<1x4, f32>
+  // CHECK: %[[PART:.*]] = adapter.slice %[[W]] rows [1, 2] columns [0, 2] : !adapter.map<3x4, f32>
+  // CHECK: %[[KEPT:.*]] = adapter.dense %[[MASK]] : tensor<2x2xf32>
+  // CHECK: %[[P:.*]] = adapter.hadamard %[[PART]], %[[KEPT]] : !adapter.map<2x2, f32>
+  // CHECK: adapter.concat dim(1) %[[P]], %{{.*}} : !adapter.map<2x2, f32>, !adapter.map<2x2, f32>
+  // CHECK: adapter.concat dim(0)
+  %mask = arith.constant dense<[[0.0, 0.0, 0.0, 0.0], [1.0, 2.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]> : tensor<3x4xf32>
+  %base = adapter.dense %w : tensor<3x4xf32>
+  %kept = adapter.dense %mask : tensor<3x4xf32>
+  %m = adapter.hadamard %base, %kept : !adapter.map<3x4, f32>
+  return %m : !adapter.map<3x4, f32>
+}
+
+// -----
+
+// A mask that keeps nothing; one whose rows nobody knows.
+// CHECK-LABEL: func.func @nothing
+func.func @nothing(%w: tensor<3x4xf32>, %mask: tensor<3x4xf32>) -> (!adapter.map<3x4, f32>, !adapter.map<3x4, f32>) {
+  // CHECK-DAG: %[[Z:.*]] = adapter.zero : !adapter.map<3x4, f32>
+  // CHECK-DAG: %[[H:.*]] = adapter.hadamard
+  // CHECK: return %[[Z]], %[[H]]
+  %none = arith.constant dense<0.0> : tensor<3x4xf32>
+  %base = adapter.dense %w : tensor<3x4xf32>
+  %zero = adapter.dense %none : tensor<3x4xf32>
+  %kept = adapter.dense %mask : tensor<3x4xf32>
+  %m = adapter.hadamard %base, %zero : !adapter.map<3x4, f32>
+  %n = adapter.hadamard %base, %kept : !adapter.map<3x4, f32>
+  return %m, %n : !adapter.map<3x4, f32>, !adapter.map<3x4, f32>
+}

@@ -189,6 +189,28 @@ func.func @slices(%x: tensor<2x32xf32>, %w: tensor<64x128xf32, #q8>, %v: tensor<
   return %y, %z : tensor<2x16xf32>, tensor<2x16xf32>
 }
 
+#f32 = #format.float<f32>
+#f16 = #format.float<f16>
+
+// Numbers that are encoded one by one are sliced where the part takes no more bytes as f32: of f16 the half.
+// CHECK-LABEL: func.func @slices_of_floats
+// CHECK-SAME: (%[[X:.*]]: tensor<2x128xf32>, %[[W:.*]]: tensor<64x128xf32, #format.float<f32>>, %[[V:.*]]: tensor<64x128xf32, #format.float<f16>>)
+func.func @slices_of_floats(%x: tensor<2x128xf32>, %w: tensor<64x128xf32, #f32>, %v: tensor<64x128xf32, #f16>) -> (tensor<2x48xf32>, tensor<2x32xf32>, tensor<2x33xf32>) {
+  // FACTORED-DAG: adapter.linear weight(%{{.*}} : tensor<48x128xf32, #format.float<f32>>)
+  // FACTORED-DAG: adapter.linear weight(%{{.*}} : tensor<32x128xf32, #format.float<f32>>)
+  // FACTORED-DAG: %[[Y:.*]] = adapter.linear weight(%[[V]] : tensor<64x128xf32, #format.float<f16>>)
+  // FACTORED-DAG: tensor.extract_slice %[[Y]][0, 0] [2, 33] [1, 1]
+  %m = adapter.dense %w : tensor<64x128xf32, #f32>
+  %n = adapter.dense %v : tensor<64x128xf32, #f16>
+  %s = adapter.slice %m rows [4, 48] : !adapter.map<64x128, f32>
+  %t = adapter.slice %n rows [4, 32] : !adapter.map<64x128, f32>
+  %u = adapter.slice %n rows [0, 33] : !adapter.map<64x128, f32>
+  %a = adapter.apply %s, %x : !adapter.map<48x128, f32>, tensor<2x128xf32> -> tensor<2x48xf32>
+  %b = adapter.apply %t, %x : !adapter.map<32x128, f32>, tensor<2x128xf32> -> tensor<2x32xf32>
+  %c = adapter.apply %u, %x : !adapter.map<33x128, f32>, tensor<2x128xf32> -> tensor<2x33xf32>
+  return %a, %b, %c : tensor<2x48xf32>, tensor<2x32xf32>, tensor<2x33xf32>
+}
+
 // CHECK-LABEL: func.func @biased_identity
 // CHECK-SAME: (%[[X:.*]]: tensor<2x8xf32>, %[[B:.*]]: tensor<8xf32>)
 func.func @biased_identity(%x: tensor<2x8xf32>, %b: tensor<8xf32>) -> (tensor<2x8xf32>, tensor<2x3xf32>) {

@@ -218,6 +218,26 @@ TEST_F(ExpandTest, SlicesAndTranspositionsAreThoseOfTheMatrix) {
   EXPECT_GT(sliced, 60u);
 }
 
+// A train of 16 x 16 outputs and 4 x 16 inputs, ranks 3: two cores are contracted
+// to 16 x 16 x 3 numbers and two to 3 x 4 x 16, which the rows meet.
+TEST_F(ExpandTest, CostOfANetwork) {
+  makeFunction([&]() -> SmallVector<Value> {
+    Value train = adapter::ContractOp::create(
+        builder, loc, "ar,rbs,sct,td->ab|cd",
+        ValueRange{numbers({16, 3}), numbers({3, 16, 3}), numbers({3, 4, 3}),
+                   numbers({3, 16})});
+    auto op = train.getDefiningOp<LinearMapOpInterface>();
+    uint64_t cores = 48 + 144 + 36 + 48, made = 16 * 16 * 3 + 3 * 4 * 16,
+             once = 2 * (16 * 3 * 16 * 3 + 3 * 4 * 3 * 16),
+             row = 2 * (64 * 3 + 256 * 3);
+    for (int64_t rows : {1, 10}) {
+      EXPECT_EQ(op.getOwnCost(rows).flops, once + rows * row);
+      EXPECT_EQ(op.getOwnCost(rows).bytesRead, 4 * (cores + made));
+    }
+    return {materialize(train)};
+  });
+}
+
 // Sizes at which leaves are applied in other ways than small ones.
 TEST_F(ExpandTest, LargerLeavesGiveTheSame) {
   for (int round = 0; round < 18; ++round) {

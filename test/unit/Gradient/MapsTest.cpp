@@ -304,6 +304,53 @@ TEST_F(MapGradient, ComputedLeaves) {
   }
 }
 
+TEST_F(MapGradient, Networks) {
+  // A train; one mode in all cores; one core; a mode of the outputs in two.
+  const std::pair<const char *, std::vector<std::vector<int64_t>>> networks[] =
+      {{"ar,rbs,sct,td->ab|cd", {{2, 2}, {2, 3, 2}, {2, 1, 3}, {3, 4}}},
+       {"ra,rb,cr,dr->ab|cd", {{2, 3}, {2, 2}, {2, 2}, {2, 2}}},
+       {"cadb->ab|cd", {{2, 3, 2, 2}}},
+       {"ab,acr,dr->ab|cd", {{3, 2}, {3, 2, 2}, {2, 2}}}};
+  for (auto &[text, shapes] : networks) {
+    SCOPED_TRACE(text);
+    types.clear(), arguments.clear(), body.clear();
+    std::string cores, coreTypes;
+    for (const std::vector<int64_t> &shape : shapes) {
+      cores += (cores.empty() ? "" : ", ") + argument(shape);
+      coreTypes += (coreTypes.empty() ? "" : ", ") + types.back();
+    }
+    std::string m = let(std::string("adapter.contract \"") + text + "\" " +
+                        cores + " : " + coreTypes);
+    std::string x = argument({3, 4}), of = type(6, 4);
+    check(function("  %y = adapter.apply " + m + ", " + x + " : " + of +
+                       ", tensor<3x4xf32> -> tensor<3x6xf32>\n",
+                   "%y", "tensor<3x6xf32>"),
+          arguments);
+  }
+}
+
+TEST_F(MapGradient, CoreThatIsTwiceInANetwork) {
+  check(
+      R"(func.func @f(%w: tensor<2x2x2xf32>, %x: tensor<3x4xf32>) -> tensor<3x4xf32> {
+    %m = adapter.contract "rap,pbq,qcs,sdr->ab|cd" %w, %w, %w, %w : tensor<2x2x2xf32>, tensor<2x2x2xf32>, tensor<2x2x2xf32>, tensor<2x2x2xf32>
+    %y = adapter.apply %m, %x : !adapter.map<4x4, f32>, tensor<3x4xf32> -> tensor<3x4xf32>
+    return %y : tensor<3x4xf32>
+  })",
+      {normal({2, 2, 2}), normal({3, 4})});
+}
+
+TEST_F(MapGradient, EncodedCoresHaveNone) {
+  expectNone(
+      R"(func.func @f(%v: tensor<2x2xf32>, %w: tensor<2x4xf32>, %x: tensor<?x4xf32>) -> tensor<?x2xf32> {
+    %q = format.encode %w : tensor<2x4xf32> -> tensor<2x4xf32, #format.float<f16>>
+    %m = adapter.contract "ra,rb->a|b" %v, %q : tensor<2x2xf32>, tensor<2x4xf32, #format.float<f16>>
+    %y = adapter.apply %m, %x : !adapter.map<2x4, f32>, tensor<?x4xf32> -> tensor<?x2xf32>
+    return %y : tensor<?x2xf32>
+  })",
+      "'adapter.contract' op has no gradient by its cores, which is "
+      "encoded");
+}
+
 TEST_F(MapGradient, IndicesHaveNone) {
   expectNone(
       R"(func.func @f(%i: tensor<2x5xf32>, %v: tensor<5xf32>, %x: tensor<?x4xf32>) -> tensor<?x2xf32> {

@@ -120,6 +120,25 @@ TEST_F(LeavesTest, Circulant) {
                {3, 6}, {1, 2, 3, 4, 5, 6, 3, 1, 2, 6, 4, 5, 2, 3, 1, 5, 6, 4});
 }
 
+// Output (a, b) is a 2 + b; one mode, r, is in three cores.
+TEST_F(LeavesTest, Contract) {
+  expectFloats(matrix(R"(
+    %a = arith.constant dense<[[1.0, 2.0], [3.0, -1.0]]> : tensor<2x2xf32>
+    %b = arith.constant dense<[[1.0, 0.0], [2.0, 1.0]]> : tensor<2x2xf32>
+    %c = arith.constant dense<[[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]> : tensor<2x3xf32>
+    %m = adapter.contract "ar,br,rc->ab|c" %a, %b, %c : tensor<2x2xf32>, tensor<2x2xf32>, tensor<2x3xf32>
+  )",
+                      "4x3"),
+               {4, 3}, {1, 2, 3, 2, 6, 6, 3, 6, 9, 6, 11, 18});
+  // One core, of which the modes change places.
+  expectFloats(matrix(R"(
+    %a = arith.constant dense<[[[1.0, 2.0], [3.0, 4.0]]]> : tensor<1x2x2xf32>
+    %m = adapter.contract "cba->ab|c" %a : tensor<1x2x2xf32>
+  )",
+                      "4x1"),
+               {4, 1}, {1, 3, 2, 4});
+}
+
 TEST_F(LeavesTest, Fourier) {
   expectFloats(
       matrix("%m = adapter.fourier cos : !adapter.map<4x4, f32>", "4x4"),

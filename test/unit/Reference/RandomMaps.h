@@ -70,11 +70,66 @@ struct RandomMaps : ReferenceTest {
     return adapter::SkewOp::create(builder, loc, tensor(shape));
   }
 
+  /// A tensor network, some of whose modes more than two cores have.
+  Value network(int64_t out, int64_t in) {
+    unsigned count = 1 + random() % 4;
+    // A chain that is too long for the best order to be searched.
+    bool isLong = random() % 16 == 0;
+    if (isLong)
+      count = 12;
+    llvm::SmallVector<llvm::SmallVector<std::pair<std::string, int64_t>>> cores(
+        count);
+    unsigned made = 0;
+    auto mode = [&](int64_t size, llvm::ArrayRef<unsigned> of) {
+      std::string name(1, char('a' + made % 26));
+      if (random() % 3 == 0 || made >= 26)
+        name += std::to_string(made);
+      ++made;
+      for (unsigned core : of)
+        if (cores[core].empty() || cores[core].back().first != name)
+          cores[core].push_back({name, size});
+      return name;
+    };
+    auto outer = [&](int64_t size) {
+      std::string text;
+      do {
+        int64_t first = random() % 2 ? divisor(size) : size;
+        llvm::SmallVector<unsigned> of{unsigned(random() % count)};
+        if (random() % 6 == 0)
+          of.push_back(random() % count);
+        text += mode(first, of);
+        size /= first;
+      } while (size > 1);
+      return text;
+    };
+    std::string outputs = outer(out), inputs = outer(in);
+    for (unsigned core = 1; core < count; ++core) {
+      unsigned other = isLong ? core - 1 : random() % core;
+      mode(1 + random() % (isLong ? 2 : 3), {other, core});
+    }
+    if (count > 2 && random() % 2)
+      mode(2, {0, 1, 2});
+    std::string text;
+    llvm::SmallVector<Value> tensors;
+    for (auto &modes : cores) {
+      std::shuffle(modes.begin(), modes.end(), random);
+      llvm::SmallVector<int64_t> shape;
+      text += text.empty() ? "" : ",";
+      for (auto &[name, size] : modes) {
+        text += name;
+        shape.push_back(size);
+      }
+      tensors.push_back(tensor(shape));
+    }
+    return adapter::ContractOp::create(
+        builder, loc, text + "->" + outputs + "|" + inputs, tensors);
+  }
+
   /// One of the leaves whose numbers are computed; null where none has this
   /// shape.
   Value leaf(int64_t out, int64_t in, unsigned depth) {
     bool isSquare = out == in;
-    switch (random() % 7) {
+    switch (random() % 8) {
     case 0: {
       int64_t count = 1 + random() % 7;
       // Some places twice.
@@ -123,6 +178,8 @@ struct RandomMaps : ReferenceTest {
     }
     case 5:
       return isSquare && out > 1 ? skew(out, 0) : Value();
+    case 6:
+      return network(out, in);
     default: {
       if (!isSquare)
         return {};
@@ -138,6 +195,26 @@ struct RandomMaps : ReferenceTest {
       return adapter::CayleyOp::create(builder, loc, operand, terms);
     }
     }
+  }
+
+  /// Ones, or ones and zeros, and rows and columns of zeros.
+  Value mask(int64_t out, int64_t in) {
+    std::vector<float> numbers(out * in, 1.0f);
+    if (random() % 2)
+      for (float &number : numbers)
+        number = float(random() % 2);
+    for (int64_t i = 0; i < out; ++i)
+      if (random() % 3 == 0)
+        std::fill_n(numbers.begin() + i * in, in, 0.0f);
+    for (int64_t j = 0; j < in; ++j)
+      for (int64_t i = 0, zero = random() % 3 == 0; zero && i < out; ++i)
+        numbers[i * in + j] = 0.0f;
+    auto type = mlir::RankedTensorType::get({out, in}, builder.getF32Type());
+    return adapter::DenseOp::create(
+        builder, loc,
+        mlir::arith::ConstantOp::create(
+            builder, loc,
+            mlir::DenseElementsAttr::get(type, llvm::ArrayRef(numbers))));
   }
 
   Value map(int64_t out, int64_t in, unsigned depth) {
@@ -226,6 +303,8 @@ struct RandomMaps : ReferenceTest {
       llvm::SmallVector<Value> maps;
       for (unsigned i = 0, n = random() % 4 == 0 ? 3 : 2; i < n; ++i)
         maps.push_back(map(out, in, i == 0 ? depth - 1 : 0));
+      if (random() % 4 == 0)
+        maps.insert(maps.begin() + random() % maps.size(), mask(out, in));
       return adapter::HadamardOp::create(builder, loc, maps);
     }
     case 10: {

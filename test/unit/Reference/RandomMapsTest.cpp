@@ -26,8 +26,10 @@ struct RandomMapsTest : RandomMaps {
                         ArrayRef<Value> returned) {
     auto shape = cast<RankedTensorType>(tensor.getType()).getShape();
     // The matrices of a bank one below the other.
-    DenseMatrix matrix(shape.size() == 3 ? shape[0] * shape[1] : shape[0],
-                       shape.size() > 1 ? shape.back() : 1);
+    int64_t rows = 1;
+    for (int64_t size : shape.size() > 1 ? shape.drop_back() : shape)
+      rows *= size;
+    DenseMatrix matrix(rows, shape.size() > 1 ? shape.back() : 1);
     const RefValue &value =
         tensors[llvm::find(returned, tensor) - returned.begin()];
     for (size_t i = 0; i < matrix.values.size(); ++i)
@@ -38,7 +40,7 @@ struct RandomMapsTest : RandomMaps {
 
 TEST_F(RandomMapsTest, EvaluateDenseIsWhatApplyDoesToUnitVectors) {
   llvm::StringMap<int> met;
-  for (int round = 0; round < 700; ++round) {
+  for (int round = 0; round < 800; ++round) {
     int64_t out = size(), in = size();
     module = ModuleOp::create(loc);
     builder.setInsertionPointToStart(module->getBody());
@@ -142,7 +144,8 @@ TEST_F(RandomMapsTest, EvaluateDenseIsWhatApplyDoesToUnitVectors) {
        {"identity", "zero", "dense", "lowrank", "diagonal", "permutation",
         "sum", "compose", "scale", "transpose", "concat", "reorder", "kron",
         "hadamard", "block_diagonal", "normalize", "slice", "sparse", "skew",
-        "cayley", "householder", "circulant", "fourier", "haar", "bank", "select"})
+        "cayley", "householder", "circulant", "fourier", "haar", "contract", "bank",
+         "select"})
     EXPECT_GE(met[name], 10) << name;
 }
 

@@ -86,6 +86,24 @@ MapType typing::inferMapOfCirculants(EmitError emitError, Type type) {
   return makeMap(emitError, type, {out, in});
 }
 
+MapType typing::inferMapOfNetwork(EmitError emitError, StringRef text,
+                                  TypeRange cores) {
+  FailureOr<Network> network = parseNetwork(emitError, text, cores);
+  if (failed(network))
+    return {};
+  SmallVector<int64_t> shape;
+  for (ArrayRef<unsigned> modes : {network->out, network->in}) {
+    int64_t size = 1;
+    for (unsigned mode : modes)
+      if (llvm::MulOverflow(size, network->sizes[mode], size)) {
+        emitError() << "the matrix of the network is too large (A46)";
+        return {};
+      }
+    shape.push_back(size);
+  }
+  return makeMap(emitError, cores.front(), shape);
+}
+
 LogicalResult typing::checkOperands(Operation *op,
                                     ArrayRef<DenseMatrix> operands) {
   if (failed(typing::checkCount(op, operands)))
@@ -135,6 +153,16 @@ static ParseResult parseMapOfCirculants(OpAsmParser &parser, Type kernels,
   return parseInferred(parser, kernels, result, inferMapOfCirculants);
 }
 static void printMapOfCirculants(OpAsmPrinter &, Operation *, Type, Type) {}
+
+static ParseResult parseMapOfNetwork(OpAsmParser &parser, StringAttr network,
+                                     ArrayRef<Type> cores, Type &result) {
+  SMLoc loc = parser.getNameLoc();
+  result = inferMapOfNetwork([&] { return parser.emitError(loc); },
+                             network.getValue(), cores);
+  return success(static_cast<bool>(result));
+}
+static void printMapOfNetwork(OpAsmPrinter &, Operation *, StringAttr,
+                              TypeRange, Type) {}
 
 #define GET_OP_CLASSES
 #include "allot/Dialect/Adapter/IR/LeafOps.cpp.inc"

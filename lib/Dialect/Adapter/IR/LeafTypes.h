@@ -23,6 +23,10 @@ MapType inferMapOfReflections(EmitError emitError, mlir::Type matrix);
 /// (A34) `circulant`.
 MapType inferMapOfCirculants(EmitError emitError, mlir::Type kernels);
 
+/// (A42) .. (A46) `contract`.
+MapType inferMapOfNetwork(EmitError emitError, llvm::StringRef network,
+                          mlir::TypeRange cores);
+
 /// For builders: the type that `infer` gives, or one that the verifier reports.
 template <typename Infer>
 MapType inferOrEmpty(mlir::Type operand, Infer infer) {

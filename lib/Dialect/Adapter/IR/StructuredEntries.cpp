@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "MapTypes.h"
+#include "Masks.h"
 #include "StructuredBuild.h"
 #include "allot/Dialect/Format/IR/Format.h"
 #include "allot/Interfaces/VJPBuild.h"
@@ -49,6 +50,7 @@ void HadamardOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
     rewriter.replaceOpWithNewOp<HadamardOp>(op, maps);
     return success();
   });
+  patterns.add(shrinkByMask);
 }
 
 namespace {

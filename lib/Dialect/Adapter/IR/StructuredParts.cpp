@@ -6,6 +6,7 @@
 
 #include "MapTypes.h"
 #include "StructuredBuild.h"
+#include "allot/Dialect/Format/IR/Format.h"
 #include "allot/Interfaces/VJPBuild.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -419,16 +420,21 @@ void SliceOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
 
 MapCost SliceOp::getOwnCost(int64_t) { return {}; }
 
-/// The map where it is a leaf of plain tensors, whose parts cost nothing to
-/// take; null elsewhere.
-static LinearMapOpInterface plainLeaf(Value map) {
+/// Whether a part of a map, which is that share of its rows or columns, costs
+/// no more than the map: its tensors are plain, or round each number on its own
+/// and a part as f32 takes no more bytes.
+static bool isWorthSlicing(Value map, double share) {
   LinearMapOpInterface op = definition(map);
-  if (op && llvm::all_of(op->getOperandTypes(), [](Type type) {
-        auto tensor = dyn_cast<RankedTensorType>(type);
-        return tensor && !tensor.getEncoding();
-      }))
-    return op;
-  return {};
+  return op && llvm::all_of(op->getOperands(), [&](Value operand) {
+           auto tensor = dyn_cast<RankedTensorType>(operand.getType());
+           if (!tensor)
+             return isWorthSlicing(operand, share);
+           FormatAttrInterface format = format::getFormat(tensor);
+           return !format || (format.getCodeGrid().bits == 0 &&
+                              share * double(sizeof(float)) *
+                                      double(tensor.getNumElements()) <=
+                                  double(format::getStoredBytes(tensor)));
+         });
 }
 
 Value SliceOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
@@ -436,11 +442,12 @@ Value SliceOp::buildApplication(OpBuilder &builder, Location loc, Value x) {
   bool done[2] = {};
   for (unsigned axis : {0, 1}) {
     auto [offset, size] = getRange(axis);
-    done[axis] = size == cast<MapType>(map.getType()).getShape()[axis];
-    LinearMapOpInterface leaf = done[axis] ? nullptr : plainLeaf(map);
-    if (!leaf)
+    int64_t whole = cast<MapType>(map.getType()).getShape()[axis];
+    done[axis] = size == whole;
+    if (done[axis] || !isWorthSlicing(map, double(size) / double(whole)))
       continue;
-    if (Value slice = leaf.buildSlice(builder, loc, axis, offset, size)) {
+    if (Value slice =
+            definition(map).buildSlice(builder, loc, axis, offset, size)) {
       map = slice;
       done[axis] = true;
     }

@@ -8,6 +8,7 @@
 #define ALLOT_DIALECT_ADAPTER_IR_LEAF_H
 
 #include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "allot/Dialect/Adapter/IR/Network.h"
 
 #define GET_OP_CLASSES
 #include "allot/Dialect/Adapter/IR/LeafOps.h.inc"

@@ -131,4 +131,35 @@ def Adapter_HaarOp : Adapter_MapOp<"haar", ["buildTransposed"]> {
   let builders = [OpBuilder<(ins "int64_t":$size, CArg<"bool", "false">:$transposed)>];
 }
 
+def Adapter_ContractOp : Adapter_MapOp<"contract", ["buildSlice", "buildTransposed"], [VJP]> {
+  let summary = "A tensor network";
+  let description = [{
+    ```mlir
+    // A tensor train of 8 x 8 outputs and 4 x 16 inputs.
+    %t = adapter.contract "ar,rbs,sct,td->ab|cd" %1, %2, %3, %4 : tensor<8x5xf32>, tensor<5x8x5xf32>, tensor<5x4x5xf32>, tensor<5x16xf32>
+    // Outputs and inputs in pairs, around a core that other layers have, too.
+    %m = adapter.contract "acr,rbdes,sf->ab|cdef" %5, %6, %7 : tensor<8x4x3xf32>, tensor<3x8x4x2x3xf32>, tensor<3x2xf32>
+    ```
+    The text names the modes of each core, by a letter and digits behind it, if any; then those that make the outputs, behind `->`, and those that make the inputs, behind `|`, the slowest first: output
+    (a, b) is a B + b. The entry of the map is the sum over all other modes of the products of the entries of the cores. A mode may be in more than two cores, as the rank of a CP decomposition is. One tensor
+    may be several cores.
+
+    It is applied without its matrix, two tensors at a time, in the order that takes the fewest operations with 64 rows: the best of all for up to 9 cores, else that of a greedy search. Cores
+    contracted with each other beforehand are computed once when weights are loaded, where `program-hoist-constants` finds them. The matrix is made in an order of its own.
+
+    (A42) 1 to 64 cores, static f32 tensors of rank 1 and more, plain or encoded. (A43) the text has modes for each dimension of each core, and at least one each of the outputs and the inputs.
+    (A44) a mode has one size. (A45) a mode is once in a core at most; of the outputs and inputs it is at most once, and then in a core as well, else in two cores or more. (A46) the result is the
+    single map that the sizes make. Source of the use: tensor trains, Oseledets 2011; LoRETTA, Yang et al. 2024; QuanTA, Chen et al. 2024.
+  }];
+  let arguments = (ins StrAttr:$network, Variadic<AnyRankedTensor>:$cores);
+  let assemblyFormat = "$network $cores attr-dict `:` type($cores) `` custom<MapOfNetwork>(ref($network), ref(type($cores)), type($result))";
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+  let builders = [OpBuilder<(ins "::llvm::StringRef":$network, "::mlir::ValueRange":$cores)>];
+  let extraClassDeclaration = [{
+    /// The network of a valid op.
+    ::allot::adapter::Network getModes();
+  }];
+}
+
 #endif // ALLOT_DIALECT_ADAPTER_IR_LEAFOPS_TD
