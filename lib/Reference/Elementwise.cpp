@@ -74,6 +74,9 @@ uint64_t orBits(uint64_t a, uint64_t b) { return a | b; }
 uint64_t xorBits(uint64_t a, uint64_t b) { return a ^ b; }
 uint64_t signedMaximum(uint64_t a, uint64_t b) { return int64_t(a) > int64_t(b) ? a : b; }
 uint64_t signedMinimum(uint64_t a, uint64_t b) { return int64_t(a) < int64_t(b) ? a : b; }
+// Narrow integers are kept sign-extended, which keeps their unsigned order.
+uint64_t unsignedMaximum(uint64_t a, uint64_t b) { return a < b ? b : a; }
+uint64_t unsignedMinimum(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 int64_t quotient(int64_t a, int64_t b) { return a / b; }
 int64_t remainder(int64_t a, int64_t b) { return a % b; }
@@ -205,6 +208,8 @@ const llvm::StringMap<ScalarFunction> &table() {
       {"arith.xori", integer<xorBits>},
       {"arith.maxsi", integer<signedMaximum>},
       {"arith.minsi", integer<signedMinimum>},
+      {"arith.maxui", integer<unsignedMaximum>},
+      {"arith.minui", integer<unsignedMinimum>},
       {"arith.divsi", division<quotient>},
       {"arith.remsi", division<remainder>},
       {"arith.floordivsi", division<floorQuotient>},

@@ -92,9 +92,9 @@ TEST_F(AdapterTest, BankMeetsEachRowByItsId) {
 }
 
 TEST_F(AdapterTest, BankMixesMembersByWeights) {
-  RefValue y = evaluate(R"(func.func @f(%x: tensor<?x3xf32>, %ids: tensor<?x2xi32>, %w: tensor<?x2xf32>, %b: tensor<2xf32>) -> tensor<?x2xf32> {)" + std::string(kLeaves) + R"(
+  RefValue y = evaluate(R"(func.func @f(%x: tensor<?x3xf32>, %ids: tensor<?x2xi32>, %weights: tensor<?x2xf32>, %b: tensor<2xf32>) -> tensor<?x2xf32> {)" + std::string(kLeaves) + R"(
     %bank = adapter.bank %dense, %low : !adapter.map<2x3, f32>, !adapter.map<2x3, f32>
-    %y = adapter.apply %bank, %x ids(%ids : tensor<?x2xi32>) weights(%w : tensor<?x2xf32>) bias %b : !adapter.map<2x2x3, f32>, tensor<?x3xf32>, tensor<2xf32> -> tensor<?x2xf32>
+    %y = adapter.apply %bank, %x ids(%ids : tensor<?x2xi32>) weights(%weights : tensor<?x2xf32>) bias %b : !adapter.map<2x2x3, f32>, tensor<?x3xf32>, tensor<2xf32> -> tensor<?x2xf32>
     return %y : tensor<?x2xf32> })",
                         {floats({2, 3}, {1, 1, 0, 1, 1, 0}), ints({2, 2}, {0, 1, 1, -1}), floats({2, 2}, {2, -1, 0.5, 7}), floats({2}, {100, 200})});
   // 2 (3, 9) - (1, 2); 0.5 (1, 2).
