@@ -177,8 +177,7 @@ private:
       "adapter-formats",
       cl::CommaSeparated,
       cl::value_desc("names"),
-      cl::desc("Formats of adapters that stay factored (default: f16, "
-               "int8g32)"),
+      cl::desc("Formats of adapters that stay factored (default: f16)"),
       cl::sub(command),
       cl::cat(category)};
   cl::list<int64_t> adapterRanks{

@@ -17,6 +17,19 @@ llvm::Error Applier::copy(ml_program::GlobalOp global, RankedTensorType type,
   if (!bytes)
     return bytes.takeError();
   auto from = cast<RankedTensorType>(global.getType());
+  auto rounded = cast<FormatAttrInterface>(type.getEncoding());
+  // An adapter in an integer format: its numbers have no codes yet.
+  if (rounded.getCodeGrid().bits > 0 &&
+      cast<FormatAttrInterface>(from.getEncoding()).getCodeGrid().bits == 0) {
+    auto values = weights.read(global);
+    if (!values)
+      return values.takeError();
+    auto encoded =
+        codec::encodeRoundToNearest(rounded, *values, type.getShape());
+    if (!encoded)
+      return encoded.takeError();
+    return writer.write(global.getSymName(), *encoded);
+  }
   std::vector<uint8_t> out(format::getStoredBytes(type));
   if (llvm::Error error = codec::convert(
           format::getFormat(from), *bytes, format::getFormat(type),

@@ -89,7 +89,7 @@ LogicalResult PlanExtract::parseChoices(Choices &result) {
       result.adapterFormats.push_back(format);
   }
   if (adapterFormats.empty())
-    result.adapterFormats = {parse("f16"), parse("int8g32")};
+    result.adapterFormats = {parse("f16")};
   result.adapterRanks.assign(adapterRanks.begin(), adapterRanks.end());
   if (result.adapterRanks.empty())
     result.adapterRanks.assign(std::begin(kDefaultAdapterRanks),

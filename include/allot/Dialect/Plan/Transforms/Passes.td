@@ -39,7 +39,7 @@ def PlanExtract : Pass<"plan-extract", "::mlir::ModuleOp"> {
     ListOption<"ranks", "ranks", "int64_t", "ranks of low-rank compensation (default: none)">,
     ListOption<"compensatedFormats", "compensated-formats", "std::string", "formats that may be compensated (default: those of at most 3 bits)">,
     Option<"factorFormat", "factor-format", "std::string", "\"f16\"", "format of compensation factors">,
-    ListOption<"adapterFormats", "adapter-formats", "std::string", "formats of adapters that stay factored (default: f16, int8g32)">,
+    ListOption<"adapterFormats", "adapter-formats", "std::string", "formats of adapters that stay factored (default: f16)">,
     ListOption<"adapterRanks", "adapter-ranks", "int64_t", "ranks that adapters may be shortened to, 0 to leave them out (default: 0, 2, 4, 8, 16, 32)">,
     ListOption<"allow", "allow", "std::string", "regular expressions `SITE=OPTION`: only options that match are kept for the sites that match">,
     Option<"encoder", "encoder", "std::string", "\"feedback\"", "`feedback`, or `nearest` (plain rounding)">,
