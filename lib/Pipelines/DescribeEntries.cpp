@@ -21,72 +21,71 @@ using namespace allot;
 
 namespace {
 
-/// Rows of the smallest table in which `ids` are looked up, following reshapes,
-/// casts and calls; 0 if there is none.
-int64_t boundOfIds(Value ids, SymbolTableCollection &symbols,
+/// What a use of ids says of them: a bound of its own (0: none), or a value
+/// that holds them too.
+struct IdUse {
+  int64_t bound = 0;
+  Value same;
+};
+
+/// Reshapes and casts hold the same ids.
+bool keepsIds(Operation *user) {
+  return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp,
+             tensor::ExtractSliceOp>(user);
+}
+
+/// The number of rows of the table in which a use looks ids up.
+IdUse useAsRows(OpOperand &use) {
+  Operation *user = use.getOwner();
+  if (auto gather = dyn_cast<adapter::GatherOp>(user))
+    return {gather.getMap().getType().getOut(), {}};
+  if (keepsIds(user) || isa<arith::ExtSIOp, arith::TruncIOp>(user))
+    return {0, user->getResult(0)};
+  return {};
+}
+
+/// The number of members of the bank of which a use chooses. What spreads ids
+/// over rows holds them.
+IdUse useAsMembers(OpOperand &use) {
+  Operation *user = use.getOwner();
+  if (auto apply = dyn_cast<adapter::ApplyOp>(user))
+    return {apply.getIds() == use.get()
+                ? apply.getMap().getType().getShape().front()
+                : 0,
+            {}};
+  if (auto spread = dyn_cast<linalg::LinalgOp>(user)) {
+    // A broadcast.
+    Operation *yield = spread.getBlock()->getTerminator();
+    bool passes = spread->getNumResults() == 1 && spread.isDpsInput(&use) &&
+                  yield->getOperand(0) == spread.getMatchingBlockArgument(&use);
+    return {0, passes ? spread->getResult(0) : Value()};
+  }
+  return {0, keepsIds(user) ? user->getResult(0) : Value()};
+}
+
+/// The smallest bound that the uses of `ids` give, through calls too; 0 if
+/// there is none.
+int64_t boundOfIds(Value ids, IdUse (*meaning)(OpOperand &),
+                   SymbolTableCollection &symbols,
                    SmallPtrSetImpl<void *> &seen) {
   if (!seen.insert(ids.getAsOpaquePointer()).second)
     return 0;
   int64_t bound = 0;
-  auto narrow = [&](int64_t other) {
-    if (other > 0)
-      bound = bound > 0 ? std::min(bound, other) : other;
-  };
   for (OpOperand &use : ids.getUses()) {
-    Operation *user = use.getOwner();
-    if (auto gather = dyn_cast<adapter::GatherOp>(user)) {
-      narrow(gather.getMap().getType().getOut());
-    } else if (auto call = dyn_cast<func::CallOp>(user)) {
+    IdUse found = meaning(use);
+    if (auto call = dyn_cast<func::CallOp>(use.getOwner())) {
       auto callee = symbols.lookupNearestSymbolFrom<func::FuncOp>(
           call, call.getCalleeAttr());
       if (callee && !callee.isExternal() &&
           use.getOperandNumber() < callee.getNumArguments())
-        narrow(boundOfIds(callee.getArgument(use.getOperandNumber()), symbols,
-                          seen));
-    } else if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-                   tensor::CastOp, tensor::ExtractSliceOp, arith::ExtSIOp,
-                   arith::TruncIOp>(user)) {
-      narrow(boundOfIds(user->getResult(0), symbols, seen));
+        found.same = callee.getArgument(use.getOperandNumber());
     }
+    if (found.same)
+      found.bound = boundOfIds(found.same, meaning, symbols, seen);
+    if (found.bound > 0)
+      bound = bound > 0 ? std::min(bound, found.bound) : found.bound;
   }
   return bound;
-}
-
-/// Members of the smallest bank of which `ids` choose, following what spreads
-/// them over rows; 0 if there is none.
-int64_t membersOfIds(Value ids, SymbolTableCollection &symbols,
-                     SmallPtrSetImpl<void *> &seen) {
-  if (!seen.insert(ids.getAsOpaquePointer()).second)
-    return 0;
-  int64_t members = 0;
-  auto narrow = [&](int64_t other) {
-    if (other > 0)
-      members = members > 0 ? std::min(members, other) : other;
-  };
-  for (OpOperand &use : ids.getUses()) {
-    Operation *user = use.getOwner();
-    if (auto apply = dyn_cast<adapter::ApplyOp>(user)) {
-      if (apply.getIds() == ids)
-        narrow(apply.getMap().getType().getShape().front());
-    } else if (auto call = dyn_cast<func::CallOp>(user)) {
-      auto callee = symbols.lookupNearestSymbolFrom<func::FuncOp>(
-          call, call.getCalleeAttr());
-      if (callee && !callee.isExternal() &&
-          use.getOperandNumber() < callee.getNumArguments())
-        narrow(membersOfIds(callee.getArgument(use.getOperandNumber()), symbols,
-                            seen));
-    } else if (auto spread = dyn_cast<linalg::LinalgOp>(user)) {
-      // A broadcast.
-      Operation *yield = spread.getBlock()->getTerminator();
-      if (spread->getNumResults() == 1 && spread.isDpsInput(&use) &&
-          yield->getOperand(0) == spread.getMatchingBlockArgument(&use))
-        narrow(membersOfIds(spread->getResult(0), symbols, seen));
-    } else if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-                   tensor::CastOp, tensor::ExtractSliceOp>(user)) {
-      narrow(membersOfIds(user->getResult(0), symbols, seen));
-    }
-  }
-  return members;
 }
 
 struct ProgramDescribeEntries
@@ -153,9 +152,9 @@ struct ProgramDescribeEntries
       int64_t ids = 0, members = 0;
       if (getElementTypeOrSelf(argument.getType()).isInteger()) {
         SmallPtrSet<void *, 16> seen;
-        ids = boundOfIds(argument, symbols, seen);
+        ids = boundOfIds(argument, useAsRows, symbols, seen);
         seen.clear();
-        members = membersOfIds(argument, symbols, seen);
+        members = boundOfIds(argument, useAsMembers, symbols, seen);
       }
       if (failed(add(inputs, inputNames,
                      function.getArgAttrOfType<StringAttr>(i, "allot.name"),

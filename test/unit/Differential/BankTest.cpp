@@ -9,10 +9,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Runtime/Fixture.h"
+#include "Expanded.h"
 #include "RandomProgram.h"
-#include "allot/Dialect/Adapter/Transforms/Passes.h"
-#include "allot/Dialect/Format/Transforms/Passes.h"
-#include "mlir/Transforms/Passes.h"
 #include <cmath>
 
 using namespace allot;
@@ -108,16 +106,7 @@ TEST_P(BankTest, EveryStageComputesTheSame) {
   Outputs expected = run(file, true, [&](mlir::OpPassManager &pm) { pipelines::buildPreparePipeline(pm, lowering); }, inputs);
   for (const char *evaluate : {"factored", "merged"}) {
     SCOPED_TRACE(evaluate);
-    auto expand = [&](mlir::OpPassManager &pm) {
-      pipelines::buildPreparePipeline(pm, lowering);
-      adapter::AdapterExpandOptions options;
-      options.evaluate = evaluate;
-      pm.addPass(adapter::createAdapterExpand(options));
-      pm.addPass(mlir::createCanonicalizerPass());
-      pm.addPass(mlir::createCSEPass());
-      pm.addPass(adapter::createAdapterFuseEpilogue());
-      pm.addPass(format::createFormatPack());
-    };
+    auto expand = [&](mlir::OpPassManager &pm) { buildExpanded(pm, lowering, evaluate); };
     expectSame(run(file, true, expand, inputs), expected, 2e-6);
     if (HasFailure() || (evaluate == llvm::StringRef("merged") && GetParam() % 4))
       continue;

@@ -10,10 +10,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Runtime/Fixture.h"
+#include "Expanded.h"
 #include "RandomProgram.h"
-#include "allot/Dialect/Adapter/Transforms/Passes.h"
-#include "allot/Dialect/Format/Transforms/Passes.h"
-#include "mlir/Transforms/Passes.h"
 #include <cmath>
 
 using namespace allot;
@@ -125,16 +123,7 @@ TEST_P(DifferentialTest, EveryStageComputesTheSame) {
   for (const char *evaluate : {"factored", "merged"}) {
     SCOPED_TRACE(evaluate);
     // Expanded, fused and packed, on tensors still. Merged weights are rounded to f32 once more.
-    auto expand = [&](mlir::OpPassManager &pm) {
-      pipelines::buildPreparePipeline(pm, lowering);
-      adapter::AdapterExpandOptions options;
-      options.evaluate = evaluate;
-      pm.addPass(adapter::createAdapterExpand(options));
-      pm.addPass(mlir::createCanonicalizerPass());
-      pm.addPass(mlir::createCSEPass());
-      pm.addPass(adapter::createAdapterFuseEpilogue());
-      pm.addPass(format::createFormatPack());
-    };
+    auto expand = [&](mlir::OpPassManager &pm) { buildExpanded(pm, lowering, evaluate); };
     expectSame(run(program(file, true, expand), steps, cache), expected, 1e-6);
     // Each compilation takes seconds: merged programs are compiled for some seeds only.
     if (HasFailure() || (evaluate == llvm::StringRef("merged") && GetParam() % 4))

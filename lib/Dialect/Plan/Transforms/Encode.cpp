@@ -32,6 +32,15 @@ static std::vector<float> difference(ArrayRef<float> a, ArrayRef<float> b) {
   return result;
 }
 
+llvm::Expected<std::vector<float>> plan::roundedTo(FormatAttrInterface format,
+                                                   ArrayRef<float> values,
+                                                   ArrayRef<int64_t> shape) {
+  auto bytes = codec::encodeRoundToNearest(format, values, shape);
+  if (!bytes)
+    return bytes.takeError();
+  return codec::decode(format, *bytes, shape);
+}
+
 llvm::Expected<EncodedMatrix>
 plan::encodeMatrix(FormatAttrInterface format, ArrayRef<float> values,
                    int64_t rows, int64_t columns,
@@ -39,10 +48,7 @@ plan::encodeMatrix(FormatAttrInterface format, ArrayRef<float> values,
   EncodedMatrix result;
   CodeGrid grid = format.getCodeGrid();
   if (grid.bits == 0) {
-    auto bytes = codec::encodeRoundToNearest(format, values, {rows, columns});
-    if (!bytes)
-      return bytes.takeError();
-    auto decoded = codec::decode(format, *bytes, {rows, columns});
+    auto decoded = roundedTo(format, values, {rows, columns});
     if (!decoded)
       return decoded.takeError();
     result.decoded = std::move(*decoded);
@@ -171,12 +177,8 @@ llvm::Expected<DenseMatrix> plan::adapterMatrix(
     FormatAttrInterface format = formatOf ? formatOf(global) : nullptr;
     if (!values || !format)
       return values;
-    ArrayRef<int64_t> shape =
-        cast<RankedTensorType>(global.getType()).getShape();
-    auto bytes = codec::encodeRoundToNearest(format, *values, shape);
-    if (!bytes)
-      return bytes.takeError();
-    return codec::decode(format, *bytes, shape);
+    return roundedTo(format, *values,
+                     cast<RankedTensorType>(global.getType()).getShape());
   };
   DenseMatrix sum(site.rows, site.columns);
   for (Value adapter : site.adapters) {

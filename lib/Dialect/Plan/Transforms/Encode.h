@@ -25,6 +25,11 @@ enum class Encoder { Feedback, Nearest };
 std::optional<Encoder> parseEncoder(llvm::StringRef name);
 llvm::StringRef stringifyEncoder(Encoder encoder);
 
+/// Numbers as `format` would store them, each rounded to the nearest.
+llvm::Expected<std::vector<float>> roundedTo(FormatAttrInterface format,
+                                             llvm::ArrayRef<float> values,
+                                             llvm::ArrayRef<int64_t> shape);
+
 /// A matrix in a new format.
 struct EncodedMatrix {
   /// Integer formats.

@@ -5,7 +5,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "Extractor.h"
-#include "allot/Codec/Codec.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -34,16 +33,6 @@ Extractor::rowsOf(Context &context, int64_t count, bool merged) {
   return values;
 }
 
-/// Numbers as `format` would store them.
-static llvm::Expected<std::vector<float>> rounded(FormatAttrInterface format,
-                                                  ArrayRef<float> values,
-                                                  ArrayRef<int64_t> shape) {
-  auto bytes = codec::encodeRoundToNearest(format, values, shape);
-  if (!bytes)
-    return bytes.takeError();
-  return codec::decode(format, *bytes, shape);
-}
-
 /// The weighted error of rounding or shortening the adapters alone.
 llvm::Expected<double>
 Extractor::adapterError(Context &context, const AdapterTreatment &treatment) {
@@ -65,10 +54,10 @@ Extractor::adapterError(Context &context, const AdapterTreatment &treatment) {
                                               choices.adapterRanks.front());
     plan::Factors factors =
         plan::firstRanks(*context.factors, rank, site.rows, site.columns);
-    auto b = rounded(treatment.format, factors.b, {site.rows, rank});
+    auto b = plan::roundedTo(treatment.format, factors.b, {site.rows, rank});
     if (!b)
       return b.takeError();
-    auto a = rounded(treatment.format, factors.a, {rank, site.columns});
+    auto a = plan::roundedTo(treatment.format, factors.a, {rank, site.columns});
     if (!a)
       return a.takeError();
     for (int64_t row = 0; row < site.rows; ++row)

@@ -29,14 +29,13 @@ SiteUse plan::useOf(const analysis::Site &site) {
 
 static int64_t flops(const analysis::Site &site, const SiteUse &use,
                      int64_t rows, const Candidate &option) {
-  int64_t once = 2 * rows * site.columns;
-  // Compensation is a summand.
-  if (option.rank > 0)
-    once += 2 * option.rank * (rows + site.columns) + rows;
+  // A pair of factors is a summand.
+  auto pair = [&](int64_t rank) {
+    return rank > 0 ? 2 * rank * (rows + site.columns) + rows : 0;
+  };
+  int64_t once = 2 * rows * site.columns + pair(option.rank);
   if (option.adapter.rank)
-    once += *option.adapter.rank > 0
-                ? 2 * *option.adapter.rank * (rows + site.columns) + rows
-                : 0;
+    once += pair(*option.adapter.rank);
   else if (!option.adapter.merged)
     once += use.adapterFlops;
   return use.applications * once;
