@@ -233,9 +233,8 @@ LogicalResult BankOp::evaluateDense(ArrayRef<DenseMatrix> operands,
 }
 
 Value BankOp::buildTransposed(OpBuilder &builder, Location loc, bool) {
-  SmallVector<Value> maps;
-  for (Value map : getMaps())
-    maps.push_back(TransposeOp::create(builder, loc, map));
+  SmallVector<Value> maps =
+      structured::buildTransposedMaps(builder, loc, getMaps());
   return BankOp::create(builder, loc, maps);
 }
 

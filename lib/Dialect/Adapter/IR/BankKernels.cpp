@@ -161,16 +161,8 @@ LogicalResult GroupedLowRankOp::verify() {
                            << " and " << a << ", which do not make a map of "
                            << out << "x" << in << " (A65)";
   }
-  auto x = cast<ShapedType>(getX().getType());
-  if (!x.hasRank() || x.getRank() < 1)
-    return emitOpError() << "x has a rank of at least 1, but got " << x
-                         << " (A65)";
-  ArrayRef<int64_t> leading = x.getShape().drop_back();
-  if (failed(checkRows(*this, "x", x, leading, in, "A65")) ||
-      failed(checkRows(*this, "the init", getInit().getType(), leading, out,
-                       "A65")))
-    return failure();
-  return success();
+  return checkApplied(*this, getX().getType(), getInit().getType(), in, out,
+                      "A65");
 }
 
 //===----------------------------------------------------------------------===//

@@ -119,9 +119,7 @@ Value SumOp::buildSlice(OpBuilder &builder, Location loc, unsigned axis,
 }
 
 Value SumOp::buildTransposed(OpBuilder &builder, Location loc, bool) {
-  SmallVector<Value> maps;
-  for (Value map : getMaps())
-    maps.push_back(TransposeOp::create(builder, loc, map));
+  SmallVector<Value> maps = buildTransposedMaps(builder, loc, getMaps());
   return SumOp::create(builder, loc, maps.front().getType(), maps);
 }
 
@@ -268,10 +266,9 @@ LogicalResult ComposeOp::evaluateDense(ArrayRef<DenseMatrix> operands,
 }
 
 Value ComposeOp::buildTransposed(OpBuilder &builder, Location loc, bool) {
-  SmallVector<Value> maps;
-  for (Value map : llvm::reverse(getMaps()))
-    maps.push_back(TransposeOp::create(builder, loc, map));
-  return ComposeOp::create(builder, loc, maps);
+  SmallVector<Value> reversed = llvm::to_vector(llvm::reverse(getMaps()));
+  return ComposeOp::create(builder, loc,
+                           buildTransposedMaps(builder, loc, reversed));
 }
 
 Value ComposeOp::buildGather(OpBuilder &builder, Location loc, Value ids) {

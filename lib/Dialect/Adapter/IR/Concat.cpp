@@ -192,9 +192,8 @@ Value ConcatOp::buildSlice(OpBuilder &builder, Location loc, unsigned axis,
 }
 
 Value ConcatOp::buildTransposed(OpBuilder &builder, Location loc, bool) {
-  SmallVector<Value> maps;
-  for (Value map : getMaps())
-    maps.push_back(TransposeOp::create(builder, loc, map));
+  SmallVector<Value> maps =
+      structured::buildTransposedMaps(builder, loc, getMaps());
   return ConcatOp::create(builder, loc, 1 - getDim(), maps);
 }
 

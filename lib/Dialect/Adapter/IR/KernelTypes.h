@@ -26,6 +26,11 @@ llvm::LogicalResult checkRows(mlir::Operation *op, llvm::StringRef what,
                               mlir::Type type, llvm::ArrayRef<int64_t> leading,
                               int64_t last, llvm::StringRef label);
 
+/// Fails unless x is `[leading, in]` and the init `[leading, out]`.
+llvm::LogicalResult checkApplied(mlir::Operation *op, mlir::Type x,
+                                 mlir::Type init, int64_t in, int64_t out,
+                                 llvm::StringRef label);
+
 /// Fails unless the op is all on tensors or all on memrefs.
 llvm::LogicalResult checkOneWorld(mlir::Operation *op);
 

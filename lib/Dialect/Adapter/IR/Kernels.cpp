@@ -73,6 +73,18 @@ LogicalResult typing::checkRows(Operation *op, StringRef what, Type type,
   return success();
 }
 
+LogicalResult typing::checkApplied(Operation *op, Type x, Type init, int64_t in,
+                                   int64_t out, StringRef label) {
+  auto type = cast<ShapedType>(x);
+  if (!type.hasRank() || type.getRank() < 1)
+    return op->emitOpError() << "x has a rank of at least 1, but got " << type
+                             << " (" << label << ")";
+  ArrayRef<int64_t> leading = type.getShape().drop_back();
+  return success(
+      succeeded(checkRows(op, "x", x, leading, in, label)) &&
+      succeeded(checkRows(op, "the init", init, leading, out, label)));
+}
+
 LogicalResult typing::checkOneWorld(Operation *op) {
   bool tensors = llvm::any_of(op->getOperandTypes(), llvm::IsaPred<TensorType>);
   bool memrefs =
@@ -153,15 +165,11 @@ LogicalResult LinearOp::verify() {
                            << " and " << a << ", which do not make a map of "
                            << out << "x" << in << " (A14)";
   }
-  auto x = cast<ShapedType>(getX().getType());
-  if (!x.hasRank() || x.getRank() < 1)
-    return emitOpError() << "x has a rank of at least 1, but got " << x
-                         << " (A14)";
-  ArrayRef<int64_t> leading = x.getShape().drop_back();
-  if (failed(checkRows(*this, "x", x, leading, in, "A14")) ||
-      failed(checkRows(*this, "the init", getInit().getType(), leading, out,
-                       "A14")))
+  if (failed(checkApplied(*this, getX().getType(), getInit().getType(), in, out,
+                          "A14")))
     return failure();
+  ArrayRef<int64_t> leading =
+      cast<ShapedType>(getX().getType()).getShape().drop_back();
   if (getMultiplier() &&
       failed(checkRows(*this, "the multiplier", getMultiplier().getType(),
                        leading, out, "A14")))

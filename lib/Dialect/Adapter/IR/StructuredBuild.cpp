@@ -35,6 +35,15 @@ bool structured::isIdentity(Value map) {
 
 bool structured::isZero(Value map) { return bool(map.getDefiningOp<ZeroOp>()); }
 
+SmallVector<Value> structured::buildTransposedMaps(OpBuilder &builder,
+                                                   Location loc,
+                                                   ValueRange maps) {
+  SmallVector<Value> transposed;
+  for (Value map : maps)
+    transposed.push_back(TransposeOp::create(builder, loc, map));
+  return transposed;
+}
+
 int64_t structured::numMembers(MapType type) {
   return type.isBank() ? type.getShape().front() : 1;
 }

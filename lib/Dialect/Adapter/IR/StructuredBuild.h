@@ -32,6 +32,11 @@ bool flatten(OpT op, llvm::SmallVectorImpl<mlir::Value> &maps) {
   return changed;
 }
 
+/// The transposes of the maps, in their order.
+llvm::SmallVector<mlir::Value> buildTransposedMaps(mlir::OpBuilder &builder,
+                                                   mlir::Location loc,
+                                                   mlir::ValueRange maps);
+
 /// True for `identity` and for permutations that move nothing.
 bool isIdentity(mlir::Value map);
 bool isZero(mlir::Value map);

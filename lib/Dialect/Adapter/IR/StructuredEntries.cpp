@@ -273,9 +273,7 @@ Value HadamardOp::buildSlice(OpBuilder &builder, Location loc, unsigned axis,
 }
 
 Value HadamardOp::buildTransposed(OpBuilder &builder, Location loc, bool) {
-  SmallVector<Value> maps;
-  for (Value map : getMaps())
-    maps.push_back(TransposeOp::create(builder, loc, map));
+  SmallVector<Value> maps = buildTransposedMaps(builder, loc, getMaps());
   return HadamardOp::create(builder, loc, maps);
 }
 

@@ -256,9 +256,7 @@ int64_t BlockDiagonalOp::getRankBound(ArrayRef<int64_t> operands) {
 }
 
 Value BlockDiagonalOp::buildTransposed(OpBuilder &builder, Location loc, bool) {
-  SmallVector<Value> maps;
-  for (Value map : getMaps())
-    maps.push_back(TransposeOp::create(builder, loc, map));
+  SmallVector<Value> maps = buildTransposedMaps(builder, loc, getMaps());
   return BlockDiagonalOp::create(builder, loc, maps);
 }
 
