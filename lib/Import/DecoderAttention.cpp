@@ -1,0 +1,136 @@
+//===- DecoderAttention.cpp - attention of decoders -------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "DecoderBuilder.h"
+#include "allot/Dialect/NN/IR/NN.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace allot;
+using namespace allot::importer;
+using mlir::RankedTensorType;
+using mlir::Value;
+namespace arith = mlir::arith;
+namespace tensor = mlir::tensor;
+
+/// [batch, T, count * D] as [batch, T, count, D].
+Value DecoderBuilder::heads(Value x, int64_t count, const Stream &stream) {
+  llvm::SmallVector<mlir::OpFoldResult> sizes{stream.batch, stream.length,
+                                              b.getIndexAttr(count),
+                                              b.getIndexAttr(c.headDim)};
+  return tensor::ExpandShapeOp::create(
+      b, m.loc(), floats({any, any, count, c.headDim}), x,
+      llvm::ArrayRef<mlir::ReassociationIndices>{{0}, {1}, {2, 3}}, sizes);
+}
+
+Value DecoderBuilder::rope(int64_t layer, Value x, const Stream &stream) {
+  if (!c.unrotated.empty() && c.unrotated[layer])
+    return x;
+  auto type = mlir::cast<RankedTensorType>(x.getType());
+  return nn::RopeOp::create(b, m.loc(), type, nn::RotaryLayout::Halves, x,
+                            stream.past,
+                            c.windows[layer] ? windowFrequencies : frequencies,
+                            llvm::APFloat(c.rotaryScale), empty(type, stream))
+      .getResult();
+}
+
+/// Puts new keys (slot 0) or values (1) of a layer into the cache.
+void DecoderBuilder::intoCache(int64_t layer, int64_t slot, Value fresh,
+                               Stream &stream) {
+  stream.cache =
+      nn::CacheUpdateOp::create(b, m.loc(), cacheType(), fresh, stream.past,
+                                stream.count, layer, slot, stream.cache)
+          .getResult();
+}
+
+/// All keys or values of a layer. They are read after both are written: a read
+/// between two writes in place would have to be a copy.
+Value DecoderBuilder::fromCache(int64_t layer, int64_t slot, Stream &stream) {
+  mlir::OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+  Value capacity = tensor::DimOp::create(b, m.loc(), stream.cache, 3);
+  llvm::SmallVector<mlir::OpFoldResult> offsets{
+      b.getIndexAttr(layer), b.getIndexAttr(slot), zero, zero, zero, zero};
+  llvm::SmallVector<mlir::OpFoldResult> sizes{one,
+                                              one,
+                                              stream.batch,
+                                              capacity,
+                                              b.getIndexAttr(c.kvHeads),
+                                              b.getIndexAttr(c.headDim)};
+  llvm::SmallVector<mlir::OpFoldResult> strides(6, one);
+  return tensor::ExtractSliceOp::create(
+      b, m.loc(), floats({any, any, c.kvHeads, c.headDim}), stream.cache,
+      offsets, sizes, strides);
+}
+
+Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
+  Value q, k, v;
+  if (c.family->fusedProjections) {
+    int64_t qSize = c.heads * c.headDim, kvSize = c.kvHeads * c.headDim;
+    Value all = m.apply(inLayer(layer, "self_attn.qkv_proj"), x);
+    q = columns(all, 0, qSize, stream);
+    k = columns(all, qSize, kvSize, stream);
+    v = columns(all, qSize + kvSize, kvSize, stream);
+  } else {
+    q = m.apply(inLayer(layer, "self_attn.q_proj"), x);
+    k = m.apply(inLayer(layer, "self_attn.k_proj"), x);
+    v = m.apply(inLayer(layer, "self_attn.v_proj"), x);
+  }
+  auto normHeads = [&] {
+    q = norm(inLayer(layer, "self_attn.q_norm"), q, stream);
+    k = norm(inLayer(layer, "self_attn.k_norm"), k, stream);
+  };
+  if (c.family->headNorms == Family::HeadNorms::Whole)
+    normHeads();
+  q = heads(q, c.heads, stream);
+  k = heads(k, c.kvHeads, stream);
+  v = heads(v, c.kvHeads, stream);
+  if (c.family->headNorms == Family::HeadNorms::PerHead)
+    normHeads();
+  q = rope(layer, q, stream);
+  k = rope(layer, k, stream);
+  if (stream.cache) {
+    intoCache(layer, 0, k, stream);
+    intoCache(layer, 1, v, stream);
+    k = fromCache(layer, 0, stream);
+    v = fromCache(layer, 1, stream);
+  } else if (Value prefix = m.prepended(inLayer(layer, "self_attn"))) {
+    k = prepend(prefixHeads(layer, 0, prefix), k, stream);
+    v = prepend(prefixHeads(layer, 1, prefix), v, stream);
+  }
+  auto type = mlir::cast<RankedTensorType>(q.getType());
+  mlir::IntegerAttr window =
+      c.windows[layer] ? b.getI64IntegerAttr(c.windows[layer]) : nullptr;
+  Value out = nn::AttentionOp::create(
+                  b, m.loc(inLayer(layer, "self_attn")), type, q, k, v,
+                  stream.past, stream.total, empty(type, stream),
+                  /*causal=*/true, llvm::APFloat(c.attentionScale), window,
+                  c.attentionSoftcap ? b.getF64FloatAttr(c.attentionSoftcap)
+                                     : mlir::FloatAttr())
+                  .getResult();
+  auto project = [&](Value heads) {
+    Value flat = tensor::CollapseShapeOp::create(
+        b, m.loc(), floats({any, any, c.heads * c.headDim}), heads,
+        llvm::ArrayRef<mlir::ReassociationIndices>{{0}, {1}, {2, 3}});
+    return m.apply(inLayer(layer, "self_attn.o_proj"), flat);
+  };
+  auto prompts = m.prompts(inLayer(layer, "self_attn"));
+  // A bias of the output counts once more for each prompt.
+  llvm::SmallVector<Value> apart;
+  for (const ModuleBuilder::Prompt &prompt : prompts) {
+    Value seen = seePrompt(layer, q, prompt, stream);
+    if (c.outputBias)
+      apart.push_back(seen);
+    else
+      out = arith::AddFOp::create(b, m.loc(), out, seen);
+  }
+  Value y = project(out);
+  if (!prompts.empty())
+    m.markBeyondMap(y, prompts[0].adapter);
+  if (!prepending.empty())
+    m.markBeyondMap(y, prepending);
+  for (Value seen : apart)
+    y = arith::AddFOp::create(b, m.loc(), y, project(seen));
+  return y;
+}

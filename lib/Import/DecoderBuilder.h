@@ -1,0 +1,131 @@
+//===- DecoderBuilder.h - programs of Llama-like models ---------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One set of building blocks for every family: what differs is in ModelConfig.
+// A block is built by one function for both uses, over a whole sequence and
+// over new tokens behind a cache. The blocks are in sources by subject:
+// attention, prompts of adapters, MLP.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ALLOT_LIB_IMPORT_DECODERBUILDER_H
+#define ALLOT_LIB_IMPORT_DECODERBUILDER_H
+
+#include "ModuleBuilder.h"
+#include "allot/Import/ModelConfig.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace allot::importer {
+
+constexpr llvm::StringLiteral modelPath = "model",
+                              embeddingPath = "model.embed_tokens",
+                              normPath = "model.norm", headPath = "lm_head";
+
+/// The path of a module of a layer.
+inline std::string inLayer(int64_t layer, llvm::StringRef module) {
+  return ("model.layers." + llvm::Twine(layer) + "." + module).str();
+}
+
+/// The modules of a model, as adapters see them, in the order of the program.
+std::vector<ModuleInfo> modulesOf(const ModelConfig &config);
+
+/// Tensors of published files that a program does not need: tables that are
+/// computed, the second copy of a tied head, and layers beyond the configured
+/// ones.
+bool isIgnored(const ModelConfig &config, llvm::StringRef name);
+
+class DecoderBuilder {
+public:
+  /// `prepending`: the adapter that puts something before every sequence.
+  DecoderBuilder(ModuleBuilder &module, const ModelConfig &config,
+                 llvm::StringRef prepending)
+      : m(module), b(module.builder()), c(config), prepending(prepending) {}
+
+  void buildLogits();
+  void buildForward();
+  /// An entry that calls the shared body.
+  void buildStep(llvm::StringRef name);
+
+private:
+  /// What a block needs to know of the sequences it works on. The cache, count
+  /// and total are null where whole sequences are run without one.
+  struct Stream {
+    mlir::Value batch, length, past, count, total, cache;
+  };
+
+  Stream begin(mlir::Value tokens);
+  mlir::Value block(int64_t layer, mlir::Value x, Stream &stream);
+  mlir::Value attention(int64_t layer, mlir::Value x, Stream &stream);
+  mlir::Value onEveryRow(mlir::Value x, const Stream &stream);
+  mlir::Value prepend(mlir::Value prompt, mlir::Value x, const Stream &stream);
+  mlir::Value prefixHeads(int64_t layer, int64_t slot, mlir::Value prefix);
+  void setPast(Stream &stream, int64_t past);
+  mlir::Value promptHeads(llvm::StringRef path, mlir::Value prompt,
+                          const Stream &stream);
+  mlir::Value seePrompt(int64_t layer, mlir::Value q,
+                        const ModuleBuilder::Prompt &prompt,
+                        const Stream &stream);
+  mlir::Value mlp(int64_t layer, mlir::Value x, const Stream &stream);
+  mlir::Value norm(llvm::StringRef path, mlir::Value x, const Stream &stream);
+  mlir::Value rope(int64_t layer, mlir::Value x, const Stream &stream);
+  mlir::Value columns(mlir::Value x, int64_t first, int64_t count,
+                      const Stream &stream);
+  mlir::Value filled(mlir::Value x, double number);
+  mlir::Value softcapped(mlir::Value x, double cap);
+  mlir::Value embedded(mlir::Value tokens);
+  mlir::Value lastPositions(mlir::Value x, const Stream &stream);
+  mlir::Value heads(mlir::Value x, int64_t count, const Stream &stream);
+  void intoCache(int64_t layer, int64_t slot, mlir::Value fresh,
+                 Stream &stream);
+  mlir::Value fromCache(int64_t layer, int64_t slot, Stream &stream);
+
+  /// `tensor.empty`; the dynamic dimensions are batch and length.
+  mlir::Value empty(mlir::RankedTensorType type, const Stream &stream) {
+    llvm::SmallVector<mlir::Value> sizes{stream.batch, stream.length};
+    sizes.truncate(type.getNumDynamicDims());
+    return mlir::tensor::EmptyOp::create(b, m.loc(), type.getShape(),
+                                         type.getElementType(), sizes);
+  }
+  mlir::RankedTensorType floats(llvm::ArrayRef<int64_t> shape) {
+    return mlir::RankedTensorType::get(shape, b.getF32Type());
+  }
+  mlir::RankedTensorType ints(llvm::ArrayRef<int64_t> shape) {
+    return mlir::RankedTensorType::get(shape, b.getI32Type());
+  }
+  llvm::SmallVector<Port> stepArguments() {
+    return withChoice({{"tokens", ints({any, any})},
+                       {"count", ints({any})},
+                       {"past", ints({any})},
+                       {"cache", cacheType()}});
+  }
+  /// With the adapter of each sequence behind the others, where there is a bank
+  /// of them.
+  llvm::SmallVector<Port> withChoice(llvm::SmallVector<Port> ports) {
+    if (m.hasBank())
+      ports.push_back({ModuleBuilder::choiceName, ints({any})});
+    return ports;
+  }
+  void choose(mlir::func::FuncOp function, const Stream &stream);
+  llvm::SmallVector<Port> stepResults() {
+    return {{"logits", floats({any, c.vocab})}, {"cache", cacheType()}};
+  }
+  mlir::RankedTensorType cacheType() {
+    return floats({c.layers, 2, any, any, c.kvHeads, c.headDim});
+  }
+
+  static constexpr int64_t any = mlir::ShapedType::kDynamic;
+  ModuleBuilder &m;
+  mlir::OpBuilder &b;
+  const ModelConfig &c;
+  llvm::StringRef prepending;
+  /// Of the function being built; the second ones are those of layers with a
+  /// window, where they have their own.
+  mlir::Value frequencies, windowFrequencies;
+};
+
+} // namespace allot::importer
+
+#endif // ALLOT_LIB_IMPORT_DECODERBUILDER_H
