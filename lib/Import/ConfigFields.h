@@ -85,6 +85,10 @@ llvm::Error readUnrotated(const archive::JsonDocument &config,
 llvm::Error readWindows(const archive::JsonDocument &config,
                         FieldReader &fields, ModelConfig &model);
 
+/// Which layers are mixtures of experts.
+llvm::Error readRoutedLayers(const archive::JsonDocument &config,
+                             FieldReader &fields, ModelConfig &model);
+
 } // namespace allot::importer
 
 #endif // ALLOT_LIB_IMPORT_CONFIGFIELDS_H

@@ -248,6 +248,7 @@ llvm::Expected<ModelConfig> importer::readConfig(const GGUFFile &file) {
   model.outputBias = file.find("blk.0.attn_output.bias");
   model.mlpBias = file.find("blk.0.ffn_gate.bias");
 
+  model.valueDim = model.headDim;
   model.attentionScale = 1.0 / std::sqrt(double(model.headDim));
   model.windows.assign(model.layers, 0);
   if (keys.has("attention.sliding_window")) {

@@ -78,6 +78,17 @@ llvm::Error importer::readWindows(const JsonDocument &config,
         model.windows[layer] = model.unrotated[layer] ? size() : 0;
     return llvm::Error::success();
   }
+  if (family.window == Family::Window::AllIfAsked)
+    all = fields.flag("use_sliding_window", false) && has;
+  if (family.window == Family::Window::EvenBelowLayer) {
+    bool asked = fields.flag("use_sliding_window", false) && has;
+    int64_t end = fields.take<int64_t>(
+        config["max_window_layers"].integerOr(28, 0, maxLayers));
+    for (int64_t layer = 0; asked && layer < std::min(end, model.layers);
+         layer += 2)
+      model.windows[layer] = size();
+    return llvm::Error::success();
+  }
   if (family.window == Family::Window::Pattern) {
     llvm::StringRef key = config["_sliding_window_pattern"].exists()
                               ? "_sliding_window_pattern"
@@ -95,5 +106,41 @@ llvm::Error importer::readWindows(const JsonDocument &config,
                 config["max_window_layers"].integerOr(28, 0, maxLayers));
   for (int64_t layer = first; layer < model.layers; ++layer)
     model.windows[layer] = size();
+  return llvm::Error::success();
+}
+
+llvm::Error importer::readRoutedLayers(const JsonDocument &config,
+                                       FieldReader &fields,
+                                       ModelConfig &model) {
+  using Routed = Family::Routed;
+  const Family &family = *model.family;
+  model.routed.assign(model.layers, family.routed == Routed::AllLayers);
+  if (family.routed == Routed::FromLayer) {
+    int64_t first =
+        fields.take<int64_t>(config["first_k_dense_replace"].integerOr(
+            family.defaultFirstRouted, 0, maxLayers));
+    for (int64_t layer = first; layer < model.layers; ++layer)
+      model.routed[layer] = true;
+  }
+  if (family.routed == Routed::Step) {
+    int64_t step = fields.sizeOr("decoder_sparse_step", 1, maxLayers);
+    for (int64_t layer = 0; layer < model.layers; ++layer)
+      model.routed[layer] = (layer + 1) % step == 0;
+    JsonField dense = config["mlp_only_layers"];
+    if (!dense.isNull()) {
+      auto layers = dense.integers();
+      if (!layers)
+        return layers.takeError();
+      for (int64_t layer : *layers)
+        // The library ignores layers that there are not.
+        if (layer >= 0 && layer < model.layers)
+          model.routed[layer] = false;
+    }
+  }
+  if (!fields.failed() && llvm::is_contained(model.routed, true))
+    return config["model_type"].error(
+        "layer " +
+        llvm::Twine(llvm::find(model.routed, true) - model.routed.begin()) +
+        " is a mixture of experts, which is not supported");
   return llvm::Error::success();
 }

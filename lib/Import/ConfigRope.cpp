@@ -17,6 +17,8 @@ namespace {
 struct Rotary {
   std::vector<float> frequencies;
   double scale = 1;
+  /// By the square of this scores are multiplied besides.
+  double attention = 1;
 };
 } // namespace
 
@@ -58,7 +60,7 @@ static llvm::Error readAngles(const JsonDocument &config, JsonField scaling,
                               const ModelConfig &model, Rotary &rotary) {
   if (!scaling.isNull() && !scaling.isObject())
     return scaling.error("must be an object");
-  int64_t dim = model.headDim;
+  int64_t dim = model.latent.rank ? model.latent.rotated : model.headDim;
   for (JsonField partial :
        {config["partial_rotary_factor"], scaling["partial_rotary_factor"]}) {
     double factor = fields.take<double>(partial.numberOr(1.0), 1.0);
@@ -83,6 +85,10 @@ static llvm::Error readAngles(const JsonDocument &config, JsonField scaling,
       fields.take<llvm::StringRef>(kind.stringOr("default")).str();
   if (type == "default")
     return llvm::Error::success();
+  if (double all = fields.take<double>(scaling["mscale_all_dim"].numberOr(0));
+      model.latent.rank && all != 0)
+    rotary.attention =
+        yarnAttentionFactor(fields.positive(scaling["factor"], 1), all);
   if (type == "linear") {
     if (!scaling["factor"].exists())
       return scaling["factor"].error("is missing");
@@ -141,6 +147,10 @@ llvm::Error importer::readRope(const JsonDocument &config, FieldReader &fields,
     return error;
   model.frequencies = std::move(rotary.frequencies);
   model.rotaryScale = rotary.scale;
+  model.attentionScale *= rotary.attention * rotary.attention;
+  model.neighbours = family.rotary == Family::Rotary::Neighbours ||
+                     (family.rotary == Family::Rotary::FromConfig &&
+                      fields.flag("rope_interleave", true));
   if (!family.ownWindowAngles)
     return llvm::Error::success();
   JsonField local = scaling["sliding_attention"];

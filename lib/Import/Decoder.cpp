@@ -100,7 +100,7 @@ void DecoderBuilder::buildLogits() {
   for (int64_t layer = 0; layer < c.layers; ++layer)
     x = tap(block(layer, x, stream), "hidden_states." + llvm::Twine(layer + 1));
   x = tap(norm(normPath, x, stream), "last_hidden_state");
-  m.endFunction(softcapped(m.apply(headPath, x), c.logitSoftcap));
+  m.endFunction(logits(x));
 }
 
 void DecoderBuilder::buildForward() {
@@ -117,8 +117,7 @@ void DecoderBuilder::buildForward() {
   for (int64_t layer = 0; layer < c.layers; ++layer)
     x = block(layer, x, stream);
   x = norm(normPath, lastPositions(x, stream), stream);
-  Value logits = softcapped(m.apply(headPath, x), c.logitSoftcap);
-  m.endFunction({logits, stream.cache});
+  m.endFunction({logits(x), stream.cache});
 }
 
 void DecoderBuilder::buildStep(llvm::StringRef name) {
@@ -144,10 +143,13 @@ withRepeatedLayers(const ModelConfig &config,
   repeated.layers = sources->size();
   repeated.windows.clear();
   repeated.unrotated.clear();
+  repeated.routed.clear();
   for (int64_t source : *sources) {
     repeated.windows.push_back(config.windows[source]);
     if (!config.unrotated.empty())
       repeated.unrotated.push_back(config.unrotated[source]);
+    if (!config.routed.empty())
+      repeated.routed.push_back(config.routed[source]);
   }
   repeated.layerSources = std::move(*sources);
   return repeated;
@@ -178,14 +180,25 @@ llvm::Error importer::buildDecoder(ModuleBuilder &m, const ModelConfig &plain,
                             "' both put a prompt before the tokens");
       if (!form.prepends.empty())
         prepending = form.adapter;
+      // Keys and values are given by heads of one size.
+      if (!form.prepends.empty() && config.valueDim != config.headDim &&
+          llvm::StringRef(path).ends_with(".self_attn"))
+        return support::fileError(
+            expectedBy,
+            "adapter '" + form.adapter +
+                "' cannot be put on a model whose keys and values differ in "
+                "size");
       // Prompts are projected and attended to as in Llama.
       if (form.attends &&
           (config.family->headNorms != Family::HeadNorms::None ||
-           config.family->fusedProjections || config.family->scaledLogits))
+           config.family->fusedProjections || config.family->scaledLogits ||
+           config.family->multipliers || config.latent.rank || config.clip ||
+           config.family->sinks))
         return support::fileError(
             expectedBy, "adapter '" + form.adapter +
-                            "' cannot be put on a model that normalises heads, "
-                            "scales scores or fuses projections");
+                            "' cannot be put on a model that normalises or "
+                            "clips heads, scales scores, has sinks or latent "
+                            "attention, or fuses projections");
       if (!form.arguments.empty())
         return support::fileError(
             expectedBy, "adapter '" + form.adapter + "' takes an argument '" +

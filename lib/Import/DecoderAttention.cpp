@@ -15,13 +15,13 @@ using mlir::Value;
 namespace arith = mlir::arith;
 namespace tensor = mlir::tensor;
 
-/// [batch, T, count * D] as [batch, T, count, D].
-Value DecoderBuilder::heads(Value x, int64_t count, const Stream &stream) {
-  llvm::SmallVector<mlir::OpFoldResult> sizes{stream.batch, stream.length,
-                                              b.getIndexAttr(count),
-                                              b.getIndexAttr(c.headDim)};
+/// [batch, T, count * size] as [batch, T, count, size].
+Value DecoderBuilder::heads(Value x, int64_t count, int64_t size,
+                            const Stream &stream) {
+  llvm::SmallVector<mlir::OpFoldResult> sizes{
+      stream.batch, stream.length, b.getIndexAttr(count), b.getIndexAttr(size)};
   return tensor::ExpandShapeOp::create(
-      b, m.loc(), floats({any, any, count, c.headDim}), x,
+      b, m.loc(), floats({any, any, count, size}), x,
       llvm::ArrayRef<mlir::ReassociationIndices>{{0}, {1}, {2, 3}}, sizes);
 }
 
@@ -29,8 +29,9 @@ Value DecoderBuilder::rope(int64_t layer, Value x, const Stream &stream) {
   if (!c.unrotated.empty() && c.unrotated[layer])
     return x;
   auto type = mlir::cast<RankedTensorType>(x.getType());
-  return nn::RopeOp::create(b, m.loc(), type, nn::RotaryLayout::Halves, x,
-                            stream.past,
+  auto layout =
+      c.neighbours ? nn::RotaryLayout::Neighbours : nn::RotaryLayout::Halves;
+  return nn::RopeOp::create(b, m.loc(), type, layout, x, stream.past,
                             c.windows[layer] ? windowFrequencies : frequencies,
                             llvm::APFloat(c.rotaryScale), empty(type, stream))
       .getResult();
@@ -52,26 +53,29 @@ Value DecoderBuilder::fromCache(int64_t layer, int64_t slot, Stream &stream) {
   Value capacity = tensor::DimOp::create(b, m.loc(), stream.cache, 3);
   llvm::SmallVector<mlir::OpFoldResult> offsets{
       b.getIndexAttr(layer), b.getIndexAttr(slot), zero, zero, zero, zero};
+  int64_t size = slot == 0 ? c.headDim : c.valueDim;
   llvm::SmallVector<mlir::OpFoldResult> sizes{one,
                                               one,
                                               stream.batch,
                                               capacity,
                                               b.getIndexAttr(c.kvHeads),
-                                              b.getIndexAttr(c.headDim)};
+                                              b.getIndexAttr(size)};
   llvm::SmallVector<mlir::OpFoldResult> strides(6, one);
-  return tensor::ExtractSliceOp::create(
-      b, m.loc(), floats({any, any, c.kvHeads, c.headDim}), stream.cache,
-      offsets, sizes, strides);
+  return tensor::ExtractSliceOp::create(b, m.loc(),
+                                        floats({any, any, c.kvHeads, size}),
+                                        stream.cache, offsets, sizes, strides);
 }
 
-Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
+/// Queries, keys and values, each by a projection of its own or all by one.
+DecoderBuilder::Heads DecoderBuilder::project(int64_t layer, Value x,
+                                              const Stream &stream) {
   Value q, k, v;
   if (c.family->fusedProjections) {
     int64_t qSize = c.heads * c.headDim, kvSize = c.kvHeads * c.headDim;
     Value all = m.apply(inLayer(layer, "self_attn.qkv_proj"), x);
-    q = columns(all, 0, qSize, stream);
-    k = columns(all, qSize, kvSize, stream);
-    v = columns(all, qSize + kvSize, kvSize, stream);
+    q = columns(all, 0, qSize);
+    k = columns(all, qSize, kvSize);
+    v = columns(all, qSize + kvSize, kvSize);
   } else {
     q = m.apply(inLayer(layer, "self_attn.q_proj"), x);
     k = m.apply(inLayer(layer, "self_attn.k_proj"), x);
@@ -83,13 +87,17 @@ Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
   };
   if (c.family->headNorms == Family::HeadNorms::Whole)
     normHeads();
-  q = heads(q, c.heads, stream);
-  k = heads(k, c.kvHeads, stream);
-  v = heads(v, c.kvHeads, stream);
+  q = heads(clamped(q), c.heads, c.headDim, stream);
+  k = heads(clamped(k), c.kvHeads, c.headDim, stream);
+  v = heads(clamped(v), c.kvHeads, c.headDim, stream);
   if (c.family->headNorms == Family::HeadNorms::PerHead)
     normHeads();
-  q = rope(layer, q, stream);
-  k = rope(layer, k, stream);
+  return {rope(layer, q, stream), rope(layer, k, stream), v};
+}
+
+Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
+  auto [q, k, v] = c.latent.rank ? projectLatent(layer, x, stream)
+                                 : project(layer, x, stream);
   if (stream.cache) {
     intoCache(layer, 0, k, stream);
     intoCache(layer, 1, v, stream);
@@ -99,7 +107,7 @@ Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
     k = prepend(prefixHeads(layer, 0, prefix), k, stream);
     v = prepend(prefixHeads(layer, 1, prefix), v, stream);
   }
-  auto type = mlir::cast<RankedTensorType>(q.getType());
+  RankedTensorType type = floats({any, any, c.heads, c.valueDim});
   mlir::IntegerAttr window =
       c.windows[layer] ? b.getI64IntegerAttr(c.windows[layer]) : nullptr;
   Value out = nn::AttentionOp::create(
@@ -111,7 +119,7 @@ Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
                   .getResult();
   auto project = [&](Value heads) {
     Value flat = tensor::CollapseShapeOp::create(
-        b, m.loc(), floats({any, any, c.heads * c.headDim}), heads,
+        b, m.loc(), floats({any, any, c.heads * c.valueDim}), heads,
         llvm::ArrayRef<mlir::ReassociationIndices>{{0}, {1}, {2, 3}});
     return m.apply(inLayer(layer, "self_attn.o_proj"), flat);
   };

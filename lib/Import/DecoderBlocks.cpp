@@ -18,17 +18,45 @@ using mlir::Value;
 namespace arith = mlir::arith;
 namespace tensor = mlir::tensor;
 
-/// Columns [first, first + count) of [batch, T, all].
-Value DecoderBuilder::columns(Value x, int64_t first, int64_t count,
-                              const Stream &stream) {
-  mlir::OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
-  llvm::SmallVector<mlir::OpFoldResult> offsets{zero, zero,
-                                                b.getIndexAttr(first)};
-  llvm::SmallVector<mlir::OpFoldResult> sizes{stream.batch, stream.length,
-                                              b.getIndexAttr(count)};
-  llvm::SmallVector<mlir::OpFoldResult> strides(3, one);
-  return tensor::ExtractSliceOp::create(b, m.loc(), floats({any, any, count}),
+/// A slice along the last dimension.
+static void sliceColumns(mlir::OpBuilder &b, mlir::Location loc, Value x,
+                         int64_t first, int64_t count,
+                         llvm::SmallVector<mlir::OpFoldResult> &offsets,
+                         llvm::SmallVector<mlir::OpFoldResult> &sizes,
+                         llvm::SmallVector<mlir::OpFoldResult> &strides) {
+  sizes = tensor::getMixedSizes(b, loc, x);
+  offsets.assign(sizes.size(), b.getIndexAttr(0));
+  strides.assign(sizes.size(), b.getIndexAttr(1));
+  offsets.back() = b.getIndexAttr(first);
+  sizes.back() = b.getIndexAttr(count);
+}
+
+/// Columns [first, first + count) of [..., all].
+Value DecoderBuilder::columns(Value x, int64_t first, int64_t count) {
+  llvm::SmallVector<mlir::OpFoldResult> offsets, sizes, strides;
+  sliceColumns(b, m.loc(), x, first, count, offsets, sizes, strides);
+  auto type = mlir::cast<RankedTensorType>(x.getType());
+  return tensor::ExtractSliceOp::create(b, m.loc(),
+                                        adapter::withLastDimension(type, count),
                                         x, offsets, sizes, strides);
+}
+
+/// `whole` with `part` in its columns from `first` on.
+Value DecoderBuilder::intoColumns(Value part, Value whole, int64_t first) {
+  int64_t count =
+      mlir::cast<RankedTensorType>(part.getType()).getShape().back();
+  llvm::SmallVector<mlir::OpFoldResult> offsets, sizes, strides;
+  sliceColumns(b, m.loc(), part, first, count, offsets, sizes, strides);
+  return tensor::InsertSliceOp::create(b, m.loc(), part, whole, offsets, sizes,
+                                       strides);
+}
+
+/// x within the bounds of queries, keys and values.
+Value DecoderBuilder::clamped(Value x) {
+  if (c.clip == 0)
+    return x;
+  x = arith::MaximumFOp::create(b, m.loc(), x, filled(x, -c.clip));
+  return arith::MinimumFOp::create(b, m.loc(), x, filled(x, c.clip));
 }
 
 /// A tensor of the shape of x with one number everywhere.
@@ -55,22 +83,34 @@ Value DecoderBuilder::softcapped(Value x, double cap) {
 
 Value DecoderBuilder::embedded(Value tokens) {
   Value x = m.gather(embeddingPath, tokens);
-  if (!c.family->scaledEmbedding)
-    return x;
-  return adapter::buildScaled(b, m.loc(embeddingPath), x,
-                              std::sqrt(double(c.hidden)));
+  return adapter::buildScaled(b, m.loc(embeddingPath), x, c.embeddingScale);
 }
 
-Value DecoderBuilder::norm(llvm::StringRef path, Value x,
-                           const Stream &stream) {
+Value DecoderBuilder::norm(llvm::StringRef path, Value x, const Stream &stream,
+                           std::optional<double> epsilon) {
   auto type = mlir::cast<RankedTensorType>(x.getType());
   Value weight = m.norm(path);
   if (c.normsLessOne)
     weight = arith::AddFOp::create(b, m.loc(path), weight, filled(weight, 1.0));
   return nn::NormOp::create(b, m.loc(path), type, nn::NormKind::RMS, x, weight,
-                            Value(), llvm::APFloat(c.epsilon),
+                            Value(), llvm::APFloat(epsilon.value_or(c.epsilon)),
                             empty(type, stream))
       .getResult();
+}
+
+/// The stream x with what a part of a block adds to it.
+Value DecoderBuilder::residual(llvm::StringRef path, Value x, Value y) {
+  y = adapter::buildScaled(b, m.loc(path), y, c.residualScale);
+  return arith::AddFOp::create(b, m.loc(path), x, y);
+}
+
+/// The output head over the normed stream.
+Value DecoderBuilder::logits(Value x) {
+  Value y = m.apply(headPath, x);
+  if (c.logitsDivisor != 1)
+    y = arith::DivFOp::create(b, m.loc(headPath), y,
+                              filled(y, c.logitsDivisor));
+  return softcapped(y, c.logitSoftcap);
 }
 
 Value DecoderBuilder::block(int64_t layer, Value x, Stream &stream) {
@@ -83,7 +123,7 @@ Value DecoderBuilder::block(int64_t layer, Value x, Stream &stream) {
   Value y = attention(layer, in, stream);
   if (norms != Norms::Before)
     y = normed("post_attention_layernorm", y);
-  x = arith::AddFOp::create(b, m.loc(inLayer(layer, "self_attn")), x, y);
+  x = residual(inLayer(layer, "self_attn"), x, y);
   in = x;
   if (norms != Norms::After)
     in = normed(norms == Norms::Before ? "post_attention_layernorm"
@@ -92,5 +132,5 @@ Value DecoderBuilder::block(int64_t layer, Value x, Stream &stream) {
   y = mlp(layer, in, stream);
   if (norms != Norms::Before)
     y = normed("post_feedforward_layernorm", y);
-  return arith::AddFOp::create(b, m.loc(inLayer(layer, "mlp")), x, y);
+  return residual(inLayer(layer, "mlp"), x, y);
 }

@@ -17,6 +17,7 @@
 #include "ModuleBuilder.h"
 #include "allot/Import/ModelConfig.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include <optional>
 
 namespace allot::importer {
 
@@ -58,6 +59,12 @@ private:
 
   Stream begin(mlir::Value tokens);
   mlir::Value block(int64_t layer, mlir::Value x, Stream &stream);
+  /// Queries, keys and values of a layer, by heads.
+  struct Heads {
+    mlir::Value q, k, v;
+  };
+  Heads project(int64_t layer, mlir::Value x, const Stream &stream);
+  Heads projectLatent(int64_t layer, mlir::Value x, const Stream &stream);
   mlir::Value attention(int64_t layer, mlir::Value x, Stream &stream);
   mlir::Value onEveryRow(mlir::Value x, const Stream &stream);
   mlir::Value prepend(mlir::Value prompt, mlir::Value x, const Stream &stream);
@@ -69,15 +76,21 @@ private:
                         const ModuleBuilder::Prompt &prompt,
                         const Stream &stream);
   mlir::Value mlp(int64_t layer, mlir::Value x, const Stream &stream);
-  mlir::Value norm(llvm::StringRef path, mlir::Value x, const Stream &stream);
+  /// With the epsilon of the model, or one of its own.
+  mlir::Value norm(llvm::StringRef path, mlir::Value x, const Stream &stream,
+                   std::optional<double> epsilon = std::nullopt);
+  mlir::Value residual(llvm::StringRef path, mlir::Value x, mlir::Value y);
+  mlir::Value logits(mlir::Value x);
   mlir::Value rope(int64_t layer, mlir::Value x, const Stream &stream);
-  mlir::Value columns(mlir::Value x, int64_t first, int64_t count,
-                      const Stream &stream);
+  mlir::Value columns(mlir::Value x, int64_t first, int64_t count);
+  mlir::Value intoColumns(mlir::Value part, mlir::Value whole, int64_t first);
+  mlir::Value clamped(mlir::Value x);
   mlir::Value filled(mlir::Value x, double number);
   mlir::Value softcapped(mlir::Value x, double cap);
   mlir::Value embedded(mlir::Value tokens);
   mlir::Value lastPositions(mlir::Value x, const Stream &stream);
-  mlir::Value heads(mlir::Value x, int64_t count, const Stream &stream);
+  mlir::Value heads(mlir::Value x, int64_t count, int64_t size,
+                    const Stream &stream);
   void intoCache(int64_t layer, int64_t slot, mlir::Value fresh,
                  Stream &stream);
   mlir::Value fromCache(int64_t layer, int64_t slot, Stream &stream);
@@ -113,7 +126,7 @@ private:
     return {{"logits", floats({any, c.vocab})}, {"cache", cacheType()}};
   }
   mlir::RankedTensorType cacheType() {
-    return floats({c.layers, 2, any, any, c.kvHeads, c.headDim});
+    return floats({c.layers, 2, any, any, c.kvHeads, c.cacheDim()});
   }
 
   static constexpr int64_t any = mlir::ShapedType::kDynamic;

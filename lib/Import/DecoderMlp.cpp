@@ -18,8 +18,8 @@ Value DecoderBuilder::mlp(int64_t layer, Value x, const Stream &stream) {
   Value gate, up;
   if (c.family->fusedProjections) {
     Value both = m.apply(inLayer(layer, "mlp.gate_up_proj"), x);
-    gate = columns(both, 0, c.intermediate, stream);
-    up = columns(both, c.intermediate, c.intermediate, stream);
+    gate = columns(both, 0, c.intermediate);
+    up = columns(both, c.intermediate, c.intermediate);
   } else {
     gate = m.apply(inLayer(layer, "mlp.gate_proj"), x);
     up = m.apply(inLayer(layer, "mlp.up_proj"), x);

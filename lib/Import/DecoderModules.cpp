@@ -29,7 +29,23 @@ std::vector<ModuleInfo> importer::modulesOf(const ModelConfig &c) {
   for (int64_t l = 0; l < c.layers; ++l) {
     if (f.norms != Family::Norms::After)
       add(inLayer(l, "input_layernorm"), norm, c.hidden, 1);
-    if (f.fusedProjections) {
+    if (f.latentAttention) {
+      const LatentAttention &latent = c.latent;
+      bool bias = c.outputBias;
+      if (latent.queryRank) {
+        add(inLayer(l, "self_attn.q_a_proj"), linear, latent.queryRank,
+            c.hidden, bias);
+        add(inLayer(l, "self_attn.q_a_layernorm"), norm, latent.queryRank, 1);
+        add(inLayer(l, "self_attn.q_b_proj"), linear, q, latent.queryRank);
+      } else {
+        add(inLayer(l, "self_attn.q_proj"), linear, q, c.hidden);
+      }
+      add(inLayer(l, "self_attn.kv_a_proj_with_mqa"), linear,
+          latent.rank + latent.rotated, c.hidden, bias);
+      add(inLayer(l, "self_attn.kv_a_layernorm"), norm, latent.rank, 1);
+      add(inLayer(l, "self_attn.kv_b_proj"), linear,
+          c.heads * (latent.plain + c.valueDim), latent.rank);
+    } else if (f.fusedProjections) {
       add(inLayer(l, "self_attn.qkv_proj"), linear, q + 2 * kv, c.hidden,
           c.queryKeyValueBias);
     } else {
@@ -45,7 +61,8 @@ std::vector<ModuleInfo> importer::modulesOf(const ModelConfig &c) {
       add(inLayer(l, "self_attn.q_norm"), norm, whole ? q : c.headDim, 1);
       add(inLayer(l, "self_attn.k_norm"), norm, whole ? kv : c.headDim, 1);
     }
-    add(inLayer(l, "self_attn.o_proj"), linear, c.hidden, q, c.outputBias);
+    add(inLayer(l, "self_attn.o_proj"), linear, c.hidden, c.heads * c.valueDim,
+        c.outputBias);
     add(inLayer(l, "self_attn"), ModuleKind::Attention, c.hidden, c.hidden);
     modules.back().heads = c.kvHeads;
     add(inLayer(l, "post_attention_layernorm"), norm, c.hidden, 1);

@@ -173,11 +173,13 @@ LogicalResult cacheUpdate(CacheUpdateOp op, Values values, Results &results) {
       failed(operands.expectRank(op.getSource(), "the source", 4)) || failed(operands.expectRank(op.getInit(), "the cache", 6)))
     return failure();
   ArrayRef<int64_t> shape = operands.shape(op.getInit());
-  int64_t batch = shape[2], capacity = shape[3], token = shape[4] * shape[5], length = operands.shape(op.getSource())[1];
+  int64_t batch = shape[2], capacity = shape[3], length = operands.shape(op.getSource())[1], size = operands.shape(op.getSource())[3];
   int64_t layer = op.getLayer(), slot = op.getSlot();
-  if (failed(operands.expectShape(op.getSource(), "the source", {batch, length, shape[4], shape[5]})) ||
+  if (failed(operands.expectShape(op.getSource(), "the source", {batch, length, shape[4], size})) ||
       failed(operands.expectShape(op.getPast(), "past", {batch})) || failed(operands.expectShape(op.getCount(), "count", {batch})))
     return failure();
+  if (size > shape[5])
+    return op.emitOpError() << "the source has heads of " << size << " numbers, but the cache holds " << shape[5];
   if (layer < 0 || layer >= shape[0] || slot < 0 || slot >= shape[1])
     return op.emitOpError() << "layer " << layer << ", slot " << slot << " is outside of a cache of " << shapeText(shape);
   for (int64_t b = 0; b < batch; ++b) {
@@ -188,8 +190,9 @@ LogicalResult cacheUpdate(CacheUpdateOp op, Values values, Results &results) {
   }
   std::vector<float> result(cache.begin(), cache.end());
   for (int64_t b = 0; b < batch; ++b) {
-    int64_t to = (((layer * shape[1] + slot) * batch + b) * capacity + past[b]) * token;
-    std::copy_n(source.begin() + b * length * token, count[b] * token, result.begin() + to);
+    int64_t to = (((layer * shape[1] + slot) * batch + b) * capacity + past[b]) * shape[4], from = b * length * shape[4];
+    for (int64_t head = 0; head < count[b] * shape[4]; ++head)
+      std::copy_n(source.begin() + (from + head) * size, size, result.begin() + (to + head) * shape[5]);
   }
   results.push_back(makeTensor(shape, std::move(result)));
   return success();

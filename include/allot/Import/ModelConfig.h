@@ -19,6 +19,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,12 +34,17 @@ struct Family {
   /// `general.architecture` of GGUF files; empty where it has none of its own.
   llvm::StringLiteral ggufArchitecture;
   /// Which attention projections have a bias. FromConfig: all four, if
-  /// `attention_bias` says so.
+  /// `attention_bias` says so (of latent attention the two that read the
+  /// stream and the last one); QueryKeyValueFromConfig: three, if `qkv_bias`
+  /// does not deny it.
   enum class AttentionBias {
     None,
     FromConfig,
-    QueryKeyValue
+    QueryKeyValue,
+    QueryKeyValueFromConfig
   } attentionBias = AttentionBias::None;
+  /// What `attention_bias` is where it is absent.
+  bool defaultAttentionBias = false;
   /// `mlp_bias` decides about biases of the MLP.
   bool mlpBiasFromConfig = false;
   /// RMS norms of queries and keys before the rotation: of each head, or of all
@@ -53,18 +59,42 @@ struct Family {
   bool scaledEmbedding = false;
   /// Queries, keys and values are one projection, gate and up are one.
   bool fusedProjections = false;
+  /// Keys and values of all heads come out of one short vector, and queries
+  /// may: `kv_lora_rank`, `q_lora_rank`, `qk_nope_head_dim`,
+  /// `qk_rope_head_dim`, `v_head_dim`.
+  bool latentAttention = false;
+  /// Latent vectors are multiplied by the root of hidden size over their own.
+  bool scaledLatents = false;
+  /// Which dimensions of a head turn together. FromConfig: neighbours, if
+  /// `rope_interleave` does not deny it.
+  enum class Rotary { Halves, Neighbours, FromConfig } rotary = Rotary::Halves;
+  /// Each head has a score `self_attn.sinks` of its own in its softmax.
+  bool sinks = false;
+  /// `clip_qkv` bounds queries, keys and values.
+  bool clipped = false;
+  /// `embedding_multiplier`, `residual_multiplier`, `attention_multiplier` and
+  /// `logits_scaling` are read.
+  bool multipliers = false;
+  /// Which layers are mixtures of experts. Step: every
+  /// `decoder_sparse_step`-th that is not in `mlp_only_layers`; FromLayer: from
+  /// `first_k_dense_replace` on.
+  enum class Routed { None, AllLayers, Step, FromLayer } routed = Routed::None;
   /// `partial_rotary_factor` says how much of a head is rotated.
   bool partialRotary = false;
   /// Which layers attend to a window. AllLayers: `sliding_window`, if given;
   /// FromLayer: with `use_sliding_window`, from `max_window_layers` on;
   /// Unrotated: with `use_sliding_window`, those of `no_rope_layers`; Pattern:
-  /// all but every `sliding_window_pattern`-th.
+  /// all but every `sliding_window_pattern`-th; AllIfAsked: with
+  /// `use_sliding_window`; EvenBelowLayer: with `use_sliding_window`, even ones
+  /// below `max_window_layers`.
   enum class Window {
     None,
     AllLayers,
     FromLayer,
     Unrotated,
-    Pattern
+    Pattern,
+    AllIfAsked,
+    EvenBelowLayer
   } window = Window::None;
   /// Layers with a window have rotary angles of their own,
   /// `rope_local_base_freq`.
@@ -82,10 +112,16 @@ struct Family {
   /// `sliding_window` (0: none), its pattern.
   int64_t defaultKvHeads = 0, defaultHeadDim = 0, defaultWindow = 0;
   int64_t defaultPattern = 0;
+  /// `q_lora_rank` (0: queries are projected at once), `kv_lora_rank`,
+  /// `first_k_dense_replace`.
+  int64_t defaultQueryRank = 0, defaultLatentRank = 0, defaultFirstRouted = 0;
   double defaultEpsilon = 1e-6, defaultTheta = 10000;
   /// 0: none.
   double defaultAttentionCap = 0, defaultLogitCap = 0;
   bool defaultTied = false;
+  /// The keys of the number of layers and of the size of the MLP.
+  llvm::StringLiteral layersKey = "num_hidden_layers",
+                      intermediateKey = "intermediate_size";
   /// The key of the activation, and what it is without one.
   llvm::StringLiteral activationKey = "hidden_act";
   llvm::StringLiteral defaultActivation = "silu";
@@ -107,6 +143,21 @@ std::optional<nn::ActivationKind> activationKind(llvm::StringRef name);
 /// the angles are computed before a weight is looked at.
 constexpr int64_t maxHeadDim = 1 << 16;
 
+/// Multi-head latent attention (DeepSeek-AI 2024, DeepSeek-V2): one projection
+/// of the stream gives a latent vector, which is normalised and expanded to the
+/// plain part of all keys and to all values, and the rotated part of the key,
+/// which all heads share. Heads are `[plain; rotated]`.
+struct LatentAttention {
+  /// Sizes of the latent vectors; 0: there is none.
+  int64_t rank = 0, queryRank = 0;
+  /// The parts of a head of queries and keys.
+  int64_t plain = 0, rotated = 0;
+  /// Multiply the latent of keys and values, and queries.
+  double scale = 1, queryScale = 1;
+  /// Of the norms of the latent vectors, whatever `rms_norm_eps` says.
+  static constexpr double epsilon = 1e-6;
+};
+
 /// Everything that the shape of a decoder's program depends on.
 struct ModelConfig {
   const Family *family = nullptr;
@@ -115,10 +166,15 @@ struct ModelConfig {
   /// its own.
   std::vector<int64_t> layerSources;
   int64_t heads = 0, kvHeads = 0, headDim = 0;
+  /// Size of a head of values; that of queries and keys in most families.
+  int64_t valueDim = 0;
+  LatentAttention latent;
   int64_t vocab = 0, context = 0;
   double epsilon = 0;
   nn::ActivationKind activation = nn::ActivationKind::SiLU;
-  /// Rotary angles per position, `[headDim / 2]`.
+  /// Size of a head in the cache, which holds keys and values.
+  int64_t cacheDim() const { return std::max(headDim, valueDim); }
+  /// Rotary angles per position, `[headDim / 2]` or fewer.
   std::vector<float> frequencies;
   /// Multiplies rotated queries and keys (YaRN's attention factor).
   double rotaryScale = 1;
@@ -130,6 +186,13 @@ struct ModelConfig {
   double attentionScale = 0;
   /// Scores s become c tanh(s / c), as do the logits; 0: they do not.
   double attentionSoftcap = 0, logitSoftcap = 0;
+  /// 2i turns with 2i + 1, else i with i + half.
+  bool neighbours = false;
+  /// Queries, keys and values are within these bounds; 0: unbounded.
+  double clip = 0;
+  /// What embedded tokens, what attention and MLP add to the stream, and logits
+  /// are multiplied and divided by.
+  double embeddingScale = 1, residualScale = 1, logitsDivisor = 1;
   /// What stored weights of norms lack.
   bool normsLessOne = false;
   /// The output head is the embedding table.
@@ -137,6 +200,11 @@ struct ModelConfig {
   bool queryKeyValueBias = false, outputBias = false, mlpBias = false;
   /// Per layer: the window of its attention, 0 for none.
   std::vector<int64_t> windows;
+  /// Layers that are mixtures of experts; empty: none.
+  std::vector<bool> routed;
+  bool isRouted(int64_t layer) const {
+    return !routed.empty() && routed[layer];
+  }
 };
 
 /// Reads config.json, in the spelling of either generation of the library

@@ -160,6 +160,14 @@ func.func @n7(%k: tensor<1x1x4x16xf32>, %past: tensor<1xi32>, %cache: tensor<3x2
 
 // -----
 
+func.func @n7(%k: tensor<1x1x2x17xf32>, %past: tensor<1xi32>, %cache: tensor<3x2x1x9x2x16xf32>) {
+  // expected-error@+1 {{the source has heads of 17 numbers, but the cache holds 16 (N7)}}
+  %c = nn.cache_update ins(%k : tensor<1x1x2x17xf32>) past(%past : tensor<1xi32>) count(%past : tensor<1xi32>) layer 0 slot 0 outs(%cache : tensor<3x2x1x9x2x16xf32>) -> tensor<3x2x1x9x2x16xf32>
+  return
+}
+
+// -----
+
 func.func @n8(%x: tensor<2xi32>) {
   // expected-error@+1 {{x holds f32 without encoding, but got 'tensor<2xi32>' (N8)}}
   %y = nn.activation silu %x : tensor<2xi32>

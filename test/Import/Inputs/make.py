@@ -42,6 +42,23 @@ models = {
         vocab_size=40, hidden_size=26, intermediate_size=33, num_hidden_layers=3, num_attention_heads=2, num_key_value_heads=1, head_dim=10, query_pre_attn_scalar=13,
         sliding_window=4, layer_types=["sliding_attention", "full_attention", "sliding_attention"], max_position_embeddings=64,
         rope_parameters={"full_attention": {"rope_type": "linear", "rope_theta": 50000.0, "factor": 4.0}, "sliding_attention": {"rope_type": "default", "rope_theta": 500.0}})),
+    "granite_multipliers": ("Granite", torch.float32, dict(
+        vocab_size=40, hidden_size=24, intermediate_size=35, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, embedding_multiplier=3.0, residual_multiplier=0.6,
+        attention_multiplier=0.3, logits_scaling=1.7, mlp_bias=True, tie_word_embeddings=True, max_position_embeddings=64)),
+    # Latent attention over the stream itself, stretched; no layer is routed.
+    "deepseek_v2_yarn": ("DeepseekV2", torch.float32, dict(
+        vocab_size=40, hidden_size=27, intermediate_size=37, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=3, q_lora_rank=None, kv_lora_rank=10, qk_nope_head_dim=8,
+        qk_rope_head_dim=6, v_head_dim=9, first_k_dense_replace=2, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=8, max_position_embeddings=64,
+        rope_parameters={"rope_type": "yarn", "rope_theta": 1000.0, "factor": 4.0, "original_max_position_embeddings": 16, "mscale": 0.7, "mscale_all_dim": 0.9})),
+    # Values are larger than keys, biases.
+    "deepseek_v3_wide": ("DeepseekV3", torch.float32, dict(
+        vocab_size=40, hidden_size=26, intermediate_size=33, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, q_lora_rank=9, kv_lora_rank=10, qk_nope_head_dim=5,
+        qk_rope_head_dim=4, v_head_dim=12, first_k_dense_replace=2, n_routed_experts=4, n_group=2, topk_group=1, num_experts_per_tok=2, moe_intermediate_size=8,
+        attention_bias=True, tie_word_embeddings=True, max_position_embeddings=64)),
+    "deepseek_v3_halves": ("DeepseekV3", torch.float32, dict(
+        vocab_size=40, hidden_size=24, intermediate_size=31, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=2, q_lora_rank=None, kv_lora_rank=8, qk_nope_head_dim=6,
+        qk_rope_head_dim=6, v_head_dim=6, first_k_dense_replace=1, n_routed_experts=4, n_group=2, topk_group=1, num_experts_per_tok=2, moe_intermediate_size=8,
+        rope_interleave=False, max_position_embeddings=64)),
 }
 
 

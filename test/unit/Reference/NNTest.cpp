@@ -160,6 +160,16 @@ TEST_F(NNTest, CacheUpdate) {
   EXPECT_EQ(*cache.floats, before);
 }
 
+TEST_F(NNTest, CacheOfLargerHeads) {
+  const char *source = R"(func.func @f(%new: tensor<?x?x2x?xf32>, %past: tensor<?xi32>, %cache: tensor<1x1x?x?x2x3xf32>) -> tensor<1x1x?x?x2x3xf32> {
+    %c = nn.cache_update ins(%new : tensor<?x?x2x?xf32>) past(%past : tensor<?xi32>) count(%past : tensor<?xi32>) layer 0 slot 0
+           outs(%cache : tensor<1x1x?x?x2x3xf32>) -> tensor<1x1x?x?x2x3xf32>
+    return %c : tensor<1x1x?x?x2x3xf32> })";
+  RefValue cache = floats({1, 1, 1, 2, 2, 3}, std::vector<float>(12, -1));
+  expectFloats(evaluate(source, {floats({1, 1, 2, 2}, {1, 2, 3, 4}), ints({1}, {1}), cache}), {1, 1, 1, 2, 2, 3}, {-1, -1, -1, -1, -1, -1, 1, 2, -1, 3, 4, -1});
+  expectError(source, {floats({1, 1, 2, 4}, std::vector<float>(8)), ints({1}, {1}), cache}, {"the source has heads of 4 numbers, but the cache holds 3"});
+}
+
 TEST_F(NNTest, CacheOverflowsAreErrors) {
   RefValue tokens = floats({1, 2, 1, 2}, {1, 2, 3, 4}), cache = floats({1, 2, 1, 3, 1, 2}, std::vector<float>(12));
   expectError(kCache, {tokens, ints({1}, {2}), ints({1}, {2}), cache}, {"'nn.cache_update' op row 0 writes 2 tokens behind 2, but the cache holds 3"});

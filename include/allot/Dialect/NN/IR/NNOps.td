@@ -149,14 +149,14 @@ def NN_CrossEntropyOp : NN_DpsOp<"cross_entropy", [VJP]> {
 def NN_CacheUpdateOp : NN_DpsOp<"cache_update"> {
   let summary = "Writes new keys or values into a cache";
   let description = [{
-    `cache[layer, slot, b, past[b] + t, h, :] = new[b, t, h, :]` for t < count[b]; the rest of the cache stays. The cache is `[layer, k/v, batch, capacity, heads, dim]`, owned by the
+    `cache[layer, slot, b, past[b] + t, h, d] = new[b, t, h, d]` for t < count[b]; the rest of the cache stays. The cache is `[layer, k/v, batch, capacity, heads, dim]`, owned by the
     caller. Writes beyond the capacity are an error of the caller and are checked before a program runs.
 
     ```mlir
     %c = nn.cache_update ins(%k : tensor<?x?x2x16xf32>) past(%past : tensor<?xi32>) count(%count : tensor<?xi32>) layer 3 slot 0
            outs(%cache : tensor<30x2x?x?x2x16xf32>) -> tensor<30x2x?x?x2x16xf32>
     ```
-    (N7) new has rank 4 and agrees with the cache in batch, heads and dim; layer and slot lie inside.
+    (N7) new has rank 4 and agrees with the cache in batch and heads; its heads fit into the cache's, of which the rest stays; layer and slot lie inside.
   }];
   let arguments = (ins AnyShaped:$source, AnyShaped:$past, AnyShaped:$count, I64Attr:$layer, I64Attr:$slot, AnyShaped:$init);
   let assemblyFormat = [{ `ins` `(` $source `:` type($source) `)` `past` `(` $past `:` type($past) `)` `count` `(` $count `:` type($count) `)` `layer` $layer `slot` $slot
