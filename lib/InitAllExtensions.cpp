@@ -9,6 +9,7 @@
 #include "allot/Conversion/DpsBufferization.h"
 #include "allot/Gradient/Reverse.h"
 #include "allot/Kernel/PackedTile.h"
+#include "allot/Kernel/Routing.h"
 #include "allot/Reference/Interpreter.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
@@ -18,6 +19,7 @@ void allot::registerAllExtensions(mlir::DialectRegistry &registry) {
   mlir::registerAllToLLVMIRTranslations(registry);
   codec::registerCodecExternalModels(registry);
   kernel::registerTileExternalModels(registry);
+  kernel::registerRoutingExternalModels(registry);
   gradient::registerVJPExternalModels(registry);
   conversion::registerBufferizationExternalModels(registry);
   reference::registerReferenceExternalModels(registry);

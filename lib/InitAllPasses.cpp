@@ -7,10 +7,12 @@
 #include "allot/InitAllPasses.h"
 #include "allot/Conversion/AdapterToKernel/AdapterToKernel.h"
 #include "allot/Conversion/NNToKernel/NNToKernel.h"
+#include "allot/Conversion/RoutedToKernel/RoutedToKernel.h"
 #include "allot/Dialect/Adapter/Transforms/Passes.h"
 #include "allot/Dialect/Format/Transforms/Passes.h"
 #include "allot/Dialect/NN/Transforms/Passes.h"
 #include "allot/Dialect/Plan/Transforms/Passes.h"
+#include "allot/Dialect/Routed/Transforms/Passes.h"
 #include "allot/Gradient/Passes.h"
 #include "allot/Pipelines/Pipelines.h"
 
@@ -19,8 +21,10 @@ void allot::registerAllPasses() {
   format::registerFormatPasses();
   nn::registerNNPasses();
   plan::registerPlanPasses();
+  routed::registerRoutedPasses();
   conversion::registerAdapterToKernelPasses();
   conversion::registerNNToKernelPasses();
+  conversion::registerRoutedToKernelPasses();
   gradient::registerGradientPasses();
   pipelines::registerPipelines();
 }

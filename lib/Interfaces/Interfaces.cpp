@@ -7,9 +7,11 @@
 #include "allot/Interfaces/FormatInterfaces.h"
 #include "allot/Interfaces/LinearMapInterfaces.h"
 #include "allot/Interfaces/ReferenceInterfaces.h"
+#include "allot/Interfaces/RoutingInterfaces.h"
 #include "allot/Interfaces/VJPInterfaces.h"
 
 #include "allot/Interfaces/FormatAttrInterfaces.cpp.inc"
 #include "allot/Interfaces/LinearMapInterfaces.cpp.inc"
 #include "allot/Interfaces/ReferenceInterfaces.cpp.inc"
+#include "allot/Interfaces/RoutingAttrInterfaces.cpp.inc"
 #include "allot/Interfaces/VJPInterfaces.cpp.inc"

@@ -8,9 +8,11 @@
 #include "allot/Pipelines/Pipelines.h"
 #include "allot/Conversion/AdapterToKernel/AdapterToKernel.h"
 #include "allot/Conversion/NNToKernel/NNToKernel.h"
+#include "allot/Conversion/RoutedToKernel/RoutedToKernel.h"
 #include "allot/Dialect/Adapter/Transforms/Passes.h"
 #include "allot/Dialect/Format/Transforms/Passes.h"
 #include "allot/Dialect/NN/Transforms/Passes.h"
+#include "allot/Dialect/Routed/Transforms/Passes.h"
 #include "allot/Gradient/Passes.h"
 #include "allot/Pipelines/Passes.h"
 #include "mlir/Conversion/Passes.h"
@@ -38,6 +40,7 @@ void addCleanup(OpPassManager &pm) {
 
 /// Map expressions to kernels' ops on packed bytes, still on tensors.
 void addMaps(OpPassManager &pm, const LoweringOptions &options) {
+  pm.addPass(routed::createRoutedLower());
   adapter::AdapterChooseEvaluationOptions choose;
   choose.evaluate = options.evaluate;
   choose.hoisted = options.hoist;
@@ -190,6 +193,7 @@ void pipelines::buildLowerToLLVMPipeline(OpPassManager &pm,
   kernels.target = options.target;
   pm.addPass(conversion::createConvertAdapterToKernel(kernels));
   pm.addPass(conversion::createConvertNNToKernel());
+  pm.addPass(conversion::createConvertRoutedToKernel());
   if (options.timeParts)
     pm.addPass(createProgramTimeParts());
   addCodeGeneration(pm);

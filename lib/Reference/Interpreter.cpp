@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/Reference/Interpreter.h"
+#include "Routed.h"
 #include "Upstream.h"
 #include "allot/Archive/StoredWeights.h"
 #include "allot/Codec/Codec.h"
@@ -192,6 +193,18 @@ LogicalResult Interpreter::Implementation::evaluate(Operation *op, Values operan
     return interface.evaluateReference(operands, results);
   if (auto forOp = dyn_cast<scf::ForOp>(op))
     return loop(forOp, operands, scope, results, taps, depth);
+  if (auto experts = dyn_cast<routed::ExpertsOp>(op))
+    return evaluateExperts(
+        experts, operands,
+        [&](Block &body, Values arguments, Results &made) {
+          for (auto [argument, value] : llvm::zip_equal(body.getArguments(), arguments))
+            scope[argument] = value;
+          LogicalResult result = run(body, scope, made, taps, depth);
+          for (Value argument : body.getArguments())
+            scope.erase(argument);
+          return result;
+        },
+        results);
   if (UpstreamFunction function = lookupUpstreamFunction(op)) {
     auto environment = [&](Value value) -> const RefValue * {
       auto it = scope.find(value);
@@ -226,7 +239,7 @@ LogicalResult Interpreter::Implementation::run(Block &block, Scope &scope, Resul
     made.clear();
     for (Value operand : op.getOperands())
       operands.push_back(scope.lookup(operand));
-    if (isa<func::ReturnOp, scf::YieldOp>(op)) {
+    if (isa<func::ReturnOp, scf::YieldOp, routed::YieldOp>(op)) {
       results.append(operands.begin(), operands.end());
       return success();
     }
@@ -296,4 +309,5 @@ void reference::registerReferenceExternalModels(DialectRegistry &registry) {
   registerFormatModels(registry);
   registerNNModels(registry);
   registerAttentionModels(registry);
+  registerRoutedModels(registry);
 }

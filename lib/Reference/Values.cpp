@@ -6,6 +6,7 @@
 
 #include "Values.h"
 #include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "allot/Dialect/Routed/IR/Routed.h"
 #include "allot/Support/Error.h"
 #include "mlir/IR/Operation.h"
 #include <algorithm>
@@ -142,6 +143,11 @@ LogicalResult reference::checkValue(Operation *op, const RefValue &value, Type t
     auto [out, in] = foldedShape(map.getShape());
     if (!value.map || value.map->out != out || value.map->in != in)
       return fail("no such map");
+    return success();
+  }
+  if (auto assignment = dyn_cast<routed::AssignmentType>(type)) {
+    if (!value.ints || !value.floats || value.shape.empty() || value.shape.back() != assignment.getMost())
+      return fail("no such assignment");
     return success();
   }
   ArrayRef<int64_t> wanted;

@@ -27,6 +27,7 @@ void registerComputedModels(mlir::DialectRegistry &registry);
 void registerFormatModels(mlir::DialectRegistry &registry);
 void registerNNModels(mlir::DialectRegistry &registry);
 void registerAttentionModels(mlir::DialectRegistry &registry);
+void registerRoutedModels(mlir::DialectRegistry &registry);
 
 /// Turns a function into a model of ReferenceOpInterface.
 template <typename Op, llvm::LogicalResult (*evaluate)(Op, Values, Results &)>

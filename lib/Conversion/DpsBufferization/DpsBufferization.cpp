@@ -8,6 +8,7 @@
 #include "allot/Conversion/DpsBufferization.h"
 #include "allot/Dialect/Adapter/IR/Bank.h"
 #include "allot/Dialect/NN/IR/NN.h"
+#include "allot/Dialect/Routed/IR/Routed.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
 
@@ -64,6 +65,11 @@ void conversion::registerBufferizationExternalModels(
         DpsBufferization<nn::AttentionGradOp, /*ReadsInit=*/false>>(*context);
     nn::CacheUpdateOp::attachInterface<
         DpsBufferization<nn::CacheUpdateOp, /*ReadsInit=*/true>>(*context);
+    context->loadDialect<memref::MemRefDialect>();
+  });
+  registry.addExtension(+[](MLIRContext *context, routed::RoutedDialect *) {
+    routed::ChooseOp::attachInterface<
+        DpsBufferization<routed::ChooseOp, /*ReadsInit=*/false>>(*context);
     context->loadDialect<memref::MemRefDialect>();
   });
   registry.addExtension(+[](MLIRContext *context, adapter::AdapterDialect *) {

@@ -113,32 +113,6 @@ private:
 
 } // namespace
 
-/// Leading dimensions of a tensor folded into one, the last `kept` as they are.
-static Value foldLeading(OpBuilder &b, Location loc, Value value,
-                         int64_t kept) {
-  auto type = cast<RankedTensorType>(value.getType());
-  int64_t rank = type.getRank();
-  if (rank == kept + 1)
-    return value;
-  if (rank == kept) {
-    SmallVector<int64_t> shape{1};
-    llvm::append_range(shape, type.getShape());
-    SmallVector<OpFoldResult> sizes{b.getIndexAttr(1)};
-    llvm::append_range(sizes, tensor::getMixedSizes(b, loc, value));
-    SmallVector<ReassociationIndices> groups;
-    for (int64_t axis = 0; axis < kept; ++axis)
-      groups.push_back(axis == 0 ? ReassociationIndices{0, 1}
-                                 : ReassociationIndices{axis + 1});
-    return tensor::ExpandShapeOp::create(
-        b, loc, RankedTensorType::get(shape, type.getElementType()), value,
-        groups, sizes);
-  }
-  SmallVector<ReassociationIndices> groups(kept + 1);
-  for (int64_t axis = 0; axis < rank; ++axis)
-    groups[std::max<int64_t>(0, axis - (rank - kept) + 1)].push_back(axis);
-  return tensor::CollapseShapeOp::create(b, loc, value, groups);
-}
-
 void BankExpander::normalizeIds() {
   // Compared as they are: a large i64 is no member because its low half is.
   int64_t count = op.getMap().getType().getShape().front();
@@ -313,7 +287,7 @@ Value BankExpander::applyShared(MapTerms &shared, Value &bias) {
 
 /// All numbers as one vector.
 static Value flat(OpBuilder &b, Location loc, Value value) {
-  return value ? foldLeading(b, loc, value, 0) : Value();
+  return value ? buildFolded(b, loc, value, 0) : Value();
 }
 
 Value BankExpander::applyDiagonals(Value y) {
@@ -358,15 +332,7 @@ Value BankExpander::applyDiagonals(Value y) {
 ValueRange BankExpander::groups() {
   if (!sorted.empty())
     return sorted;
-  Value places = flat(b, loc, ids);
-  SmallVector<OpFoldResult> size = tensor::getMixedSizes(b, loc, places);
-  Type i32 = b.getI32Type();
-  SmallVector<OpFoldResult> bounds{b.getIndexAttr(members.size() + 1)};
-  SmallVector<Value> inits{empty(size, i32), empty(size, i32),
-                           empty(bounds, i32)};
-  auto group = GroupRowsOp::create(b, loc, ValueRange(inits).getTypes(), places,
-                                   inits[0], inits[1], inits[2]);
-  llvm::append_range(sorted, group.getResults());
+  sorted = buildGroups(b, loc, flat(b, loc, ids), members.size());
   return sorted;
 }
 
@@ -408,21 +374,9 @@ Value BankExpander::applyApart(Value y) {
     return arith::IndexCastOp::create(nested, l, nested.getIndexType(), value);
   };
   // Rows of x in the order of the members that chose them, the others left out.
-  Value from = foldLeading(b, loc, x, 1), total = offset(members.size());
+  Value from = buildFolded(b, loc, x, 1), total = offset(members.size());
   int64_t in = cast<RankedTensorType>(from.getType()).getDimSize(1);
-  Value chosen = tensor::ExtractSliceOp::create(
-      b, loc, order, ArrayRef<OpFoldResult>{b.getIndexAttr(0)},
-      ArrayRef<OpFoldResult>{total}, ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
-  Value xs = vjp::buildStructured(
-      b, loc, {chosen}, {ofRows(2), identity(2)},
-      empty({OpFoldResult(total), b.getIndexAttr(in)}, f32),
-      [&](OpBuilder &nested, Location l, ValueRange args) -> Value {
-        Value row =
-            arith::DivSIOp::create(nested, l, asIndex(nested, l, args[0]), k);
-        Value column = linalg::IndexOp::create(nested, l, 1);
-        return tensor::ExtractOp::create(nested, l, from,
-                                         ValueRange{row, column});
-      });
+  Value xs = buildRowsOfPlaces(b, loc, from, order, total, k);
   OpFoldResult numPlaces = tensor::getMixedSize(b, loc, order, 0);
   Value ys = vjp::buildFilled(b, loc, {numPlaces, b.getIndexAttr(out)}, f32, 0);
   for (const Apart &term : apart) {
