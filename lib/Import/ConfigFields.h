@@ -89,6 +89,11 @@ llvm::Error readWindows(const archive::JsonDocument &config,
 llvm::Error readRoutedLayers(const archive::JsonDocument &config,
                              FieldReader &fields, ModelConfig &model);
 
+/// How many experts, how they are chosen and how wide they are, where some layer
+/// is routed.
+llvm::Error readExperts(const archive::JsonDocument &config,
+                        FieldReader &fields, ModelConfig &model);
+
 } // namespace allot::importer
 
 #endif // ALLOT_LIB_IMPORT_CONFIGFIELDS_H

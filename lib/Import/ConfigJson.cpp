@@ -221,6 +221,8 @@ llvm::Expected<ModelConfig> importer::readConfig(const JsonDocument &config) {
     return llvm::joinErrors(fields.finish(), std::move(error));
   if (llvm::Error error = readRoutedLayers(config, fields, model))
     return llvm::joinErrors(fields.finish(), std::move(error));
+  if (llvm::Error error = readExperts(config, fields, model))
+    return llvm::joinErrors(fields.finish(), std::move(error));
   if (llvm::Error error = fields.finish())
     return std::move(error);
   return model;

@@ -137,10 +137,5 @@ llvm::Error importer::readRoutedLayers(const JsonDocument &config,
           model.routed[layer] = false;
     }
   }
-  if (!fields.failed() && llvm::is_contained(model.routed, true))
-    return config["model_type"].error(
-        "layer " +
-        llvm::Twine(llvm::find(model.routed, true) - model.routed.begin()) +
-        " is a mixture of experts, which is not supported");
   return llvm::Error::success();
 }

@@ -38,6 +38,13 @@ std::vector<ModuleInfo> modulesOf(const ModelConfig &config);
 /// ones.
 bool isIgnored(const ModelConfig &config, llvm::StringRef name);
 
+/// Adds a module `(path, kind, out, in, bias)`.
+using AddModule =
+    llvm::function_ref<void(std::string, ModuleKind, int64_t, int64_t, bool)>;
+
+/// The router and the experts of a routed layer.
+void addExpertModules(const ModelConfig &config, int64_t layer, AddModule add);
+
 class DecoderBuilder {
 public:
   /// `prepending`: the adapter that puts something before every sequence.
@@ -81,6 +88,17 @@ private:
                    std::optional<double> epsilon = std::nullopt);
   mlir::Value residual(llvm::StringRef path, mlir::Value x, mlir::Value y);
   mlir::Value logits(mlir::Value x);
+  // Mixtures of experts.
+  mlir::Value routedMlp(int64_t layer, mlir::Value x);
+  mlir::Value assign(int64_t layer, mlir::Value logits);
+  mlir::Value experts(int64_t layer, mlir::Value x, mlir::Value assignment);
+  mlir::Value sharedExpert(int64_t layer, mlir::Value x);
+  mlir::Value bankOf(int64_t layer, llvm::StringRef projection);
+  mlir::Value biasesOf(int64_t layer, llvm::StringRef projection);
+  mlir::Value applyExperts(mlir::Value bank, mlir::Value rows, mlir::Value ids,
+                           mlir::Value biases, llvm::StringRef site);
+  mlir::Value clampedGate(mlir::Value both);
+  void tapRows(mlir::Value x, const llvm::Twine &name);
   mlir::Value rope(int64_t layer, mlir::Value x, const Stream &stream);
   mlir::Value columns(mlir::Value x, int64_t first, int64_t count);
   mlir::Value intoColumns(mlir::Value part, mlir::Value whole, int64_t first);

@@ -15,6 +15,8 @@ using mlir::Value;
 namespace arith = mlir::arith;
 
 Value DecoderBuilder::mlp(int64_t layer, Value x, const Stream &stream) {
+  if (c.isRouted(layer))
+    return routedMlp(layer, x);
   Value gate, up;
   if (c.family->fusedProjections) {
     Value both = m.apply(inLayer(layer, "mlp.gate_up_proj"), x);

@@ -68,7 +68,9 @@ std::vector<ModuleInfo> importer::modulesOf(const ModelConfig &c) {
     add(inLayer(l, "post_attention_layernorm"), norm, c.hidden, 1);
     if (f.norms == Family::Norms::Around)
       add(inLayer(l, "pre_feedforward_layernorm"), norm, c.hidden, 1);
-    if (f.fusedProjections) {
+    if (c.isRouted(l)) {
+      addExpertModules(c, l, add);
+    } else if (f.fusedProjections) {
       add(inLayer(l, "mlp.gate_up_proj"), linear, 2 * c.intermediate, c.hidden,
           c.mlpBias);
     } else {
@@ -77,8 +79,9 @@ std::vector<ModuleInfo> importer::modulesOf(const ModelConfig &c) {
       add(inLayer(l, "mlp.up_proj"), linear, c.intermediate, c.hidden,
           c.mlpBias);
     }
-    add(inLayer(l, "mlp.down_proj"), linear, c.hidden, c.intermediate,
-        c.mlpBias);
+    if (!c.isRouted(l))
+      add(inLayer(l, "mlp.down_proj"), linear, c.hidden, c.intermediate,
+          c.mlpBias);
     if (f.norms != Family::Norms::Before)
       add(inLayer(l, "post_feedforward_layernorm"), norm, c.hidden, 1);
   }

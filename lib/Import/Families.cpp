@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ExpertHabits.h"
 #include "allot/Import/ModelConfig.h"
 #include "llvm/ADT/STLExtras.h"
 #include <algorithm>
@@ -21,7 +22,7 @@ using Window = Family::Window;
 
 // Mistral has no architecture of its own in GGUF: it goes by `llama`, with a
 // sliding window in the metadata where it has one.
-static constexpr Family table[] = {
+static const Family table[] = {
     {.modelType = "llama",
      .ggufArchitecture = "llama",
      .attentionBias = Bias::FromConfig,
@@ -112,10 +113,12 @@ static constexpr Family table[] = {
      .ggufArchitecture = "",
      .attentionBias = Bias::FromConfig,
      .multipliers = true,
-     .routed = Routed::AllLayers},
+     .routed = Routed::AllLayers,
+     .experts = &graniteExperts},
     {.modelType = "mixtral",
      .ggufArchitecture = "",
      .routed = Routed::AllLayers,
+     .experts = &mixtralExperts,
      .window = Window::AllLayers,
      .ggufPermuted = true,
      .defaultKvHeads = 8,
@@ -125,6 +128,7 @@ static constexpr Family table[] = {
      .ggufArchitecture = "",
      .attentionBias = Bias::QueryKeyValueFromConfig,
      .routed = Routed::Step,
+     .experts = &qwen2Experts,
      .window = Window::EvenBelowLayer,
      .defaultKvHeads = 16,
      .defaultWindow = 4096},
@@ -133,6 +137,7 @@ static constexpr Family table[] = {
      .attentionBias = Bias::FromConfig,
      .headNorms = HeadNorms::PerHead,
      .routed = Routed::Step,
+     .experts = &qwen3Experts,
      .window = Window::AllIfAsked,
      .defaultKvHeads = 4,
      .defaultWindow = 4096},
@@ -142,6 +147,7 @@ static constexpr Family table[] = {
      .headNorms = HeadNorms::Whole,
      .clipped = true,
      .routed = Routed::AllLayers,
+     .experts = &olmoeExperts,
      .defaultEpsilon = 1e-5},
     {.modelType = "gpt_oss",
      .ggufArchitecture = "",
@@ -149,6 +155,7 @@ static constexpr Family table[] = {
      .defaultAttentionBias = true,
      .sinks = true,
      .routed = Routed::AllLayers,
+     .experts = &gptOssExperts,
      .window = Window::Pattern,
      .defaultKvHeads = 8,
      .defaultHeadDim = 64,
@@ -163,6 +170,7 @@ static constexpr Family table[] = {
      .latentAttention = true,
      .rotary = Rotary::Neighbours,
      .routed = Routed::FromLayer,
+     .experts = &deepseek2Experts,
      .defaultQueryRank = 1536,
      .defaultLatentRank = 512},
     {.modelType = "deepseek_v3",
@@ -171,6 +179,7 @@ static constexpr Family table[] = {
      .latentAttention = true,
      .rotary = Rotary::FromConfig,
      .routed = Routed::FromLayer,
+     .experts = &deepseek3Experts,
      .defaultKvHeads = 128,
      .defaultQueryRank = 1536,
      .defaultLatentRank = 512,

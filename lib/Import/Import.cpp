@@ -102,7 +102,8 @@ static llvm::Error importFolder(ModuleBuilder &module,
   auto weights = openFolderWeights(options.checkpoint);
   if (!weights)
     return weights.takeError();
-  return buildDecoder(module, *config, **weights, adapters, "config.json");
+  auto separate = separateExperts(std::move(*weights), *config, "config.json");
+  return buildDecoder(module, *config, *separate, adapters, "config.json");
 }
 
 static llvm::Error importGGUF(ModuleBuilder &module,
@@ -120,7 +121,9 @@ static llvm::Error importGGUF(ModuleBuilder &module,
     return permuted && (path.ends_with(".self_attn.q_proj") ||
                         path.ends_with(".self_attn.k_proj"));
   };
-  auto weights = openGGUFWeights(*file, config->headDim, isPermuted);
+  auto weights = separateExperts(
+      openGGUFWeights(*file, config->headDim, isPermuted), *config,
+      "the metadata");
   return buildDecoder(module, *config, *weights, adapters, "the metadata");
 }
 

@@ -180,15 +180,17 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
   bool shared = !tiedTo.empty() && !ownWeight &&
                 !(sites.lookup(tiedTo).adaptation &&
                   sites.lookup(tiedTo).adaptation->weight);
+  llvm::StringRef parameter =
+      module.kind == ModuleKind::Vector ? "" : ".weight";
   // Parameters that are repeated in other layers are declared once.
   llvm::StringRef storedAs = module.storedAs;
-  auto declared = [&](llvm::StringRef parameter, std::string &symbol,
+  auto declared = [&](llvm::StringRef name, std::string &symbol,
                       std::string own) {
     symbol = std::move(own);
     if (storedAs.empty())
       return false;
     auto [known, isNew] =
-        repeated.try_emplace((storedAs + parameter).str(), symbol);
+        repeated.try_emplace((storedAs + name).str(), symbol);
     symbol = known->second;
     return !isNew;
   };
@@ -198,7 +200,7 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
   } else if (shared) {
     site.weight = sites.lookup(tiedTo).weight;
   } else if (ownWeight ||
-             !declared(".weight", site.weight, module.path + weightSuffix)) {
+             !declared(parameter, site.weight, module.path + weightSuffix)) {
     site.weight = module.path + weightSuffix;
     StoredTensor stored;
     if (ownWeight) {
@@ -207,12 +209,13 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
       llvm::SmallVector<int64_t> shape{module.out, module.in};
       if (module.kind == ModuleKind::Conv1D)
         std::swap(shape[0], shape[1]);
-      if (module.kind == ModuleKind::Norm)
+      if (module.kind == ModuleKind::Norm ||
+          module.kind == ModuleKind::Vector)
         shape.pop_back();
       std::string owner = !tiedTo.empty()     ? module.tiedTo
                           : !storedAs.empty() ? module.storedAs
                                               : module.path;
-      auto found = source.get(owner + ".weight", shape, expectedBy);
+      auto found = source.get((owner + parameter).str(), shape, expectedBy);
       if (!found)
         return found.takeError();
       stored = std::move(*found);

@@ -16,6 +16,7 @@
 #include "allot/Archive/GGUF.h"
 #include "allot/Archive/Json.h"
 #include "allot/Dialect/NN/IR/NN.h"
+#include "allot/Import/Experts.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -79,6 +80,8 @@ struct Family {
   /// `decoder_sparse_step`-th that is not in `mlp_only_layers`; FromLayer: from
   /// `first_k_dense_replace` on.
   enum class Routed { None, AllLayers, Step, FromLayer } routed = Routed::None;
+  /// How experts are written and chosen in those.
+  const ExpertHabits *experts = nullptr;
   /// `partial_rotary_factor` says how much of a head is rotated.
   bool partialRotary = false;
   /// Which layers attend to a window. AllLayers: `sliding_window`, if given;
@@ -200,6 +203,7 @@ struct ModelConfig {
   bool queryKeyValueBias = false, outputBias = false, mlpBias = false;
   /// Per layer: the window of its attention, 0 for none.
   std::vector<int64_t> windows;
+  Experts experts;
   /// Layers that are mixtures of experts; empty: none.
   std::vector<bool> routed;
   bool isRouted(int64_t layer) const {

@@ -41,6 +41,9 @@ enum class ModuleKind {
   /// All of a language model: no parameters of its own, tokens are embedded as
   /// `in` numbers.
   Model,
+  /// A vector `[out]` that has no module of its own: it is stored under the path
+  /// itself.
+  Vector,
   /// Something that no adapter can be put on.
   Other
 };
