@@ -92,7 +92,6 @@ public:
     return llvm::Error::success();
   }
 
-protected:
   llvm::Expected<StoredTensor> find(llvm::StringRef name) override {
     std::string own = ggufName(name);
     if (own.empty())

@@ -10,6 +10,7 @@
 #include "allot/Dialect/Adapter/IR/Adapter.h"
 #include "allot/Dialect/Format/IR/Format.h"
 #include "allot/Dialect/NN/IR/NN.h"
+#include "allot/Dialect/Routed/IR/Routed.h"
 #include "allot/Support/AtomicFile.h"
 #include "allot/Support/Error.h"
 #include "allot/Support/MappedFile.h"
@@ -32,7 +33,7 @@ using namespace allot::importer;
 
 void importer::registerImportDialects(mlir::DialectRegistry &registry) {
   registry.insert<adapter::AdapterDialect, format::FormatDialect, nn::NNDialect,
-                  mlir::arith::ArithDialect,
+                  routed::RoutedDialect, mlir::arith::ArithDialect,
                   mlir::bufferization::BufferizationDialect,
                   mlir::func::FuncDialect, mlir::ml_program::MLProgramDialect,
                   mlir::tensor::TensorDialect>();
@@ -121,9 +122,9 @@ static llvm::Error importGGUF(ModuleBuilder &module,
     return permuted && (path.ends_with(".self_attn.q_proj") ||
                         path.ends_with(".self_attn.k_proj"));
   };
-  auto weights = separateExperts(
-      openGGUFWeights(*file, config->headDim, isPermuted), *config,
-      "the metadata");
+  auto weights =
+      separateExperts(openGGUFWeights(*file, config->headDim, isPermuted),
+                      *config, "the metadata");
   return buildDecoder(module, *config, *weights, adapters, "the metadata");
 }
 
@@ -143,10 +144,10 @@ importer::importCheckpoint(mlir::MLIRContext &context,
                            const ImportOptions &options) {
   context.loadDialect<
       adapter::AdapterDialect, format::FormatDialect, nn::NNDialect,
-      mlir::arith::ArithDialect, mlir::bufferization::BufferizationDialect,
-      mlir::func::FuncDialect, mlir::linalg::LinalgDialect,
-      mlir::math::MathDialect, mlir::ml_program::MLProgramDialect,
-      mlir::tensor::TensorDialect>();
+      routed::RoutedDialect, mlir::arith::ArithDialect,
+      mlir::bufferization::BufferizationDialect, mlir::func::FuncDialect,
+      mlir::linalg::LinalgDialect, mlir::math::MathDialect,
+      mlir::ml_program::MLProgramDialect, mlir::tensor::TensorDialect>();
   std::vector<AdapterSource> adapters = options.adapters;
   if (llvm::Error e = nameAdapters(adapters))
     return std::move(e);

@@ -34,7 +34,6 @@ public:
     });
   }
 
-protected:
   llvm::Expected<StoredTensor> find(llvm::StringRef name) override {
     std::optional<Part> part = partOf(name);
     if (!part || weights->has(name))

@@ -82,7 +82,6 @@ public:
     return llvm::Error::success();
   }
 
-protected:
   llvm::Expected<StoredTensor> find(llvm::StringRef name) override {
     auto entry = opened.file->get(name);
     if (!entry)
@@ -110,7 +109,6 @@ public:
     return llvm::Error::success();
   }
 
-protected:
   llvm::Expected<StoredTensor> find(llvm::StringRef name) override;
 
 private:

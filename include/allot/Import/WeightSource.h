@@ -60,8 +60,10 @@ public:
   virtual llvm::Error
   checkAllUsed(llvm::function_ref<bool(llvm::StringRef)> ignore) const = 0;
 
-protected:
+  /// The tensor of whatever shape, which is not remembered.
   virtual llvm::Expected<StoredTensor> find(llvm::StringRef name) = 0;
+
+protected:
   llvm::StringSet<> used;
 };
 
