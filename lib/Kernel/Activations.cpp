@@ -102,7 +102,8 @@ Value IntegerActivations::finishBlock(Emitter &e, Value place, int64_t row,
   return acc;
 }
 
-void IntegerActivations::fill(Emitter &e, Value x, kernel::Range items) const {
+void IntegerActivations::fill(Emitter &e, const RowSource &x,
+                              kernel::Range items) const {
   e.forLoop(items.lo, items.hi, 1, [&](Value item) {
     Value group = e.div(item, blocks), block = e.rem(item, blocks);
     Value at = place(e, group, block);
@@ -118,18 +119,19 @@ void IntegerActivations::fill(Emitter &e, Value x, kernel::Range items) const {
   });
 }
 
-void IntegerActivations::fillBlock(Emitter &e, Value x, Value row, Value block,
-                                   Value place, Value lane) const {
+void IntegerActivations::fillBlock(Emitter &e, const RowSource &x, Value row,
+                                   Value block, Value place,
+                                   Value lane) const {
   OpBuilder &b = e.builder;
   Location loc = e.loc;
-  Value base = e.mul(row, columns), first = e.mul(block, plan.block);
+  Value base = x.base(e, row), first = e.mul(block, plan.block);
   int64_t vectors = plan.block / 8;
   bool unroll = rowGroup == 1 && vectors <= 4;
 
   // Largest |x|, scale.
   Value zero = e.splat(0.0, e.f32Vector());
   Value largest = e.repeat(vectors, unroll, {zero}, [&](Value j, ValueRange m) {
-    Value v = loadColumns(e, x, base, e.add(first, e.mul(j, 8)), columns);
+    Value v = loadColumns(e, x.data, base, e.add(first, e.mul(j, 8)), columns);
     v = math::AbsFOp::create(b, loc, v);
     Value more =
         arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, v, m[0]);
@@ -157,7 +159,8 @@ void IntegerActivations::fillBlock(Emitter &e, Value x, Value row, Value block,
     Values sumsOfChunk =
         e.repeat(chunkVectors, unroll, inits, [&](Value i, ValueRange s) {
           Value j = e.add(e.mul(chunk, chunkVectors), i);
-          Value v = loadColumns(e, x, base, e.add(first, e.mul(j, 8)), columns);
+          Value v =
+              loadColumns(e, x.data, base, e.add(first, e.mul(j, 8)), columns);
           v = math::RoundEvenOp::create(b, loc, e.mulf(v, factor));
           Value q = arith::FPToSIOp::create(b, loc, e.i32Vector(), v);
           Value packed;
@@ -236,15 +239,16 @@ Value FloatActivations::getNumItems(Emitter &e) const {
   return e.mul(rows, units);
 }
 
-void FloatActivations::fill(Emitter &e, Value x, kernel::Range items) const {
+void FloatActivations::fill(Emitter &e, const RowSource &x,
+                            kernel::Range items) const {
   e.forLoop(items.lo, items.hi, 1, [&](Value item) {
     Value row = e.div(item, units), first = e.mul(e.rem(item, units), unit);
-    Value base = e.mul(row, columns), target = e.mul(item, unit);
+    Value base = x.base(e, row), target = e.mul(item, unit);
     Value zero = e.splat(0.0, e.f32Vector());
     Value sum = e.repeat(
         unit / 8, /*unroll=*/false, {zero}, [&](Value j, ValueRange s) {
           Value column = e.mul(j, 8);
-          Value v = loadColumns(e, x, base, e.add(first, column), columns);
+          Value v = loadColumns(e, x.data, base, e.add(first, column), columns);
           e.storeVector(v, data, e.add(target, column));
           return Values{e.addf(s[0], v)};
         })[0];

@@ -112,7 +112,7 @@ void allot::kernel::emitFewRows(LinearDriver &driver, int64_t rowGroup,
             xs.push_back(
                 floatsForWeight
                     ? floats->get(e, row)
-                    : FloatVector{driver.x, e.mul(row, driver.in), {}, {}});
+                    : FloatVector{driver.x.data, driver.x.base(e, row), {}, {}});
           acc = emitFloatDot(e, weight, {tile}, xs, acc);
         }
         acc = driver.emitFactorsB(bs, {tile}, rows, acc);

@@ -23,7 +23,8 @@ Value InterleavedFloats::place(Emitter &e, Value group, Value first,
   return e.mul(e.add(before, e.mul(group, width)), rowGroup);
 }
 
-void InterleavedFloats::fill(Emitter &e, Value x, kernel::Range items) const {
+void InterleavedFloats::fill(Emitter &e, const RowSource &x,
+                             kernel::Range items) const {
   e.forLoop(items.lo, items.hi, 1, [&](Value item) {
     Value group = e.rem(item, groups);
     Value first = e.mul(e.div(item, groups), slab);
@@ -32,11 +33,11 @@ void InterleavedFloats::fill(Emitter &e, Value x, kernel::Range items) const {
     Values bases;
     for (int64_t lane = 0; lane < rowGroup; ++lane)
       bases.push_back(
-          e.mul(clampedRow(e, group, rowGroup, lane, rows), columns));
+          x.base(e, clampedRow(e, group, rowGroup, lane, rows)));
     e.forLoop(first, last, 1, [&](Value column) {
       Value to = e.add(base, e.mul(e.sub(column, first), rowGroup));
       for (int64_t lane = 0; lane < rowGroup; ++lane)
-        e.store(e.load(x, e.add(bases[lane], column)), data, e.add(to, lane));
+        e.store(e.load(x.data, e.add(bases[lane], column)), data, e.add(to, lane));
     });
   });
 }

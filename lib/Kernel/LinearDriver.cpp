@@ -24,15 +24,25 @@ Value allot::kernel::clampedRow(Emitter &e, Value group, int64_t size,
   return e.min(e.add(e.mul(group, size), lane), e.sub(rows, e.index(1)));
 }
 
+Value RowSource::placeOf(Emitter &e, Value row) const {
+  Value place = e.load(order, e.add(first, row));
+  return arith::IndexCastOp::create(e.builder, e.loc,
+                                    e.builder.getIndexType(), place);
+}
+Value RowSource::rowOf(Emitter &e, Value row) const {
+  return order ? e.div(placeOf(e, row), perRow) : row;
+}
+
 LinearDriver::LinearDriver(Emitter &e, const LinearKernelSpec &spec,
                            const KernelTarget &target,
                            LinearKernelOperands args)
     : e(e), spec(spec), target(target), args(std::move(args)) {
-  rows = e.dim(this->args.x, 0);
-  in = e.dim(this->args.x, 1);
+  const LinearKernelOperands &a = this->args;
+  rows = spec.listed ? a.count : e.dim(a.x, 0);
+  in = e.dim(a.x, 1);
   out = e.dim(this->args.y, 1);
   tiles = e.ceilDiv(out, tileRows);
-  x = e.flatten(this->args.x);
+  x = {e.flatten(a.x), in, a.order, a.first, a.perRow};
   integer = spec.getArithmetic() != adapter::Arithmetic::F32;
   hasIntegerFactorA = llvm::any_of(
       spec.terms, [](const auto &term) { return hasCodes(term.a); });
@@ -92,7 +102,7 @@ void LinearDriver::emitFactorsA(bool withCodes, const FloatActivations *padded,
       SmallVector<Value> places;
       for (int64_t lane = 0; lane < rowGroup; ++lane) {
         Value row = clampedRow(e, group, rowGroup, lane, rows);
-        FloatVector vector{x, e.mul(row, in), {}, {}};
+        FloatVector vector{x.data, x.base(e, row), {}, {}};
         if (withCodes) {
           // Its sums are those of the weight's blocks.
           vector = padded->get(e, row);
@@ -177,6 +187,15 @@ void LinearDriver::emitEpilogue(Value tile, Value row, Value acc) {
   Value left = e.sub(out, first);
   Value mask = e.laneMask(left);
   VectorType type = e.f32Vector();
+  if (spec.listed) {
+    Value factor = args.factor;
+    if (args.weights)
+      factor =
+          e.mulf(factor, e.load(args.weights, x.placeOf(e, row)));
+    row = x.rowOf(e, row);
+    Value before = e.loadLanes(type, args.y, {row, first}, mask);
+    acc = e.fma(e.broadcast(factor, type), acc, before);
+  }
   if (args.bias)
     acc = e.addf(acc, e.loadLanes(type, args.bias, first, mask));
   acc = activate(e, spec.activation, acc);

@@ -34,6 +34,8 @@ std::string LinearKernelSpec::getName() const {
     name += "_times";
   if (residual)
     name += "_plus";
+  if (listed)
+    name += weighted ? "_listed_weighted" : "_listed";
   for (char &c : name)
     if (!llvm::isAlnum(c))
       c = '_';
@@ -47,7 +49,7 @@ Attribute LinearKernelSpec::getKey(MLIRContext *context) const {
     llvm::append_values(parts, term.b, term.a);
   parts.push_back(
       b.getDenseI64ArrayAttr({bias, multiplier, residual, int64_t(activation),
-                              int64_t(getArithmetic())}));
+                              int64_t(getArithmetic()), listed, weighted}));
   return b.getArrayAttr(parts);
 }
 
@@ -78,6 +80,9 @@ SmallVector<Value> LinearKernelOperands::flatten() const {
   values.push_back(y);
   llvm::append_range(values, ranks);
   llvm::append_range(values, scales);
+  for (Value listed : {order, weights, first, count, perRow, factor})
+    if (listed)
+      values.push_back(listed);
   return values;
 }
 
@@ -103,6 +108,13 @@ static LinearKernelOperands takeArguments(const LinearKernelSpec &spec,
     o.ranks.push_back(*next++);
   for (size_t i = 0; i < spec.terms.size(); ++i)
     o.scales.push_back(*next++);
+  if (spec.listed) {
+    o.order = *next++;
+    if (spec.weighted)
+      o.weights = *next++;
+    for (Value *number : {&o.first, &o.count, &o.perRow, &o.factor})
+      *number = *next++;
+  }
   return o;
 }
 
@@ -120,37 +132,41 @@ static FunctionType getKernelType(const LinearKernelSpec &spec, Builder &b) {
   types.append(size_t(spec.multiplier) + spec.residual + 1, matrix);
   types.append(terms, b.getIndexType());
   types.append(terms, f32);
+  if (spec.listed) {
+    types.push_back(MemRefType::get(ShapedType::kDynamic, b.getI32Type()));
+    if (spec.weighted)
+      types.push_back(vector);
+    types.append(3, b.getIndexType());
+    types.push_back(f32);
+  }
   return b.getFunctionType(types, {});
+}
+
+func::FuncOp allot::kernel::buildLinearDriver(
+    ModuleOp module, const LinearKernelSpec &spec, const KernelTarget &target,
+    const Twine &name, function_ref<void(LinearDriver &)> emit) {
+  declareThreadFunctions(module);
+  OpBuilder b(module.getContext());
+  Location loc = b.getUnknownLoc();
+  auto func = func::FuncOp::create(loc, name.str(), getKernelType(spec, b));
+  func.setPrivate();
+  SymbolTable(module).insert(func);
+  Block *entry = func.addEntryBlock();
+  b.setInsertionPointToStart(entry);
+  Emitter e(b, loc);
+  LinearDriver driver(e, spec, target,
+                      takeArguments(spec, entry->getArguments()));
+  emit(driver);
+  func::ReturnOp::create(b, loc);
+  return func;
 }
 
 LinearKernel allot::kernel::buildLinearKernel(ModuleOp module,
                                               const LinearKernelSpec &spec,
                                               const KernelTarget &target) {
-  declareThreadFunctions(module);
-  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-  Location loc = builder.getUnknownLoc();
-  FunctionType type = getKernelType(spec, builder);
-  SymbolTable symbols(module);
-  auto function =
-      [&](const Twine &name,
-          function_ref<void(Emitter &, LinearKernelOperands)> body) {
-        auto func = func::FuncOp::create(loc, name.str(), type);
-        func.setPrivate();
-        symbols.insert(func);
-        Block *entry = func.addEntryBlock();
-        OpBuilder b = OpBuilder::atBlockBegin(entry);
-        Emitter e(b, loc);
-        body(e, takeArguments(spec, entry->getArguments()));
-        func::ReturnOp::create(b, loc);
-        return func;
-      };
-
   std::string name = spec.getName();
   auto driver = [&](StringRef suffix, function_ref<void(LinearDriver &)> emit) {
-    return function(name + suffix, [&](Emitter &e, LinearKernelOperands args) {
-      LinearDriver driver(e, spec, target, std::move(args));
-      emit(driver);
-    });
+    return buildLinearDriver(module, spec, target, name + suffix, emit);
   };
   // With a low-rank term threads wait for z; it runs a team of its own.
   bool hasShare = spec.terms.empty();
@@ -159,10 +175,12 @@ LinearKernel allot::kernel::buildLinearKernel(ModuleOp module,
   func::FuncOp few = driver("_few", [](LinearDriver &d) { emitFewRows(d, 4); });
   func::FuncOp many = driver("_many", emitManyRows);
 
-  func::FuncOp all = function(name, [&](Emitter &e, LinearKernelOperands args) {
-    Value rows = e.dim(args.x, 0);
+  func::FuncOp all = driver("", [&](LinearDriver &d) {
+    Emitter &e = d.e;
+    const LinearKernelOperands &args = d.args;
+    Value rows = d.rows;
     auto call = [&](func::FuncOp callee) {
-      func::CallOp::create(e.builder, loc, callee, args.flatten());
+      func::CallOp::create(e.builder, e.loc, callee, args.flatten());
       return Values();
     };
     // Where many rows share the decoding of a weight depends on its cost; see
@@ -180,7 +198,7 @@ LinearKernel allot::kernel::buildLinearKernel(ModuleOp module,
           },
           [&] {
             return e.ifElse(
-                e.less(rows, e.index(12)), {}, [&] { return call(few); },
+                e.less(rows, e.index(manyRows)), {}, [&] { return call(few); },
                 [&] { return call(many); });
           });
     });

@@ -46,6 +46,24 @@ struct FloatVector {
   mlir::Value sums, sumBase;
 };
 
+/// The rows of x that a kernel meets: all in their order, or those that a list
+/// of places names, of which each row has `perRow`.
+struct RowSource {
+  /// x as one dimension, and the length of a row.
+  mlir::Value data, columns;
+  /// Places of the rows from `first` on; null: all rows.
+  mlir::Value order, first, perRow;
+
+  /// The place of number `row` of the list.
+  mlir::Value placeOf(Emitter &e, mlir::Value row) const;
+  /// The row of x (and y) that number `row` is.
+  mlir::Value rowOf(Emitter &e, mlir::Value row) const;
+  /// Where it begins in `data`.
+  mlir::Value base(Emitter &e, mlir::Value row) const {
+    return e.mul(rowOf(e, row), columns);
+  }
+};
+
 /// Emits acc += M x in f32 for some tiles of M and some vectors x: codes are
 /// summed as floats, scale and offset meet the sum of a block.
 Emitter::Values emitFloatDot(Emitter &e, const PackedMatrix &m,
@@ -105,7 +123,7 @@ public:
   void bind(Arena &arena, mlir::Value buffer);
   /// Independent pieces of work of `fill`.
   mlir::Value getNumItems(Emitter &e) const;
-  void fill(Emitter &e, mlir::Value x, Range items) const;
+  void fill(Emitter &e, const RowSource &x, Range items) const;
 
   /// Place of (row group, block): the other accessors take it.
   mlir::Value place(Emitter &e, mlir::Value group, mlir::Value block) const;
@@ -127,8 +145,8 @@ private:
   unsigned wordsPart = 0, scalesPart = 0, sumsPart = 0, startsPart = 0;
   mlir::Value words, scales, sums, starts;
 
-  void fillBlock(Emitter &e, mlir::Value x, mlir::Value row, mlir::Value block,
-                 mlir::Value place, mlir::Value lane) const;
+  void fillBlock(Emitter &e, const RowSource &x, mlir::Value row,
+                 mlir::Value block, mlir::Value place, mlir::Value lane) const;
   mlir::VectorType wordType(Emitter &e) const;
 };
 
@@ -141,7 +159,7 @@ public:
   void reserve(Arena &arena);
   void bind(Arena &arena, mlir::Value buffer);
   mlir::Value getNumItems(Emitter &e) const;
-  void fill(Emitter &e, mlir::Value x, Range items) const;
+  void fill(Emitter &e, const RowSource &x, Range items) const;
   FloatVector get(Emitter &e, mlir::Value row) const;
 
 private:
@@ -168,8 +186,8 @@ struct LinearDriver {
   const LinearKernelSpec &spec;
   const KernelTarget &target;
   LinearKernelOperands args;
-  /// Sizes, and x as one dimension.
-  mlir::Value rows, in, out, tiles, x;
+  mlir::Value rows, in, out, tiles;
+  RowSource x;
   bool integer;
   bool hasIntegerFactorA;
 
@@ -194,7 +212,8 @@ struct LinearDriver {
                                llvm::ArrayRef<mlir::Value> rows,
                                Emitter::Values acc);
   llvm::SmallVector<PackedMatrix> allFactorsB();
-  /// Bias, activation, multiplier, residual; stores y.
+  /// Bias, activation, multiplier, residual; stores y. Of listed rows: adds to y,
+  /// by weight.
   void emitEpilogue(mlir::Value tile, mlir::Value row, mlir::Value acc);
 
 private:
@@ -214,6 +233,15 @@ void emitFewRows(LinearDriver &driver, int64_t rowGroup,
                  bool insideTeam = false);
 /// The weight is decoded once, 16 rows at a time, then met by all rows of x.
 void emitManyRows(LinearDriver &driver);
+
+/// A private function of the operands of a kernel, whose body `emit` makes.
+mlir::func::FuncOp
+buildLinearDriver(mlir::ModuleOp module, const LinearKernelSpec &spec,
+                  const KernelTarget &target, const llvm::Twine &name,
+                  llvm::function_ref<void(LinearDriver &)> emit);
+
+/// Rows from which on a weight is decoded once for all of them.
+inline constexpr int64_t manyRows = 12;
 
 } // namespace allot::kernel
 

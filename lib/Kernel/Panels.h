@@ -38,7 +38,7 @@ struct InterleavedFloats {
   mlir::Value getNumItems(Emitter &e) const {
     return e.mul(groups, e.ceilDiv(columns, slab));
   }
-  void fill(Emitter &e, mlir::Value x, kernel::Range items) const;
+  void fill(Emitter &e, const RowSource &x, kernel::Range items) const;
 };
 
 /// A decoded slab of a panel, `[column][row]` floats, and the sums of the panel

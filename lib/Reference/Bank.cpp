@@ -164,6 +164,36 @@ LogicalResult groupedLowRank(GroupedLowRankOp op, Values values, Results &result
   return success();
 }
 
+LogicalResult groupedLinear(GroupedLinearOp op, Values values, Results &results) {
+  Operands operands(op, values);
+  ArrayRef<float> x;
+  ArrayRef<int64_t> order, offsets;
+  if (failed(onTensors(op, op.getResult() && !op.getStored())) || failed(operands.read(op.getX(), "x", x)) ||
+      failed(operands.read(op.getOrder(), "the order", order)) || failed(operands.read(op.getOffsets(), "the offsets", offsets)))
+    return failure();
+  SmallVector<int64_t> shape(operands.shape(op.getX()));
+  int64_t out = op.getStoredType(0).getDimSize(0), in = shape.back(), rows = int64_t(x.size()) / in, places = order.size(), perRow;
+  shape.back() = out;
+  std::vector<double> y, weights;
+  if (failed(checkNumbers(op, "the order", order, 0, places)) || failed(checkNumbers(op, "the offsets", offsets, 0, places + 1)) ||
+      failed(startOf(op, operands, op.getInit(), op.getAccumulate(), shape, y)) || failed(weightsOf(operands, op.getWeights(), places, weights)) ||
+      failed(placesPerRow(op, rows, places, perRow)))
+    return failure();
+  std::vector<double> to(out);
+  for (auto [t, member] : llvm::enumerate(op.getMembers())) {
+    MapRef map = makeDenseMap(rowsOf(operands.at(op.getMatrices()[t])), out, in);
+    for (int64_t e = offsets[member]; e < offsets[member + 1]; ++e) {
+      int64_t place = order[e], row = place / perRow;
+      std::vector<double> from(x.begin() + row * in, x.begin() + (row + 1) * in);
+      map->apply(from.data(), 1, to.data());
+      for (int64_t o = 0; o < out; ++o)
+        y[row * out + o] += weights[place] * op.getScales()[t] * to[o];
+    }
+  }
+  results.push_back(rounded(shape, y));
+  return success();
+}
+
 LogicalResult groupedDiagonal(GroupedDiagonalOp op, Values values, Results &results) {
   Operands operands(op, values);
   ArrayRef<float> x;
@@ -245,6 +275,7 @@ void reference::registerBankModels(DialectRegistry &registry) {
     BankOp::attachInterface<Model<BankOp, bank>>(*context);
     SelectOp::attachInterface<Model<SelectOp, select>>(*context);
     GroupRowsOp::attachInterface<Model<GroupRowsOp, groupRows>>(*context);
+    GroupedLinearOp::attachInterface<Model<GroupedLinearOp, groupedLinear>>(*context);
     GroupedLowRankOp::attachInterface<Model<GroupedLowRankOp, groupedLowRank>>(*context);
     GroupedDiagonalOp::attachInterface<Model<GroupedDiagonalOp, groupedDiagonal>>(*context);
   });

@@ -7,6 +7,7 @@
 #ifndef ALLOT_KERNEL_GROUPEDKERNEL_H
 #define ALLOT_KERNEL_GROUPEDKERNEL_H
 
+#include "allot/Kernel/LinearKernel.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace allot::kernel {
@@ -41,6 +42,21 @@ mlir::func::FuncOp buildGroupRowsKernel(mlir::ModuleOp module);
 /// (pair, tile of A), then over tiles of all B.
 mlir::func::FuncOp buildGroupedLowRankKernel(mlir::ModuleOp module,
                                              const GroupedLowRankSpec &spec);
+
+/// Numbers of a matrix in the list of terms: member, place in the table.
+inline constexpr int64_t groupedMatrixNumbers = 2;
+
+/// `(x memref<?x?xf32>, order, offsets memref<?xi32>, table
+/// memref<?xmemref<?xi8>>, terms memref<?xi32>, scales memref<?xf32>, [weights
+/// memref<?xf32>], y memref<?x?xf32>)`, of matrices that are stored as
+/// `spec.weight` says; `spec` is listed. Matrices that no row chose are not read.
+/// Members of few rows are met in one parallel region, in which every thread has
+/// its part of the outputs of each; those of many rows one after the other. With
+/// `accumulate` y is added to, else written.
+mlir::func::FuncOp buildGroupedLinearKernel(mlir::ModuleOp module,
+                                            const LinearKernelSpec &spec,
+                                            bool accumulate,
+                                            const KernelTarget &target);
 
 /// `(x memref<?x?xf32>, ids memref<?xi32>, vectors memref<?xmemref<?xf32>>,
 /// sources memref<?xmemref<?xi32>>, starts memref<?xi32>, terms memref<?xi32>,

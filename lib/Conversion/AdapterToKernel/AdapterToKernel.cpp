@@ -139,7 +139,7 @@ LogicalResult allot::conversion::convertAdapterToKernel(
       ops.push_back(op);
   });
   Kernels kernels(module, target);
-  GroupedKernels grouped(module);
+  GroupedKernels grouped(module, target);
   std::vector<LinearCall> calls;
   for (Operation *op : ops) {
     if (isGrouped(op)) {

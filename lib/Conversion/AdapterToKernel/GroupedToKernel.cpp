@@ -16,11 +16,12 @@ using namespace allot;
 using namespace allot::conversion;
 using namespace allot::kernel;
 using adapter::GroupedDiagonalOp;
+using adapter::GroupedLinearOp;
 using adapter::GroupedLowRankOp;
 using adapter::GroupRowsOp;
 
 bool conversion::isGrouped(Operation *op) {
-  return isa<GroupRowsOp, GroupedLowRankOp, GroupedDiagonalOp>(op);
+  return isa<GroupRowsOp, GroupedLinearOp, GroupedLowRankOp, GroupedDiagonalOp>(op);
 }
 
 static DenseElementsAttr numbersOf(Builder &builder,
@@ -175,6 +176,50 @@ LogicalResult GroupedKernels::convert(GroupedLowRankOp op) {
   return success();
 }
 
+LogicalResult GroupedKernels::convert(GroupedLinearOp op) {
+  if (failed(verifyBuffers(op, op.getMatrices())))
+    return failure();
+  LinearKernelSpec spec;
+  spec.weight = op.getStoredType(0).getEncoding();
+  spec.arithmetic = op.getArithmetic();
+  spec.listed = true;
+  spec.weighted = bool(op.getWeights());
+  if (failed(spec.verify([&] { return op->emitOpError(); })))
+    return failure();
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  bool accumulate = op.getAccumulate();
+  func::FuncOp &function = functions[builder.getArrayAttr(
+      {spec.getKey(op.getContext()), builder.getBoolAttr(accumulate)})];
+  if (!function)
+    function = buildGroupedLinearKernel(module, spec, accumulate, target);
+
+  OperandShaper shaper(builder, loc);
+  SmallVector<Value> matrices;
+  for (Value matrix : op.getMatrices())
+    matrices.push_back(shaper.shape(matrix, 1));
+  SmallVector<int32_t> places, terms;
+  Value table =
+      makeTable(builder, loc, matrices, matrices.front().getType(), places);
+  for (auto [member, place] : llvm::zip_equal(op.getMembers(), places))
+    llvm::append_values(terms, int32_t(member), place);
+  SmallVector<Value> operands{
+      shaper.shape(op.getX(), 2),
+      shaper.shape(op.getOrder(), 1),
+      shaper.shape(op.getOffsets(), 1),
+      table,
+      constant(builder, loc, numbersOf(builder, terms)),
+      constant(builder, loc, scalesOf(builder, op.getScales()))};
+  if (op.getWeights())
+    operands.push_back(shaper.shape(op.getWeights(), 1));
+  operands.push_back(
+      shaper.shape(op.getInit(), 2, /*isWritten=*/true, accumulate));
+  func::CallOp::create(builder, loc, function, operands);
+  shaper.finish();
+  op.erase();
+  return success();
+}
+
 LogicalResult GroupedKernels::convert(GroupedDiagonalOp op) {
   if (failed(verifyBuffers(op, {})))
     return failure();
@@ -232,6 +277,8 @@ LogicalResult GroupedKernels::convert(GroupedDiagonalOp op) {
 LogicalResult GroupedKernels::convert(Operation *op) {
   if (auto group = dyn_cast<GroupRowsOp>(op))
     return convert(group);
+  if (auto matrices = dyn_cast<GroupedLinearOp>(op))
+    return convert(matrices);
   if (auto pairs = dyn_cast<GroupedLowRankOp>(op))
     return convert(pairs);
   return convert(cast<GroupedDiagonalOp>(op));

@@ -8,6 +8,7 @@
 #define ALLOT_LIB_CONVERSION_ADAPTERTOKERNEL_GROUPEDTOKERNEL_H
 
 #include "allot/Dialect/Adapter/IR/Bank.h"
+#include "allot/Kernel/Target.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace allot::conversion {
@@ -18,11 +19,13 @@ bool isGrouped(mlir::Operation *op);
 /// Turns them into calls of kernels, each of which is built once.
 class GroupedKernels {
 public:
-  explicit GroupedKernels(mlir::ModuleOp module) : module(module) {}
+  GroupedKernels(mlir::ModuleOp module, const kernel::KernelTarget &target)
+      : module(module), target(target) {}
   llvm::LogicalResult convert(mlir::Operation *op);
 
 private:
   llvm::LogicalResult convert(adapter::GroupRowsOp op);
+  llvm::LogicalResult convert(adapter::GroupedLinearOp op);
   llvm::LogicalResult convert(adapter::GroupedLowRankOp op);
   llvm::LogicalResult convert(adapter::GroupedDiagonalOp op);
   /// A constant vector of the module as a buffer of unknown size.
@@ -30,6 +33,7 @@ private:
                        mlir::DenseElementsAttr numbers);
 
   mlir::ModuleOp module;
+  const kernel::KernelTarget &target;
   llvm::DenseMap<mlir::Attribute, mlir::func::FuncOp> functions;
   llvm::DenseMap<mlir::Attribute, mlir::StringAttr> constants;
 };

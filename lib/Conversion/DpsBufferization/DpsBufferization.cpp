@@ -79,6 +79,9 @@ void conversion::registerBufferizationExternalModels(
         DpsBufferization<adapter::LookupOp, /*ReadsInit=*/false>>(*context);
     adapter::GroupRowsOp::attachInterface<
         DpsBufferization<adapter::GroupRowsOp, /*ReadsInit=*/false>>(*context);
+    adapter::GroupedLinearOp::attachInterface<
+        DpsBufferization<adapter::GroupedLinearOp, /*ReadsInit=*/true>>(
+        *context);
     adapter::GroupedLowRankOp::attachInterface<
         DpsBufferization<adapter::GroupedLowRankOp, /*ReadsInit=*/true>>(
         *context);

@@ -86,6 +86,81 @@ LogicalResult GroupRowsOp::verify() {
   return success();
 }
 
+/// (A66), (A70): order, offsets and weights of rows in groups, for terms of
+/// these members.
+static LogicalResult checkGroups(Operation *op, Value order, Value offsets,
+                                 Value weights, ArrayRef<int64_t> members,
+                                 StringRef what, StringRef label) {
+  Type i32 = IntegerType::get(op->getContext(), 32);
+  Type f32 = Float32Type::get(op->getContext());
+  int64_t any = ShapedType::kDynamic;
+  if (failed(checkVector(op, "order", order, i32, any, label)) ||
+      failed(checkVector(op, "offsets", offsets, i32, any, label)) ||
+      (weights && failed(checkVector(
+                      op, "weights", weights, f32,
+                      cast<ShapedType>(order.getType()).getDimSize(0), label))))
+    return failure();
+  int64_t numbers = cast<ShapedType>(offsets.getType()).getDimSize(0);
+  if (!ShapedType::isDynamic(numbers) && members.back() >= numbers - 1)
+    return op->emitOpError()
+           << "has a " << what << " of member " << members.back()
+           << ", but offsets of " << numbers - 1 << " members (" << label
+           << ")";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// GroupedLinearOp
+//===----------------------------------------------------------------------===//
+
+RankedTensorType GroupedLinearOp::getStoredType(unsigned index) {
+  if (std::optional<ArrayAttr> stored = getStored())
+    return cast<RankedTensorType>(cast<TypeAttr>((*stored)[index]).getValue());
+  return cast<RankedTensorType>(getMatrices()[index].getType());
+}
+
+void GroupedLinearOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  getDestinationStyleEffects(cast<DestinationStyleOpInterface>(getOperation()),
+                             getAccumulate(), effects);
+}
+
+LogicalResult GroupedLinearOp::verify() {
+  if (failed(checkOneWorld(*this)))
+    return failure();
+  // (A70)
+  size_t count = getMatrices().size();
+  if (count == 0)
+    return emitOpError() << "has at least one matrix (A70)";
+  if (failed(checkTerms(*this, count, getMembers(), getScales(), "A70")) ||
+      failed(checkGroups(*this, getOrder(), getOffsets(), getWeights(),
+                         getMembers(), "matrix", "A70")))
+    return failure();
+  // (A69)
+  std::optional<ArrayAttr> stored = getStored();
+  if (stored && stored->size() != count)
+    return emitOpError() << "`stored` has " << stored->size()
+                         << " types, but there are " << count
+                         << " matrices (A69)";
+  RankedTensorType first;
+  for (auto [i, matrix] : llvm::enumerate(getMatrices())) {
+    RankedTensorType type = storedType(
+        *this, "matrix " + std::to_string(i), matrix.getType(),
+        stored ? cast<TypeAttr>((*stored)[i]).getValue() : Type(), "A69");
+    if (!type)
+      return failure();
+    if (!first)
+      first = type;
+    if (type.getRank() != 2 || type != first)
+      return emitOpError() << "matrices are of one shape and format, but "
+                           << "matrix " << i << " is " << type
+                           << " and the first one " << first << " (A69)";
+  }
+  return checkApplied(*this, getX().getType(), getInit().getType(),
+                      first.getDimSize(1), first.getDimSize(0), "A69");
+}
+
 //===----------------------------------------------------------------------===//
 // GroupedLowRankOp
 //===----------------------------------------------------------------------===//
@@ -111,23 +186,10 @@ LogicalResult GroupedLowRankOp::verify() {
   if (terms == 0 || getFactors().size() % 2 != 0)
     return emitOpError() << "factors are pairs of B and A, but got "
                          << getFactors().size() << " (A66)";
-  if (failed(checkTerms(*this, terms, getMembers(), getScales(), "A66")))
+  if (failed(checkTerms(*this, terms, getMembers(), getScales(), "A66")) ||
+      failed(checkGroups(*this, getOrder(), getOffsets(), getWeights(),
+                         getMembers(), "pair", "A66")))
     return failure();
-  Type i32 = IntegerType::get(getContext(), 32);
-  Type f32 = Float32Type::get(getContext());
-  int64_t any = ShapedType::kDynamic;
-  if (failed(checkVector(*this, "order", getOrder(), i32, any, "A66")) ||
-      failed(checkVector(*this, "offsets", getOffsets(), i32, any, "A66")) ||
-      (getWeights() &&
-       failed(checkVector(*this, "weights", getWeights(), f32,
-                          cast<ShapedType>(getOrder().getType()).getDimSize(0),
-                          "A66"))))
-    return failure();
-  int64_t numbers = cast<ShapedType>(getOffsets().getType()).getDimSize(0);
-  if (!ShapedType::isDynamic(numbers) && getMembers().back() >= numbers - 1)
-    return emitOpError() << "has a pair of member " << getMembers().back()
-                         << ", but offsets of " << numbers - 1
-                         << " members (A66)";
   // (A65)
   std::optional<ArrayAttr> stored = getStored();
   if (stored && stored->size() != getFactors().size())

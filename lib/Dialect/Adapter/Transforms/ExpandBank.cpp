@@ -6,7 +6,7 @@
 //
 // What all members share is applied once to all rows: maps that meet the input
 // first in every member, and summands of every member. What is left of a member
-// is pairs of factors, diagonals, or anything else: the first two kinds are
+// is matrices, pairs of factors, diagonals, or anything else: the first kinds are
 // kernels that go over the members themselves; others are applied member by
 // member to their rows, which are sorted for that.
 //
@@ -45,6 +45,11 @@ private:
     int64_t member;
     MapMonomial monomial;
   };
+  struct Matrix {
+    int64_t member;
+    Value tensor;
+    double scale;
+  };
   struct Apart {
     int64_t member;
     Value map;
@@ -60,6 +65,7 @@ private:
 
   Value applyShared(MapTerms &shared, Value &bias);
   Value applyDiagonals(Value y);
+  Value applyMatrices(ArrayRef<Matrix> matrices, Value y);
   Value applyPairs(ArrayRef<Pair> pairs, Value y);
   Value applyApart(Value y);
   ValueRange groups();
@@ -107,6 +113,8 @@ private:
   Value x, ids, weights;
   SmallVector<Value> sorted;
   llvm::MapVector<std::pair<Attribute, Attribute>, SmallVector<Pair>> pairs;
+  /// By their formats.
+  llvm::MapVector<Attribute, SmallVector<Matrix>> matrices;
   SmallVector<Diagonal> diagonals;
   SmallVector<Apart> apart;
 };
@@ -207,7 +215,12 @@ static Attribute groupedFormat(OpBuilder &b, Value factor) {
 
 void BankExpander::sortTerms(int64_t member, MapTerms &terms) {
   MapTerms rest;
-  rest.matrices = terms.matrices;
+  for (const auto &term : terms.matrices) {
+    Value tensor = buildEncoded(b, loc, term.tensor);
+    Attribute encoding =
+        cast<RankedTensorType>(tensor.getType()).getEncoding();
+    matrices[encoding].push_back({member, tensor, term.scale});
+  }
   for (MapTerms::Factors &pair : terms.factors) {
     if (pair.gate && groupedFormat(b, pair.a)) {
       pair.b = buildMultipliedByVector(b, loc, buildDecoded(b, loc, pair.b),
@@ -334,6 +347,24 @@ ValueRange BankExpander::groups() {
     return sorted;
   sorted = buildGroups(b, loc, flat(b, loc, ids), members.size());
   return sorted;
+}
+
+Value BankExpander::applyMatrices(ArrayRef<Matrix> list, Value y) {
+  SmallVector<Value> tensors;
+  SmallVector<int64_t> memberOf;
+  SmallVector<double> scales;
+  for (const Matrix &matrix : list) {
+    tensors.push_back(matrix.tensor);
+    memberOf.push_back(matrix.member);
+    scales.push_back(matrix.scale);
+  }
+  ValueRange group = groups();
+  Value to = y ? y : init(x);
+  return GroupedLinearOp::create(
+             b, loc, to.getType(), x, group[0], group[2], tensors,
+             flat(b, loc, weights), to, memberOf, scales, Arithmetic::F32,
+             /*accumulate=*/bool(y), /*stored=*/ArrayAttr(), op.getSiteAttr())
+      .getResult();
 }
 
 Value BankExpander::applyPairs(ArrayRef<Pair> list, Value y) {
@@ -463,6 +494,8 @@ Value BankExpander::run() {
       sortTerms(m, list);
   }
   y = applyDiagonals(y);
+  for (auto &[format, list] : matrices)
+    y = applyMatrices(list, y);
   for (auto &[formats, list] : pairs)
     y = applyPairs(list, y);
   y = applyApart(y);

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "allot/Dialect/Adapter/IR/Bank.h"
 #include "allot/Dialect/Adapter/Transforms/Passes.h"
 
 namespace allot::adapter {
@@ -28,11 +29,13 @@ struct AdapterSelectArithmetic
           << "', expected f32, i16 or i8";
       return signalPassFailure();
     }
-    getOperation().walk([&](LinearOp linear) {
-      FormatAttrInterface format = format::getFormat(linear.getStoredType(0));
+    auto choose = [&](auto op) {
+      FormatAttrInterface format = format::getFormat(op.getStoredType(0));
       bool hasCodes = format && format.getCodeGrid().bits > 0;
-      linear.setArithmetic(hasCodes ? *arithmetic : Arithmetic::F32);
-    });
+      op.setArithmetic(hasCodes ? *arithmetic : Arithmetic::F32);
+    };
+    getOperation().walk([&](LinearOp linear) { choose(linear); });
+    getOperation().walk([&](GroupedLinearOp grouped) { choose(grouped); });
   }
 };
 } // namespace

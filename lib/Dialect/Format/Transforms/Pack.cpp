@@ -81,6 +81,18 @@ struct PackLookup : OpRewritePattern<adapter::LookupOp> {
   format::PackOptions options;
 };
 
+struct PackGroupedLinear : OpRewritePattern<adapter::GroupedLinearOp> {
+  PackGroupedLinear(MLIRContext *context, const format::PackOptions &options)
+      : OpRewritePattern(context), options(options) {}
+
+  LogicalResult matchAndRewrite(adapter::GroupedLinearOp op,
+                                PatternRewriter &rewriter) const override {
+    return packOperands(rewriter, op, op.getMatricesMutable(), options);
+  }
+
+  format::PackOptions options;
+};
+
 struct PackGroupedLowRank : OpRewritePattern<adapter::GroupedLowRankOp> {
   PackGroupedLowRank(MLIRContext *context, const format::PackOptions &options)
       : OpRewritePattern(context), options(options) {}
@@ -121,6 +133,6 @@ struct FormatPack : format::impl::FormatPackBase<FormatPack> {
 
 void format::populatePackPatterns(RewritePatternSet &patterns,
                                   const PackOptions &options) {
-  patterns.add<PackLinear, PackLookup, PackGroupedLowRank>(
+  patterns.add<PackLinear, PackLookup, PackGroupedLinear, PackGroupedLowRank>(
       patterns.getContext(), options);
 }

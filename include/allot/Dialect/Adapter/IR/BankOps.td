@@ -76,6 +76,36 @@ def Adapter_GroupRowsOp : Adapter_Op<"group_rows", [DestinationStyleOpInterface,
   }];
 }
 
+def Adapter_GroupedLinearOp : Adapter_GroupedOp<"grouped_linear"> {
+  let summary = "Matrices of many members in one kernel";
+  let description = [{
+    `y[i] = sum over the places e of row i, and the matrices t of the member that e chose, of weights[e] scales[t] W_t x[i]`. Row i has the places i K .. i K + K - 1, K being
+    the number of places over that of rows; order and offsets are those of `group_rows`. With `accumulate` it is added to the init. Matrices that no row chose are not read, rows without a member cost nothing.
+
+    ```mlir
+    %y = adapter.grouped_linear ins(%x : tensor<?x128xf32>) groups(%order, %offsets : tensor<?xi32>, tensor<3xi32>)
+           matrices(%W0, %W1 : tensor<64x128xf32, #format.q8_0>, tensor<64x128xf32, #format.q8_0>)
+           members([0, 1]) scales([1.0, 1.0]) weights(%w : tensor<?xf32>) outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
+    ```
+    After `format-lower-storage` matrices are bytes and `stored` gives their encoded types. `arithmetic` is the type of the activations in the dot products. (A69) x is [rows.., IN], the init [rows.., OUT]; all W_t are
+    OUT x IN in one format, or bytes with `stored`. (A70) at least one matrix; for each a member in 0 .. N-1, not falling, and a finite scale; order, offsets and weights are vectors.
+  }];
+  let arguments = (ins AnyShaped:$x, AnyShaped:$order, AnyShaped:$offsets, Variadic<AnyShaped>:$matrices, Optional<AnyShaped>:$weights, AnyShaped:$init,
+    DenseI64ArrayAttr:$members, DenseF64ArrayAttr:$scales, DefaultValuedAttr<EnumAttr<Adapter_Dialect, Adapter_Arithmetic, "arithmetic">, "Arithmetic::F32">:$arithmetic,
+    UnitAttr:$accumulate, OptionalAttr<TypeArrayAttr>:$stored, OptionalAttr<StrAttr>:$site);
+  let results = (outs Optional<AnyRankedTensor>:$result);
+  let assemblyFormat = [{
+    `ins` `(` $x `:` type($x) `)` `groups` `(` $order `,` $offsets `:` type($order) `,` type($offsets) `)` `matrices` `(` $matrices `:` type($matrices) `)` `members` `(` $members `)` `scales` `(` $scales `)`
+    (`weights` `(` $weights^ `:` type($weights) `)`)? (`arithmetic` $arithmetic^)? (`accumulate` $accumulate^)? `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($result)^)?
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    /// The encoded type of matrix i, whether the operand is encoded still or bytes already.
+    ::mlir::RankedTensorType getStoredType(unsigned index);
+  }];
+}
+
 def Adapter_GroupedLowRankOp : Adapter_GroupedOp<"grouped_lowrank"> {
   let summary = "Pairs of factors of many members in one kernel";
   let description = [{
