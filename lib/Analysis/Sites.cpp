@@ -6,6 +6,7 @@
 
 #include "allot/Analysis/Sites.h"
 #include "allot/Dialect/Adapter/IR/Adapter.h"
+#include "allot/Dialect/Adapter/IR/Bank.h"
 #include "allot/Dialect/Format/IR/Format.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -46,7 +47,9 @@ static Operation *getBase(Value map) {
   return nullptr;
 }
 
-static LogicalResult addUse(Operation *use, Value map, SymbolTable &symbols,
+/// `member`: of a use of a bank, the number of the map in it.
+static LogicalResult addUse(Operation *use, Value map,
+                            std::optional<int64_t> member, SymbolTable &symbols,
                             llvm::MapVector<Operation *, Site> &sites) {
   SmallVector<Value> adapters;
   Operation *base = getBase(map);
@@ -88,9 +91,13 @@ static LogicalResult addUse(Operation *use, Value map, SymbolTable &symbols,
            << " with other adapters than another use: nothing can be planned "
               "for it";
   }
-  if (auto alias = use->getAttrOfType<StringAttr>("site");
-      alias && !llvm::is_contained(site.aliases, alias.getValue()))
+  if (auto alias = use->getAttrOfType<StringAttr>("site"); alias && member) {
+    std::pair<std::string, int64_t> place(alias.getValue().str(), *member);
+    if (!llvm::is_contained(site.banks, place))
+      site.banks.push_back(std::move(place));
+  } else if (alias && !llvm::is_contained(site.aliases, alias.getValue())) {
     site.aliases.push_back(alias.getValue().str());
+  }
   site.uses.push_back(use);
   site.maps.push_back(map);
   site.bases.push_back(base);
@@ -105,9 +112,16 @@ FailureOr<std::vector<Site>> analysis::collectSites(ModuleOp module) {
     if (!op->hasAttr("site") || op->getNumOperands() == 0 ||
         !isa<adapter::MapType>(op->getOperand(0).getType()))
       return WalkResult::advance();
-    return failed(addUse(op, op->getOperand(0), symbols, found))
-               ? WalkResult::interrupt()
-               : WalkResult::advance();
+    Value map = op->getOperand(0);
+    auto bank = map.getDefiningOp<adapter::BankOp>();
+    if (!bank)
+      return failed(addUse(op, map, std::nullopt, symbols, found))
+                 ? WalkResult::interrupt()
+                 : WalkResult::advance();
+    for (auto [number, member] : llvm::enumerate(bank.getMaps()))
+      if (failed(addUse(op, member, number, symbols, found)))
+        return WalkResult::interrupt();
+    return WalkResult::advance();
   });
   if (result.wasInterrupted())
     return failure();

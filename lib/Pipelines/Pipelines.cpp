@@ -161,6 +161,8 @@ void pipelines::buildPreparePipeline(OpPassManager &pm,
     pm.addPass(createSymbolDCEPass());
   }
   if (options.instrument || options.gradients) {
+    // What experts read is seen on their sorted rows.
+    pm.addPass(routed::createRoutedLower());
     adapter::AdapterInstrumentOptions instrument;
     instrument.outputs = options.gradients;
     pm.addPass(adapter::createAdapterInstrument(instrument));

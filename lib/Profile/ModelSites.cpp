@@ -6,11 +6,14 @@
 
 #include "ModelSites.h"
 #include "allot/Dialect/Adapter/Transforms/Passes.h"
+#include "allot/Dialect/Adapter/Transforms/Transforms.h"
 #include "allot/Dialect/NN/IR/NN.h"
 #include "allot/Dialect/NN/Transforms/Transforms.h"
+#include "allot/Dialect/Routed/Transforms/Passes.h"
 #include "allot/Support/Error.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/raw_ostream.h"
+#include <map>
 
 using namespace allot;
 using namespace allot::profile;
@@ -44,13 +47,19 @@ ModelSites::create(mlir::ModuleOp module, llvm::StringRef name,
   if (auto vocab = module->getAttrOfType<mlir::IntegerAttr>("allot.vocab"))
     model->vocab = std::clamp<int64_t>(vocab.getInt(), 0, int64_t(1) << 30);
   llvm::StringMap<std::string> names;
-  for (const analysis::Site &site : model->sites)
+  // Of each bank the sites of its members.
+  llvm::StringMap<std::map<int64_t, std::string>> banks;
+  for (const analysis::Site &site : model->sites) {
     for (const std::string &alias : site.aliases)
       names[alias] = site.name;
+    for (const auto &[bank, member] : site.banks)
+      banks[bank][member] = site.name;
+  }
 
   // Which matrices read the same value is what the instrumenting pass finds.
   mlir::OwningOpRef<mlir::ModuleOp> instrumented(module.clone());
   mlir::PassManager pm(module.getContext());
+  pm.addPass(routed::createRoutedLower());
   pm.addPass(adapter::createAdapterInstrument());
   if (mlir::failed(pm.run(*instrumented)))
     return failed("cannot be instrumented");
@@ -65,7 +74,21 @@ ModelSites::create(mlir::ModuleOp module, llvm::StringRef name,
       if (auto it = names.find(site);
           it != names.end() && !llvm::is_contained(input.sites, it->second))
         input.sites.push_back(it->second);
-    model->inputs.push_back(std::move(input));
+    // Members of the same number in banks that read the same rows.
+    std::map<int64_t, runtime::SharedInput> byMember;
+    for (auto bank : tap.getSites()->getAsValueRange<mlir::StringAttr>())
+      if (auto it = banks.find(bank); it != banks.end())
+        for (const auto &[member, site] : it->second) {
+          runtime::SharedInput &own = byMember[member];
+          own.output = input.output;
+          own.ids = input.output + adapter::idsSuffix.str();
+          own.member = member;
+          own.sites.push_back(site);
+        }
+    if (byMember.empty() || !input.sites.empty())
+      model->inputs.push_back(std::move(input));
+    for (auto &[member, own] : byMember)
+      model->inputs.push_back(std::move(own));
   });
 
   mlir::OwningOpRef<mlir::ModuleOp> cut(module.clone());

@@ -69,6 +69,14 @@ llvm::Error perturb(const ModelSites &model, const runtime::Tensor &tokens,
                     LoadProgram load, const ProfileOptions &options,
                     Measured &measured);
 
+/// The weight, beside what each member of a bank showed itself, of what its bank
+/// showed on average: of second moments in rows of an average member, of
+/// divergence per error as a share.
+inline constexpr double kMomentPrior = 1.0 / 16, kSensitivityPrior = 1.0 / 4;
+void smoothMoments(
+    llvm::MutableArrayRef<runtime::InputMoments::Moment> moments);
+void smoothSensitivities(const ModelSites &model, Measured &measured);
+
 llvm::Error writeStatistics(const ModelSites &model, const Measured &measured,
                             llvm::StringRef output);
 

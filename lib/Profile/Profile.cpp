@@ -119,7 +119,9 @@ llvm::Error Profiler::run(const Tensor &tokens, llvm::StringRef output,
     request.entries = {"logits"};
     request.instrument = true;
     for (const runtime::SharedInput &input : model->inputs)
-      request.taps.push_back(input.output);
+      for (const std::string &tap : {input.output, input.ids})
+        if (!tap.empty() && !llvm::is_contained(request.taps, tap))
+          request.taps.push_back(tap);
     auto program = load(request);
     if (!program)
       return program.takeError();
@@ -131,6 +133,7 @@ llvm::Error Profiler::run(const Tensor &tokens, llvm::StringRef output,
   }
   for (auto &moment : moments.mutableMoments())
     InputMoments::finish(moment, moments.tokens());
+  smoothMoments(moments.mutableMoments());
   Measured measured{moments, frequencies.finish(), {}, {}};
   auto gradients = differentiate(*model, measured, tokens, load, options);
   if (!gradients)
@@ -138,5 +141,6 @@ llvm::Error Profiler::run(const Tensor &tokens, llvm::StringRef output,
   measured.gradients = std::move(*gradients);
   if (llvm::Error error = perturb(*model, tokens, load, options, measured))
     return error;
+  smoothSensitivities(*model, measured);
   return writeStatistics(*model, measured, output);
 }

@@ -158,8 +158,22 @@ llvm::Error InputMoments::add(Program &program, const Tensor &tokens,
         moment.sum = {reinterpret_cast<float *>(moment.file->bytes().data()),
                       size};
       }
-      analysis::addGram(x->values<float>(), x->numElements() / moment.columns,
-                        moment.columns, moment.sum);
+      llvm::ArrayRef<float> rows = x->values<float>();
+      std::vector<float> own;
+      if (!moment.input.ids.empty()) {
+        const Tensor *members = byName.lookup(moment.input.ids);
+        if (!members)
+          return support::fileError(program.path(),
+                                    "entry logits has no output " +
+                                        support::quoted(moment.input.ids));
+        for (auto [i, member] : llvm::enumerate(members->values<int32_t>()))
+          if (member == moment.input.member)
+            llvm::append_range(own,
+                               rows.slice(i * moment.columns, moment.columns));
+        rows = own;
+      }
+      analysis::addGram(rows, rows.size() / moment.columns, moment.columns,
+                        moment.sum);
     }
     count += length;
     step.advance();

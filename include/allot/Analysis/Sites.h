@@ -21,6 +21,9 @@ struct Site {
   /// What its uses call it (`site`), each once: the name, but for weights that
   /// several modules share.
   llvm::SmallVector<std::string> aliases;
+  /// The banks of which it is a member, by what their uses call them, and its
+  /// number there.
+  llvm::SmallVector<std::pair<std::string, int64_t>> banks;
   /// The ops that apply it or look rows up in it.
   llvm::SmallVector<mlir::Operation *> uses;
   /// One map value per use (the same expression, built again per function).

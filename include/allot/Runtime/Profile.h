@@ -67,6 +67,10 @@ struct SharedInput {
   std::string output;
   /// The sites that read it; their statistics are stored under the first.
   std::vector<std::string> sites;
+  /// Where they are members of banks: the output that holds the number of the
+  /// member of each row, and theirs; empty: all rows are theirs.
+  std::string ids = "";
+  int64_t member = 0;
 };
 
 /// Second moments of shared inputs over all tokens seen so far.

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/Dialect/Adapter/Transforms/Passes.h"
+#include "allot/Dialect/Adapter/Transforms/Transforms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringSet.h"
@@ -47,7 +48,8 @@ static void tapOutput(Operation *op, llvm::StringSet<> &names) {
 }
 
 void adapter::instrument(func::FuncOp function, bool outputs) {
-  llvm::MapVector<Value, SmallVector<ApplyOp>> readers;
+  // By x, and the ids of its rows where a bank is applied.
+  llvm::MapVector<std::pair<Value, Value>, SmallVector<ApplyOp>> readers;
   SmallVector<Operation *> uses;
   llvm::StringSet<> names;
   function.walk([&](Operation *op) {
@@ -61,10 +63,11 @@ void adapter::instrument(func::FuncOp function, bool outputs) {
     // An input that is such a tap already was instrumented before.
     auto tap = apply.getX().getDefiningOp<nn::TapOp>();
     if (!tap || !tap.getSites())
-      readers[apply.getX()].push_back(apply);
+      readers[{apply.getX(), apply.getIds()}].push_back(apply);
   });
   OpBuilder builder(function.getContext());
-  for (auto &[x, applies] : readers) {
+  for (auto &[input, applies] : readers) {
+    auto [x, ids] = input;
     SmallVector<StringRef> sites;
     for (ApplyOp apply : applies)
       if (!llvm::is_contained(sites, *apply.getSite()))
@@ -77,6 +80,12 @@ void adapter::instrument(func::FuncOp function, bool outputs) {
                                  builder.getStrArrayAttr(sites));
     for (ApplyOp apply : applies)
       apply.getXMutable().assign(tap.getResult());
+    if (!ids)
+      continue;
+    builder.setInsertionPointAfterValue(ids);
+    nn::TapOp::create(builder, applies.front().getLoc(), ids.getType(), ids,
+                      builder.getStringAttr(name + idsSuffix.str()),
+                      ArrayAttr());
   }
   if (outputs)
     for (Operation *use : uses)

@@ -16,6 +16,10 @@
 
 namespace allot::adapter {
 
+/// What `adapter-instrument` appends to the name of the tap of rows that a bank
+/// is applied to, for the tap of their ids.
+inline constexpr llvm::StringLiteral idsSuffix = ".ids";
+
 /// How uses of map expressions are expanded; see the pass `adapter-expand`.
 struct ExpandOptions {
   /// Of an `apply` that has no way and asks for none: Factored or Merged.
