@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The allocation tables of docs/Results.md: allocated against uniform at the same budgets. Usage: allocation.sh BIN MODEL.mlir STATS EVAL.safetensors WORKDIR [ROWS]
-# BUDGETS (3.0 3.5 4.0) and KINDS (allocated within above, or names of formats: uniform, whatever the budget) can be set in the environment. BIN holds allot and allot-opt. Writes one line per program: budget, kind, choice, bytes, bits per weight, predicted loss, KL, its standard error.
+# BUDGETS (3.0 3.5 4.0) and KINDS (allocated within above, tied: allocated with the ties of the regular expression TIE, or names of formats: uniform, whatever the budget) can be set in the environment. BIN holds allot and allot-opt. Writes one line per program: budget, kind, choice, bytes, bits per weight, predicted loss, KL, its standard error.
 set -euo pipefail
 bin=$1 model=$2 stats=$3 tokens=$4 work=$5 rows=${6:-16:64}
 mkdir -p "$work"
@@ -17,7 +17,8 @@ measure() { # name plan
 for budget in ${BUDGETS:-3.0 3.5 4.0}; do
   for kind in ${KINDS:-allocated within above}; do
     uniform= problem="$work/problem-true.mlir"
-    [ "$kind" = allocated ] || { uniform=" uniform=$kind" problem="$work/problem-false.mlir"; }
+    [ "$kind" = tied ] && uniform=" ties=$TIE"
+    [ "$kind" = allocated ] || [ "$kind" = tied ] || { uniform=" uniform=$kind" problem="$work/problem-false.mlir"; }
     "$bin/allot-opt" "$problem" --pass-pipeline="builtin.module(plan-solve{budget=${budget}bpw$uniform})" -o "$work/$budget-$kind.plan.mlir"
     measure "$budget-$kind" "$work/$budget-$kind.plan.mlir"
     python3 - "$work/$budget-$kind" "$budget" "$kind" <<'PY'
