@@ -64,24 +64,27 @@ func.func @diagonals(%x: tensor<?x?x32xf32>, %ids: tensor<?x?xi64>, %w: tensor<4
 
 // -----
 
-// Formats of factors make classes, kernels of one each; another map meets its own rows, sorted; ids that choose twice are the same group.
+// Formats of matrices and of factors make classes, kernels of one each; another map meets its own rows, sorted; ids that choose twice are the same group.
 // CHECK-LABEL: func.func @mixed
 // CHECK: adapter.group_rows
 // CHECK-NOT: adapter.group_rows
-// CHECK-DAG: %[[P:.*]] = adapter.grouped_lowrank {{.*}}factors(%{{.*}}, %{{.*}} : tensor<64x4xf32, #format.float<f16>>, tensor<4x32xf32, #format.float<f16>>) members([0])
+// CHECK-DAG: %[[M:.*]] = adapter.grouped_linear {{.*}}matrices(%{{.*}} : tensor<64x32xf32, #format.q8_0>) members([2]) scales([1.000000e+00]) outs(
+// CHECK-DAG: %[[P:.*]] = adapter.grouped_lowrank {{.*}}factors(%{{.*}}, %{{.*}} : tensor<64x4xf32, #format.float<f16>>, tensor<4x32xf32, #format.float<f16>>) members([0]) {{.*}} accumulate outs(%[[M]]
 // CHECK-DAG: adapter.grouped_lowrank {{.*}}factors(%{{.*}}, %{{.*}} : tensor<64x4xf32, #format.float<f32>>, tensor<4x32xf32, #format.float<f32>>) members([1]) {{.*}} accumulate outs(%[[P]]
 // CHECK: %[[XS:.*]] = linalg.generic
 // CHECK: tensor.extract_slice %[[XS]]
-// CHECK: adapter.linear weight({{.*}}#format.q8_0
+// CHECK-COUNT-2: adapter.linear weight({{.*}}tensor<32x16xf32, #format.float<f16>>
 // CHECK: tensor.insert_slice
 // CHECK: linalg.generic
-func.func @mixed(%x: tensor<?x32xf32>, %ids: tensor<?xi32>, %w: tensor<64x32xf32, #format.q8_0>, %B: tensor<64x4xf32, #format.float<f16>>, %A: tensor<4x32xf32, #format.float<f16>>, %C: tensor<64x4xf32>, %D: tensor<4x32xf32>)
+func.func @mixed(%b: tensor<32x16xf32, #format.float<f16>>, %x: tensor<?x32xf32>, %ids: tensor<?xi32>, %w: tensor<64x32xf32, #format.q8_0>, %B: tensor<64x4xf32, #format.float<f16>>, %A: tensor<4x32xf32, #format.float<f16>>, %C: tensor<64x4xf32>, %D: tensor<4x32xf32>)
     -> tensor<?x64xf32> {
   %p = adapter.lowrank %B, %A : tensor<64x4xf32, #format.float<f16>>, tensor<4x32xf32, #format.float<f16>>
   %q = adapter.lowrank %C, %D : tensor<64x4xf32>, tensor<4x32xf32>
   %r = adapter.dense %w : tensor<64x32xf32, #format.q8_0>
-  %bank = adapter.bank %p, %q, %r : !adapter.map<64x32, f32>, !adapter.map<64x32, f32>, !adapter.map<64x32, f32>
-  %y = adapter.apply %bank, %x ids(%ids : tensor<?xi32>) : !adapter.map<3x64x32, f32>, tensor<?x32xf32> -> tensor<?x64xf32>
+  %d = adapter.dense %b : tensor<32x16xf32, #format.float<f16>>
+  %s = adapter.block_diagonal %d, %d : !adapter.map<32x16, f32>, !adapter.map<32x16, f32>
+  %bank = adapter.bank %p, %q, %r, %s : !adapter.map<64x32, f32>, !adapter.map<64x32, f32>, !adapter.map<64x32, f32>, !adapter.map<64x32, f32>
+  %y = adapter.apply %bank, %x ids(%ids : tensor<?xi32>) : !adapter.map<4x64x32, f32>, tensor<?x32xf32> -> tensor<?x64xf32>
   return %y : tensor<?x64xf32>
 }
 

@@ -233,3 +233,36 @@ func.func @a68(%x: tensor<?x64xf32>, %ids: tensor<?xi32>, %i: tensor<?x64xf32>) 
   %z = adapter.grouped_diagonal ins(%x : tensor<?x64xf32>) ids(%ids : tensor<?xi32>) terms members([]) vectors([]) sources([]) scales([]) outs(%i : tensor<?x64xf32>) -> tensor<?x64xf32>
   return
 }
+
+// -----
+
+func.func @a69(%x: tensor<?x32xf32>, %o: tensor<?xi32>, %f: tensor<3xi32>, %i: tensor<?x64xf32>, %W: tensor<64x32xf32, #format.q8_0>, %V: tensor<64x32xf32, #format.float<f16>>) {
+  // expected-error@+1 {{matrices are of one shape and format, but matrix 1 is 'tensor<64x32xf32, #format.float<f16>>' and the first one 'tensor<64x32xf32, #format.q8_0>' (A69)}}
+  %y = adapter.grouped_linear ins(%x : tensor<?x32xf32>) groups(%o, %f : tensor<?xi32>, tensor<3xi32>) matrices(%W, %V : tensor<64x32xf32, #format.q8_0>, tensor<64x32xf32, #format.float<f16>>) members([0, 1]) scales([1.0, 1.0])
+    outs(%i : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @a69(%x: tensor<?x31xf32>, %o: tensor<?xi32>, %f: tensor<3xi32>, %i: tensor<?x64xf32>, %W: tensor<64x32xf32, #format.q8_0>) {
+  // expected-error@+1 {{(A69)}}
+  %y = adapter.grouped_linear ins(%x : tensor<?x31xf32>) groups(%o, %f : tensor<?xi32>, tensor<3xi32>) matrices(%W : tensor<64x32xf32, #format.q8_0>) members([0]) scales([1.0]) outs(%i : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @a70(%x: tensor<?x32xf32>, %o: tensor<?xi32>, %f: tensor<3xi32>, %i: tensor<?x64xf32>, %W: tensor<64x32xf32, #format.q8_0>) {
+  // expected-error@+1 {{has a matrix of member 2, but offsets of 2 members (A70)}}
+  %y = adapter.grouped_linear ins(%x : tensor<?x32xf32>) groups(%o, %f : tensor<?xi32>, tensor<3xi32>) matrices(%W : tensor<64x32xf32, #format.q8_0>) members([2]) scales([1.0]) outs(%i : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @a70(%x: tensor<?x32xf32>, %o: tensor<?xi32>, %f: tensor<3xi32>, %i: tensor<?x64xf32>, %W: tensor<64x32xf32, #format.q8_0>) {
+  // expected-error@+1 {{has 1 terms, but 1 members and 0 scales (A70)}}
+  %y = adapter.grouped_linear ins(%x : tensor<?x32xf32>) groups(%o, %f : tensor<?xi32>, tensor<3xi32>) matrices(%W : tensor<64x32xf32, #format.q8_0>) members([0]) scales([]) outs(%i : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return
+}

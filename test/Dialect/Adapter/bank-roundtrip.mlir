@@ -55,3 +55,14 @@ func.func @buffers(%x: memref<?x32xf32>, %ids: memref<?xi32>, %o: memref<?xi32>,
     outs(%i : memref<?x64xf32>) {stored = [tensor<64x4xf32, #f16>, tensor<4x32xf32, #f16>]}
   return
 }
+
+// CHECK-LABEL: func.func @grouped_linear
+func.func @grouped_linear(%x: tensor<?x32xf32>, %o: tensor<?xi32>, %f: tensor<3xi32>, %w: tensor<?xf32>, %i: tensor<?x64xf32>, %W: tensor<64x32xf32, #format.q8_0>,
+                          %xm: memref<?x32xf32>, %om: memref<?xi32>, %fm: memref<3xi32>, %im: memref<?x64xf32>, %Wm: memref<?xi8>) {
+  // CHECK: adapter.grouped_linear ins(%{{.*}} : tensor<?x32xf32>) groups(%{{.*}}, %{{.*}} : tensor<?xi32>, tensor<3xi32>) matrices(%{{.*}}, %{{.*}} : tensor<64x32xf32, #format.q8_0>, tensor<64x32xf32, #format.q8_0>) members([0, 1]) scales([1.000000e+00, 5.000000e-01]) weights(%{{.*}} : tensor<?xf32>) arithmetic i8 accumulate outs(%{{.*}} : tensor<?x64xf32>) -> tensor<?x64xf32>
+  %y = adapter.grouped_linear ins(%x : tensor<?x32xf32>) groups(%o, %f : tensor<?xi32>, tensor<3xi32>) matrices(%W, %W : tensor<64x32xf32, #format.q8_0>, tensor<64x32xf32, #format.q8_0>) members([0, 1]) scales([1.0, 0.5])
+    weights(%w : tensor<?xf32>) arithmetic i8 accumulate outs(%i : tensor<?x64xf32>) -> tensor<?x64xf32>
+  // CHECK: adapter.grouped_linear ins(%{{.*}} : memref<?x32xf32>) groups({{.*}}) matrices(%{{.*}} : memref<?xi8>) members([1]) scales([1.000000e+00]) outs(%{{.*}} : memref<?x64xf32>) {stored = [tensor<64x32xf32, #format.q8_0>]}
+  adapter.grouped_linear ins(%xm : memref<?x32xf32>) groups(%om, %fm : memref<?xi32>, memref<3xi32>) matrices(%Wm : memref<?xi8>) members([1]) scales([1.0]) outs(%im : memref<?x64xf32>) {stored = [tensor<64x32xf32, #format.q8_0>]}
+  return
+}

@@ -284,7 +284,7 @@ struct RoutedLower : routed::impl::RoutedLowerBase<RoutedLower> {
     if (failed(applyPatternsGreedily(getOperation(), patterns)))
       return signalPassFailure();
     WalkResult walked = getOperation().walk([](Operation *op) {
-      if (!isa<SelectOp, AssignOp, UnpackOp, ExpertsOp>(op))
+      if (!isa<SelectOp, UnpackOp, ExpertsOp>(op))
         return WalkResult::advance();
       op->emitOpError() << "cannot be lowered: its assignment is not made by "
                            "routed.select or routed.assign with lists for "
