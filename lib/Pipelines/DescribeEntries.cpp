@@ -116,6 +116,50 @@ struct ProgramDescribeEntries
     }
   }
 
+  /// Copies what `attributes` of an argument say of its sizes and of what it is
+  /// where the caller gives none. `earlier` describes the inputs before it.
+  LogicalResult describeSizes(func::FuncOp function, StringRef name,
+                              RankedTensorType type, DictionaryAttr attributes,
+                              ArrayRef<Attribute> earlier,
+                              NamedAttrList &fields) {
+    auto refuse = [&](const Twine &why) {
+      return function.emitError() << "input '" << name << "' of entry '"
+                                  << function.getName() << "': " << why;
+    };
+    auto isName = [](Attribute name) { return isa<StringAttr>(name); };
+    Attribute sizes = attributes.get("allot.sizes");
+    auto names = dyn_cast_or_null<ArrayAttr>(sizes);
+    if (sizes && (!names || int64_t(names.size()) != type.getRank() ||
+                  !llvm::all_of(names, isName)))
+      return refuse("allot.sizes has a name for each dimension");
+    if (names)
+      fields.append("sizes", names);
+    if (Attribute given = attributes.get("allot.limits")) {
+      auto limits = dyn_cast<DenseI64ArrayAttr>(given);
+      if (!limits || limits.size() != type.getRank() ||
+          llvm::any_of(limits.asArrayRef(), [](int64_t n) { return n < 0; }))
+        return refuse("allot.limits has a number for each dimension");
+      fields.append("limits", limits);
+    }
+    Attribute given = attributes.get("allot.default");
+    if (!given)
+      return success();
+    auto number = dyn_cast<IntegerAttr>(given);
+    if (!number || !type.getElementType().isInteger())
+      return refuse("allot.default is an integer, of an input of integers");
+    auto first = earlier.empty()
+                     ? ArrayAttr()
+                     : cast<DictionaryAttr>(earlier[0]).getAs<ArrayAttr>("sizes");
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      if (type.isDynamicDim(d) &&
+          (!names || !first || cast<StringAttr>(names[d]).empty() ||
+           !llvm::is_contained(first, names[d])))
+        return refuse("with allot.default its sizes are static, or named as "
+                      "some of the first input");
+    fields.append("default", number);
+    return success();
+  }
+
   LogicalResult describe(func::FuncOp function,
                          SymbolTableCollection &symbols) {
     Builder b(&getContext());
@@ -123,7 +167,8 @@ struct ProgramDescribeEntries
     llvm::StringSet<> inputNames, outputNames;
     auto add = [&](SmallVectorImpl<Attribute> &list, llvm::StringSet<> &names,
                    StringAttr given, const Twine &fallback, StringRef what,
-                   Type type, int64_t ids, int64_t members) -> LogicalResult {
+                   Type type, int64_t ids, int64_t members,
+                   DictionaryAttr attributes) -> LogicalResult {
       StringAttr name = given ? given : b.getStringAttr(fallback);
       auto tensor = dyn_cast<RankedTensorType>(type);
       Type element = tensor ? tensor.getElementType() : Type();
@@ -145,6 +190,9 @@ struct ProgramDescribeEntries
         fields.append("ids", b.getI64IntegerAttr(ids));
       if (members > 0)
         fields.append("members", b.getI64IntegerAttr(members));
+      if (attributes && failed(describeSizes(function, name.getValue(), tensor,
+                                             attributes, list, fields)))
+        return failure();
       list.push_back(fields.getDictionary(&getContext()));
       return success();
     };
@@ -159,13 +207,13 @@ struct ProgramDescribeEntries
       if (failed(add(inputs, inputNames,
                      function.getArgAttrOfType<StringAttr>(i, "allot.name"),
                      "arg" + Twine(i), "input", argument.getType(), ids,
-                     members)))
+                     members, function.getArgAttrDict(i))))
         return failure();
     }
     for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
       if (failed(add(outputs, outputNames,
                      function.getResultAttrOfType<StringAttr>(i, "allot.name"),
-                     "result" + Twine(i), "output", type, 0, 0)))
+                     "result" + Twine(i), "output", type, 0, 0, {})))
         return failure();
     function->setAttr(
         "allot.signature",

@@ -19,8 +19,9 @@ namespace {
 /// What `nn.attention` and `nn.attention_grad` read: operands, sizes, and who sees what.
 struct Attention {
   int64_t batch = 0, queries = 0, keys = 0, heads = 0, keyHeads = 0, size = 0, valueSize = 0;
-  ArrayRef<float> q, k, v;
-  ArrayRef<int64_t> past, total;
+  ArrayRef<float> q, k, v, distances;
+  ArrayRef<int64_t> past, total, mask;
+  int64_t farthest = 0;
   double scale = 1, softcap = 0;
   int64_t window = 0;
   bool causal = false;
@@ -46,6 +47,18 @@ struct Attention {
       for (auto [row, count] : llvm::enumerate(total))
         if (count < 0 || count > keys)
           return op.emitOpError() << "row " << row << " has " << count << " keys in all, but k holds " << keys;
+    }
+    if (op.getMask() && (failed(operands.read(op.getMask(), "the mask", mask)) || failed(operands.expectShape(op.getMask(), "the mask", {batch, keys}))))
+      return failure();
+    if (op.getDistances()) {
+      if (failed(operands.read(op.getDistances(), "distances", distances)) || failed(operands.expectRank(op.getDistances(), "distances", 2)))
+        return failure();
+      int64_t count = operands.shape(op.getDistances())[1];
+      if (count % 2 == 0)
+        return op.emitOpError() << "has an even number of distances, " << count;
+      farthest = count / 2;
+      if (failed(operands.expectShape(op.getDistances(), "distances", {heads, count})))
+        return failure();
     }
     scale = op.getScale().convertToDouble(), softcap = op.getSoftcap() ? op.getSoftcap()->convertToDouble() : 0.0;
     window = op.getWindow().value_or(0);
@@ -85,9 +98,16 @@ struct Attention {
         score = softcap * bend;
       if (slopes)
         slopes->push_back(1.0 - bend * bend);
+      if (!distances.empty())
+        score += distances[h * (2 * farthest + 1) + std::clamp(j - past[b] - t, -farthest, farthest) + farthest];
+      if (!mask.empty() && mask[b * keys + j] == 0)
+        score = -INFINITY;
       largest = std::max(largest, score);
       weights.push_back(score);
     }
+    // Where the mask hides all keys the result is zero, as where there are none.
+    if (largest == -INFINITY)
+      return weights.assign(weights.size(), 0.0);
     for (double &weight : weights)
       sum += weight = std::exp(weight - largest);
     for (double &weight : weights)

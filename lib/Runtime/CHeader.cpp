@@ -114,6 +114,12 @@ static std::string describe(const Parameter &parameter) {
     text += ", half precision";
   if (parameter.ids > 0)
     text += ", 0 to " + std::to_string(parameter.ids - 1);
+  for (auto [d, limit] : llvm::enumerate(parameter.limits))
+    if (limit > 0)
+      text += ", size " + std::to_string(d) + " at most " +
+              std::to_string(limit);
+  if (parameter.otherwise)
+    text += ", usually " + std::to_string(*parameter.otherwise);
   if (parameter.members > 0)
     text +=
         ", 0 to " + std::to_string(parameter.members - 1) + ", or -1 for none";

@@ -58,10 +58,11 @@ private:
 
   Words describe(const Entry &entry) {
     Words parameters;
+    llvm::StringMap<int64_t> sizes;
     for (const Parameter &input : entry.inputs)
-      append(parameters, describe(input, -1));
+      append(parameters, describe(input, -1, sizes));
     for (auto [output, alias] : llvm::zip_equal(entry.outputs, entry.aliases))
-      append(parameters, describe(output, alias));
+      append(parameters, describe(output, alias, sizes));
     auto index = [&](llvm::StringRef name) {
       return number(hasCache(entry) ? entry.input(name) - entry.inputs.data()
                                     : -1);
@@ -78,16 +79,27 @@ private:
             index("cache")};
   }
 
-  Words describe(const Parameter &parameter, int64_t alias) {
-    Words sizes;
+  /// `names` numbers the names of sizes from 1 on.
+  Words describe(const Parameter &parameter, int64_t alias,
+                 llvm::StringMap<int64_t> &names) {
+    Words sizes, limits, same;
     for (int64_t d : parameter.shape)
       sizes.push_back(number(mlir::ShapedType::isDynamic(d) ? -1 : d));
+    for (int64_t limit : parameter.limits)
+      limits.push_back(number(limit));
+    for (llvm::StringRef size : parameter.sizes)
+      same.push_back(number(
+          size.empty()
+              ? 0
+              : names.try_emplace(size, names.size() + 1).first->second));
     return {text(parameter.name),
             number(archive::dtypeBytes(parameter.dtype)),
             number(parameter.shape.size()),
             array(sizes),
             number(parameter.ids > 0 ? parameter.ids : -parameter.members),
-            number(alias)};
+            number(alias),
+            array(limits),
+            array(same)};
   }
 
   llvm::Constant *number(int64_t value) {

@@ -53,6 +53,14 @@ bool readParameters(ArrayAttr list, std::vector<Parameter> &parameters) {
       parameter.ids = ids.getInt();
     if (auto members = fields.getAs<IntegerAttr>("members"))
       parameter.members = members.getInt();
+    if (auto sizes = fields.getAs<ArrayAttr>("sizes"))
+      for (auto size : sizes.getAsRange<StringAttr>())
+        parameter.sizes.push_back(size.str());
+    if (auto limits = fields.getAs<DenseI64ArrayAttr>("limits"))
+      parameter.limits.assign(limits.asArrayRef().begin(),
+                              limits.asArrayRef().end());
+    if (auto number = fields.getAs<IntegerAttr>("default"))
+      parameter.otherwise = number.getInt();
     parameters.push_back(std::move(parameter));
   }
   return true;

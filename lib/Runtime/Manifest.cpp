@@ -46,6 +46,12 @@ static llvm::json::Object toJson(const Parameter &parameter) {
     object["ids"] = parameter.ids;
   if (parameter.members > 0)
     object["members"] = parameter.members;
+  if (!parameter.sizes.empty())
+    object["sizes"] = llvm::json::Array(parameter.sizes);
+  if (!parameter.limits.empty())
+    object["limits"] = llvm::json::Array(parameter.limits);
+  if (parameter.otherwise)
+    object["default"] = *parameter.otherwise;
   return object;
 }
 
@@ -209,6 +215,24 @@ public:
     }
     take(field["ids"].integerOr(0, 0), parameter.ids);
     take(field["members"].integerOr(0, 0), parameter.members);
+    // Of each dimension, or none at all.
+    auto perDimension = [&](const JsonField &list, size_t count) {
+      if (!error && count != 0 && count != parameter.shape.size())
+        fail(list.error("has an entry for each dimension"));
+    };
+    if (field["sizes"].exists())
+      for (const JsonField &size : elements(field["sizes"]))
+        string(size, parameter.sizes.emplace_back());
+    perDimension(field["sizes"], parameter.sizes.size());
+    if (field["limits"].exists())
+      for (const JsonField &limit : elements(field["limits"]))
+        take(limit.integer(0), parameter.limits.emplace_back());
+    perDimension(field["limits"], parameter.limits.size());
+    if (field["default"].exists()) {
+      int64_t number = 0;
+      take(field["default"].integer(), number);
+      parameter.otherwise = number;
+    }
   }
 
   void entry(const JsonField &field, Entry &entry) {

@@ -8,6 +8,7 @@
 #include "allot/Support/Error.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include <cstdlib>
+#include <deque>
 #include <omp.h>
 
 using namespace allot;
@@ -90,9 +91,37 @@ static llvm::Error checkCache(const Entry &entry, const Tensor &tokens,
   return llvm::Error::success();
 }
 
+/// An input that the caller leaves out: its default everywhere, in sizes that
+/// are static or those of the first input.
+static llvm::Expected<Tensor> defaultInput(const Parameter &first,
+                                           const Tensor &given,
+                                           const Parameter &parameter) {
+  llvm::SmallVector<int64_t> shape(parameter.shape);
+  for (auto [d, size] : llvm::enumerate(shape))
+    if (mlir::ShapedType::isDynamic(size)) {
+      auto named = d < parameter.sizes.size()
+                       ? llvm::find(first.sizes, parameter.sizes[d])
+                       : first.sizes.end();
+      size_t place = named - first.sizes.begin();
+      if (named == first.sizes.end() || place >= given.shape().size())
+        return llvm::createStringError("input " + quoted(parameter.name) +
+                                       " is missing");
+      size = given.shape()[place];
+    }
+  auto made = Tensor::create(parameter.name, parameter.dtype, shape);
+  if (!made)
+    return made;
+  if (parameter.dtype == DType::I64)
+    llvm::fill(made->values<int64_t>(), *parameter.otherwise);
+  else
+    llvm::fill(made->values<int32_t>(), int32_t(*parameter.otherwise));
+  return made;
+}
+
 llvm::Error Program::check(const Entry &entry,
                            llvm::ArrayRef<const Tensor *> inputs) const {
   llvm::StringMap<const Tensor *> byName;
+  llvm::StringMap<std::pair<llvm::StringRef, int64_t>> sizes;
   for (auto [parameter, tensor] : llvm::zip_equal(entry.inputs, inputs)) {
     byName[parameter.name] = tensor;
     if (tensor->dtype() != parameter.dtype)
@@ -107,6 +136,24 @@ llvm::Error Program::check(const Entry &entry,
       return inputError(entry, parameter.name,
                         "has shape " + shapeString(tensor->shape()) +
                             ", wanted " + shapeOf(parameter));
+    for (auto [d, limit] : llvm::enumerate(parameter.limits))
+      if (limit > 0 && tensor->shape()[d] > limit)
+        return inputError(entry, parameter.name,
+                          "has shape " + shapeString(tensor->shape()) +
+                              ", dimension " + llvm::Twine(d) +
+                              " has at most " + llvm::Twine(limit));
+    for (auto [d, size] : llvm::enumerate(parameter.sizes)) {
+      if (size.empty())
+        continue;
+      auto [known, isNew] =
+          sizes.try_emplace(size, tensor->name(), tensor->shape()[d]);
+      if (!isNew && known->second.second != tensor->shape()[d])
+        return inputError(entry, parameter.name,
+                          "has shape " + shapeString(tensor->shape()) +
+                              ", but the " + size + " of " +
+                              quoted(known->second.first) + " is " +
+                              llvm::Twine(known->second.second));
+    }
     if (tensor->numElements() == 0)
       return inputError(entry, parameter.name, "is empty");
     if (llvm::Error error = checkRange(entry, *tensor, 0, parameter.ids))
@@ -129,13 +176,21 @@ llvm::Error Program::check(const Entry &entry,
 llvm::Expected<std::vector<Tensor>> Program::run(const Entry &entry,
                                                  llvm::ArrayRef<Tensor> given) {
   std::vector<const Tensor *> inputs;
+  std::deque<Tensor> defaults;
   for (const Parameter &parameter : entry.inputs) {
     auto it = llvm::find_if(given, [&](const Tensor &tensor) {
       return tensor.name() == parameter.name;
     });
-    if (it == given.end())
+    if (it != given.end()) {
+      inputs.push_back(&*it);
+      continue;
+    }
+    if (!parameter.otherwise || inputs.empty())
       return inputError(entry, parameter.name, "is missing");
-    inputs.push_back(&*it);
+    auto made = defaultInput(entry.inputs[0], *inputs[0], parameter);
+    if (!made)
+      return made.takeError();
+    inputs.push_back(&defaults.emplace_back(std::move(*made)));
   }
   for (const Tensor &tensor : given)
     if (!entry.input(tensor.name()))

@@ -143,6 +143,8 @@ private:
     std::vector<Tensor> arguments;
     std::optional<Fold> fold;
     for (const Parameter &parameter : target.inputs) {
+      if (parameter.otherwise && !file.find(prefix + parameter.name))
+        continue;
       auto tensor =
           Tensor::read(file, prefix + parameter.name, parameter.dtype);
       if (!tensor)

@@ -47,6 +47,11 @@ struct AttentionVariant {
   bool causal = false;
   bool softcap = false; ///< scores are capped
   bool total = false;   ///< keys are counted row by row
+  bool mask = false;    ///< some keys are hidden from all queries of their row
+  bool distances = false; ///< scores are raised by distance
+  /// The types of the arguments that only some variants have, in their order.
+  void appendTypes(llvm::SmallVectorImpl<mlir::Type> &types,
+                   mlir::MLIRContext *context) const;
 
 protected:
   std::string keyOf(const char *name) const;
@@ -54,18 +59,21 @@ protected:
 
 /// Attention. Arguments: q memref<?x?x?x?xf32> [batch, T, Hq, D], k and v
 /// memref<?x?x?x?xf32, strided<[?, ?, ?, 1], offset: ?>> [batch, S, Hkv, D or
-/// Dv], past memref<?xi32>, total memref<?xi32> (with `total`), result [batch,
-/// T, Hq, Dv], scale f32, softcap f32 (with `softcap`), window index (a large
-/// number where there is none). Keys at `total[b]` and later, and those that
-/// the mask hides from every query of a block, are never read.
+/// Dv], past memref<?xi32>, total memref<?xi32> (with `total`), mask
+/// memref<?x?xi32> [batch, S] (with `mask`), distances memref<?x?xf32> [Hq, 2 L
+/// + 1] (with `distances`), result [batch, T, Hq, Dv], scale f32, softcap f32
+/// (with `softcap`), window index (a large number where there is none). Keys at
+/// `total[b]` and later, and those that causality and window hide from every
+/// query of a block, are never read.
 struct AttentionKernel : AttentionVariant {
   std::string key() const { return keyOf("nn_attention"); }
 };
 
-/// Gradients of attention. Arguments: q, k, v, grad, past, total as for
-/// attention (grad like its result), then the gradients of q, k and v, in the
-/// layout of theirs without strides, scale f32, softcap f32 (with `softcap`),
-/// window index. Keys that come after all that a query sees are never read.
+/// Gradients of attention. Arguments: q, k, v, grad, past, total, mask,
+/// distances as for attention (grad like its result), then the gradients of q,
+/// k and v, in the layout of theirs without strides, scale f32, softcap f32
+/// (with `softcap`), window index. Keys that come after all that a query sees
+/// are never read.
 struct AttentionGradKernel : AttentionVariant {
   std::string key() const { return keyOf("nn_attention_grad"); }
 };

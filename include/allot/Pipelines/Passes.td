@@ -24,6 +24,8 @@ def ProgramDescribeEntries : Pass<"program-describe-entries", "::mlir::ModuleOp"
       inputs = [ {ids = 10 : i64, name = "input_ids", type = tensor<?xi32>} ],
       outputs = [ {name = "y", type = tensor<?x4xf32>} ]}}
     ```
+    What an importer says of an argument is copied: `allot.sizes`, a name for each dimension (equal names, equal sizes; "" says nothing); `allot.limits`, the largest size of
+    each dimension (0: any); `allot.default`, an integer that fills an input which the caller does not give (its dimensions are static, or have the names of some of the first input).
     Two inputs, or two outputs, of one name are an error, and so is a value that is no ranked tensor of f32, f16, i32 or i64, and a `tensor.dim` of a
     dimension that is not there.
   }];

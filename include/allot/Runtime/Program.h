@@ -13,6 +13,8 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Pass/PassManager.h"
 #include <functional>
+#include <optional>
+#include <string>
 
 namespace llvm {
 class raw_ostream;
@@ -42,6 +44,14 @@ struct Parameter {
   /// Of integer inputs that choose members of banks: values are -1 (none) ..
   /// members - 1. 0: anything.
   int64_t members = 0;
+  /// A name for each dimension, or none at all: inputs of an entry agree in
+  /// sizes of one name; an empty name says nothing.
+  llvm::SmallVector<std::string> sizes;
+  /// The largest size of each dimension (0: any), or none at all.
+  llvm::SmallVector<int64_t> limits;
+  /// What fills an input of integers that the caller does not give; its sizes
+  /// have the names of some of the first input. Absent: it must be given.
+  std::optional<int64_t> otherwise;
 };
 
 /// A function that can be run.

@@ -180,6 +180,8 @@ LogicalResult convertAttention(ModuleOp module, Op op, ValueRange gradient,
   key.causal = op.getCausal();
   key.softcap = op.getSoftcap().has_value();
   key.total = static_cast<bool>(op.getTotal());
+  key.mask = static_cast<bool>(op.getMask());
+  key.distances = static_cast<bool>(op.getDistances());
   CallBuilder call(op);
   call.addInput(op.getQ());
   call.addInput(op.getK(), /*strided=*/true);
@@ -189,6 +191,10 @@ LogicalResult convertAttention(ModuleOp module, Op op, ValueRange gradient,
   call.addInput(op.getPast());
   if (op.getTotal())
     call.addInput(op.getTotal());
+  if (op.getMask())
+    call.addInput(op.getMask());
+  if (op.getDistances())
+    call.addInput(op.getDistances());
   for (Value result : results)
     call.addOutput(result);
   call.addFloat(op.getScale().convertToDouble());

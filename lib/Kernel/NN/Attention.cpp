@@ -26,7 +26,58 @@ static constexpr int64_t kParallelWork = 65536;
 
 std::string AttentionVariant::keyOf(const char *name) const {
   return std::string(name) + (causal ? "_causal" : "") +
-         (softcap ? "_softcap" : "") + (total ? "_total" : "");
+         (softcap ? "_softcap" : "") + (total ? "_total" : "") +
+         (mask ? "_mask" : "") + (distances ? "_distances" : "");
+}
+
+void AttentionVariant::appendTypes(SmallVectorImpl<Type> &types,
+                                   MLIRContext *context) const {
+  Type i32 = IntegerType::get(context, 32);
+  if (total)
+    types.push_back(dynamicMemRef(i32, 1));
+  if (mask)
+    types.push_back(dynamicMemRef(i32, 2));
+  if (distances)
+    types.push_back(dynamicMemRef(Float32Type::get(context), 2));
+}
+
+void AttentionRules::take(const AttentionVariant &kernel,
+                          Block::BlockArgListType args, unsigned &next) {
+  if (kernel.total)
+    total = args[next++];
+  if (kernel.mask)
+    mask = args[next++];
+  if (kernel.distances)
+    distances = args[next++];
+}
+
+Value AttentionRules::adjust(NNEmitter &e, Value score, Value key,
+                             const Row &row) const {
+  Value all = e.make<arith::ConstantOp>(DenseElementsAttr::get(
+      VectorType::get({kLanes}, e.builder.getI1Type()), true));
+  Value zero = e.index(0);
+  auto lanes = [&](int32_t number) { return e.spread(e.integer(number, 32)); };
+  if (distances) {
+    Value farthest = e.toI32(e.div(e.dim(distances, 1), e.index(2)));
+    Value reach = e.spread(farthest);
+    Value distance = e.make<arith::SubIOp>(key, e.spread(row.position));
+    distance = e.smax(distance, e.make<arith::SubIOp>(lanes(0), reach));
+    Value at = e.make<arith::AddIOp>(e.smin(distance, reach), reach);
+    score = e.addf(
+        score, e.make<vector::GatherOp>(e.f32Vector(), distances,
+                                        ValueRange{e.toIndex(row.head), zero},
+                                        at, all, e.vec(0.0)));
+  }
+  if (mask) {
+    // Keys behind the last are hidden anyway.
+    Value final = e.spread(e.toI32(e.sub(keys, e.index(1))));
+    Value visible =
+        e.make<vector::GatherOp>(e.i32Vector(), mask, ValueRange{row.b, zero},
+                                 e.smin(key, final), all, lanes(0));
+    score = e.select(e.cmp(arith::CmpIPredicate::ne, visible, lanes(0)), score,
+                     e.vec(-std::numeric_limits<float>::infinity()));
+  }
+  return score;
 }
 
 AttentionCall::AttentionCall(NNEmitter &e, const AttentionKernel &kernel,
@@ -34,8 +85,7 @@ AttentionCall::AttentionCall(NNEmitter &e, const AttentionKernel &kernel,
     : e(e), kernel(kernel) {
   unsigned i = 0;
   q = args[i++], k = args[i++], v = args[i++], rules.past = args[i++];
-  if (kernel.total)
-    rules.total = args[i++];
+  rules.take(kernel, args, i);
   out = args[i++], rules.scale = args[i++];
   if (kernel.softcap)
     rules.softcap = args[i++];
@@ -126,8 +176,9 @@ Value AttentionRules::hide(NNEmitter &e, Value score, Value key, Value lower,
 }
 
 Value AttentionCall::finishScore(Value score, Value key, Value lower,
-                                 Value upper) {
-  return AttentionRules::hide(e, rules.bend(e, score), key, lower, upper);
+                                 Value upper, const AttentionRules::Row &row) {
+  score = rules.adjust(e, rules.bend(e, score), key, row);
+  return AttentionRules::hide(e, score, key, lower, upper);
 }
 
 Value AttentionCall::position(const Unit &u, Value r) {
@@ -304,8 +355,7 @@ func::FuncOp kernel::getOrCreateKernel(ModuleOp module,
   SmallVector<Type> arguments = {
       dynamicMemRef(f32, 4), dynamicMemRef(f32, 4, /*strided=*/true),
       dynamicMemRef(f32, 4, /*strided=*/true), dynamicMemRef(i32, 1)};
-  if (kernel.total)
-    arguments.push_back(dynamicMemRef(i32, 1));
+  kernel.appendTypes(arguments, module.getContext());
   arguments.append({dynamicMemRef(f32, 4), f32});
   if (kernel.softcap)
     arguments.push_back(f32);

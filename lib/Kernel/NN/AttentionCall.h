@@ -43,8 +43,20 @@ struct AttentionRules {
   Value past, window, keys; // keys: how many there are
   Value total;              // null: all of them count
   Value scale, softcap;     // softcap null: scores are not capped
+  Value mask, distances;    // null: there are none
   Value group;              // query heads of a key head
 
+  /// Of the row that scores belong to: its batch row and, with `distances`, its
+  /// query head and position (i32).
+  struct Row {
+    Value b, head, position;
+  };
+  /// Takes the arguments that only some variants have.
+  void take(const AttentionVariant &kernel, mlir::Block::BlockArgListType args,
+            unsigned &next);
+  /// Scores of 8 keys (i32), raised by distance and -inf where the mask hides
+  /// the key.
+  Value adjust(NNEmitter &e, Value score, Value key, const Row &row) const;
   /// The position of the query of row `row` of batch row `b`.
   Value position(NNEmitter &e, Value b, Value row) const;
   /// One behind the last key that a query at `position` sees.
@@ -81,7 +93,8 @@ public:
   std::pair<Value, Value> query(Value head, Value row);
   /// Scaled, capped and masked: -inf where `key` is not in [lower, upper),
   /// which are vectors of i32 as `key` is.
-  Value finishScore(Value score, Value key, Value lower, Value upper);
+  Value finishScore(Value score, Value key, Value lower, Value upper,
+                    const AttentionRules::Row &row);
   Value finiteOrZero(Value x);
   Value inf();
   Value exp(Value x);
@@ -125,10 +138,10 @@ private:
   void prepareRows(const Unit &u);
   void packKeys(const Unit &u, Value head, Value j0, Value panels);
   void packValues(const Unit &u, Value head, Value j0, Value keys);
-  Values scores(Value tile, Value j0, Value panels);
+  Values scores(const Unit &u, Value tile, Value j0, Value panels);
   void weights(Value panels);
   void accumulate(Value tile, Value correction, Value keys);
-  void tileStep(Value tile, Value j0, Value panels, Value keys);
+  void tileStep(const Unit &u, Value tile, Value j0, Value panels, Value keys);
 
   AttentionCall &c;
   NNEmitter &e;
@@ -136,6 +149,7 @@ private:
   // [row][columns].
   Value queries, keyPanels, values, result;
   Value scoreRows, rowMax, rowSum, lower, upper, tileMax, tileSum;
+  Value headOf, positionOf; // with distances
 };
 
 /// The same where there are fewer than kAttentionFewRows rows: a new token.
@@ -165,6 +179,7 @@ private:
   // [row][8].
   Value result, scoreRows, blockMax, rowMax, rowSum, lower, upper, queryOf,
       headOf;
+  Value positionOf; // with distances
 };
 
 } // namespace allot::kernel

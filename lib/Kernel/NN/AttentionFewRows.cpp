@@ -32,6 +32,8 @@ void FewRowsAttention::allocate() {
   rowSum = stack({kAttentionRows}, f32);
   for (Value *row : {&lower, &upper, &queryOf, &headOf})
     *row = stack({kAttentionRows}, i32);
+  if (c.rules.distances)
+    positionOf = stack({kAttentionRows}, i32);
   Value rows = e.add(c.unitRows, 1);
   memory = e.scratch(e.mul(e.mul(rows, c.columns), sizeof(float)));
   result = e.view(memory.bytes, e.index(0), f32, ValueRange{rows, c.columns});
@@ -57,6 +59,8 @@ void FewRowsAttention::prepareRows(const Unit &u) {
     auto [query, head] = c.query(e.add(u.h0, e.div(n, c.blockRows)), row);
     e.store(e.toI32(query), queryOf, {n});
     e.store(e.toI32(head), headOf, {n});
+    if (positionOf)
+      e.store(e.toI32(at), positionOf, {n});
     auto clear = [&](Value rows, Value width) {
       e.forLoop(e.index(0), width, kLanes,
                 [&](Value at) { e.vstore(e.vec(0.0), rows, {n, at}); });
@@ -100,9 +104,12 @@ void FewRowsAttention::scores(const Unit &u, Value j0, Value keys) {
                             x, e.vload(c.k, {u.b, at, head, d}, mask), sum));
                       return next;
                     });
+      AttentionRules::Row row{u.b, Value(), Value()};
+      if (positionOf)
+        row.head = e.load(headOf, {n}), row.position = e.load(positionOf, {n});
       Value score = c.finishScore(e.sum(e.transpose8(sums)), key,
                                   e.spread(e.load(lower, {n})),
-                                  e.spread(e.load(upper, {n})));
+                                  e.spread(e.load(upper, {n})), row);
       e.vstore(score, scoreRows, {n, j});
       Value most =
           e.select(e.cmp(arith::CmpIPredicate::eq, j, e.index(0)), score,

@@ -38,8 +38,7 @@ public:
     unsigned i = 0;
     q = args[i++], k = args[i++], v = args[i++], grad = args[i++],
     rules.causal = kernel.causal, rules.past = args[i++];
-    if (kernel.total)
-      rules.total = args[i++];
+    rules.take(kernel, args, i);
     dq = args[i++], dk = args[i++], dv = args[i++], rules.scale = args[i++];
     if (kernel.softcap)
       rules.softcap = args[i++];
@@ -65,7 +64,7 @@ private:
   /// The limits of a row, empty behind the last row.
   std::pair<Value, Value> seen(const Unit &u, Value row);
   void loadTile(const Unit &u, const Tile &tile);
-  void scores(const Tile &tile);
+  void scores(const Unit &u, const Tile &tile);
   Values products(Value rows, Value panels, Value width, Value j);
   void softmax(const Tile &tile);
   void gather(const Unit &u, const Tile &tile);
@@ -83,6 +82,7 @@ private:
   // and per row of a tile one number for each key.
   Value keyPanels, valuePanels, queries, grads, weights, along, slopes;
   Value lower, upper, largest;
+  Value headOf, positionOf; // with distances
 };
 
 /// panels[d][j] = source[b, j, h, d] for the keys that are seen, else 0: keys
@@ -143,6 +143,13 @@ void AttentionGradEmitter::loadTile(const Unit &u, const Tile &tile) {
     auto [first, last] = seen(u, e.add(tile.row, r));
     e.store(e.toI32(first), lower, {e.index(r)});
     e.store(e.toI32(last), upper, {e.index(r)});
+    if (positionOf) {
+      // Behind the last row nothing is seen; what is read is some head's.
+      Value row = e.smin(e.add(tile.row, r), e.sub(rows, e.index(1)));
+      Value head = e.add(e.mul(u.h, group), e.rem(row, group));
+      e.store(e.toI32(head), headOf, {e.index(r)});
+      e.store(e.toI32(rules.position(e, u.b, row)), positionOf, {e.index(r)});
+    }
   }
 }
 
@@ -165,7 +172,7 @@ Values AttentionGradEmitter::products(Value rowsOf, Value panels, Value width,
 
 /// Masked scores into `weights`, grad . v into `along`, what the soft cap
 /// passes on into `slopes`; the largest score of each row.
-void AttentionGradEmitter::scores(const Tile &tile) {
+void AttentionGradEmitter::scores(const Unit &u, const Tile &tile) {
   VectorType i32x8 = VectorType::get({kLanes}, e.builder.getI32Type());
   Value iota = e.make<arith::ConstantOp>(
       DenseElementsAttr::get(i32x8, ArrayRef<int32_t>{0, 1, 2, 3, 4, 5, 6, 7}));
@@ -183,6 +190,11 @@ void AttentionGradEmitter::scores(const Tile &tile) {
             Value score = rules.bend(e, sums[2 * r + half], &slope);
             if (slope)
               e.vstore(slope, slopes, {row, at});
+            AttentionRules::Row facts{u.b, Value(), Value()};
+            if (positionOf)
+              facts.head = e.load(headOf, {row}),
+              facts.position = e.load(positionOf, {row});
+            score = rules.adjust(e, score, key, facts);
             score = AttentionRules::hide(e, score, key,
                                          e.spread(e.load(lower, {row})),
                                          e.spread(e.load(upper, {row})));
@@ -295,7 +307,7 @@ void AttentionGradEmitter::unitBody(Value unit) {
     tile.last = e.smax(e.index(0), seen(u, final).second);
     tile.first = e.smin(e.roundDown(seen(u, row).first, kPanel), tile.last);
     loadTile(u, tile);
-    scores(tile);
+    scores(u, tile);
     softmax(tile);
     gather(u, tile);
   });
@@ -332,6 +344,8 @@ void AttentionGradEmitter::emit() {
     weights = heap(kTile, {room}), along = heap(kTile, {room});
     slopes = rules.softcap ? heap(kTile, {room}) : Value();
     lower = stack(i32), upper = stack(i32), largest = stack(f32);
+    if (rules.distances)
+      headOf = stack(i32), positionOf = stack(i32);
     e.handOut(counter, units, [&](Value unit) { unitBody(unit); });
     for (Value buffer :
          {keyPanels, valuePanels, queries, grads, weights, along, slopes})
@@ -350,8 +364,7 @@ func::FuncOp kernel::getOrCreateKernel(ModuleOp module,
        strided = dynamicMemRef(f32, 4, /*strided=*/true);
   SmallVector<Type> arguments = {buffer, strided, strided, buffer,
                                  dynamicMemRef(i32, 1)};
-  if (kernel.total)
-    arguments.push_back(dynamicMemRef(i32, 1));
+  kernel.appendTypes(arguments, module.getContext());
   arguments.append({buffer, buffer, buffer, f32});
   if (kernel.softcap)
     arguments.push_back(f32);

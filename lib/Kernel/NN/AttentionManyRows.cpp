@@ -38,6 +38,10 @@ void ManyRowsAttention::allocate() {
   rowSum = stack({kAttentionRows}, f32);
   lower = stack({kAttentionRows}, i32);
   upper = stack({kAttentionRows}, i32);
+  if (c.rules.distances) {
+    headOf = stack({kAttentionRows}, i32);
+    positionOf = stack({kAttentionRows}, i32);
+  }
   tileMax = stack({kAttentionTile}, f32);
   tileSum = stack({kAttentionTile}, f32);
 }
@@ -57,6 +61,10 @@ void ManyRowsAttention::prepareRows(const Unit &u) {
     e.store(e.f32(0.0), rowSum, {n});
     e.store(e.integer(0, 32), lower, {n});
     e.store(e.integer(0, 32), upper, {n});
+    if (positionOf) {
+      e.store(e.integer(0, 32), headOf, {n});
+      e.store(e.integer(0, 32), positionOf, {n});
+    }
     e.forLoop(e.index(0), c.columns, kLanes,
               [&](Value at) { e.vstore(e.vec(0.0), result, {n, at}); });
     e.ifThen(e.sless(r, u.rows), [&] {
@@ -64,6 +72,10 @@ void ManyRowsAttention::prepareRows(const Unit &u) {
       e.store(e.toI32(e.smin(c.firstSeen(at), u.last)), lower, {n});
       e.store(e.toI32(e.smin(c.limit(u, at), u.last)), upper, {n});
       auto [query, head] = c.query(h, e.add(u.r0, r));
+      if (positionOf) {
+        e.store(e.toI32(head), headOf, {n});
+        e.store(e.toI32(at), positionOf, {n});
+      }
       e.forLoop(e.index(0), c.D, 1, [&, query = query, head = head](Value d) {
         e.store(e.load(c.q, {u.b, query, head, d}), queries, {tile, d, lane});
       });
@@ -110,15 +122,23 @@ void ManyRowsAttention::packValues(const Unit &u, Value head, Value j0,
 }
 
 /// Masked scores of a tile into `scoreRows`; returns the maximum of each row.
-Values ManyRowsAttention::scores(Value tile, Value j0, Value panels) {
+Values ManyRowsAttention::scores(const Unit &u, Value tile, Value j0,
+                                 Value panels) {
   Value iota = e.make<arith::ConstantOp>(DenseElementsAttr::get(
       e.i32Vector(), ArrayRef<int32_t>{0, 1, 2, 3, 4, 5, 6, 7}));
   Value low = e.vec(-std::numeric_limits<float>::infinity());
   Values lowers, uppers;
+  SmallVector<AttentionRules::Row> rowsOf;
   for (int64_t r = 0; r < kAttentionTile; ++r) {
     Value row = e.add(e.mul(tile, kAttentionTile), r);
     lowers.push_back(e.spread(e.load(lower, {row})));
     uppers.push_back(e.spread(e.load(upper, {row})));
+    AttentionRules::Row &facts = rowsOf.emplace_back();
+    facts.b = u.b;
+    if (positionOf) {
+      facts.head = e.load(headOf, {row});
+      facts.position = e.load(positionOf, {row});
+    }
   }
   Values maxima = e.forLoop(
       e.index(0), panels, 1, Values(kAttentionTile, low),
@@ -141,8 +161,8 @@ Values ManyRowsAttention::scores(Value tile, Value j0, Value panels) {
           Value lane = e.add(e.mul(panel, kAttentionPanel), half * kLanes);
           Value key = e.add(e.spread(e.toI32(e.add(j0, lane))), iota);
           for (int64_t r = 0; r < kAttentionTile; ++r) {
-            Value score =
-                c.finishScore(acc[2 * r + half], key, lowers[r], uppers[r]);
+            Value score = c.finishScore(acc[2 * r + half], key, lowers[r],
+                                        uppers[r], rowsOf[r]);
             e.vstore(score, scoreRows, {e.index(r), lane});
             next[r] = e.maxf(next[r], score);
           }
@@ -203,9 +223,9 @@ void ManyRowsAttention::accumulate(Value tile, Value correction, Value keys) {
   });
 }
 
-void ManyRowsAttention::tileStep(Value tile, Value j0, Value panels,
-                                 Value keys) {
-  Values maxima = scores(tile, j0, panels);
+void ManyRowsAttention::tileStep(const Unit &u, Value tile, Value j0,
+                                 Value panels, Value keys) {
+  Values maxima = scores(u, tile, j0, panels);
   Value row = e.mul(tile, kAttentionTile);
   Value most =
       e.make<vector::FromElementsOp>(e.f32Vector(kAttentionTile), maxima);
@@ -237,7 +257,7 @@ void ManyRowsAttention::emitUnit(Value unit) {
       packValues(u, head, j0, keys);
       e.forLoop(e.index(0), e.ceilDiv(u.rows, kAttentionTile), 1,
                 [&](Value tile) {
-                  tileStep(e.add(firstTile, tile), j0, panels, keys);
+                  tileStep(u, e.add(firstTile, tile), j0, panels, keys);
                 });
     });
   });

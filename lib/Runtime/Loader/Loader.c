@@ -302,6 +302,10 @@ static int check_input(const allot_entry *entry, const allot_parameter *input,
       return input_error(entry, input, message, size,
                          "a size is %lld, wanted %lld", given,
                          input->shape[d]);
+    if (input->limits && input->limits[d] > 0 && given > input->limits[d])
+      return input_error(entry, input, message, size,
+                         "a size is %lld, at most %lld are possible", given,
+                         input->limits[d]);
     if (given <= 0 || __builtin_mul_overflow(elements, given, &elements) ||
         elements > INT64_MAX / 8)
       return input_error(entry, input, message, size,
@@ -318,6 +322,22 @@ static int check_input(const allot_entry *entry, const allot_parameter *input,
         return input_error(entry, input, message, size,
                            "id %lld is not below %lld", id, limit);
     }
+  return 0;
+}
+
+/* Sizes of one number agree. */
+static int check_sizes(const allot_entry *entry, int64_t *const *words,
+                       char *message, size_t size) {
+  const allot_parameter *inputs = entry->parameters;
+  for (int64_t i = 0; i < entry->inputs; ++i)
+    for (int64_t d = 0; inputs[i].same && d < inputs[i].rank; ++d)
+      for (int64_t j = 0; inputs[i].same[d] > 0 && j < i; ++j)
+        for (int64_t e = 0; inputs[j].same && e < inputs[j].rank; ++e)
+          if (inputs[j].same[e] == inputs[i].same[d] &&
+              words[j][1 + e] != words[i][1 + d])
+            return input_error(entry, &inputs[i], message, size,
+                               "a size is %lld, but another input has %lld",
+                               words[i][1 + d], words[j][1 + e]);
   return 0;
 }
 
@@ -400,6 +420,8 @@ int allot_loader_run(const allot_entry *entry, const void *opened,
       failed = check_input(entry, &parameters[i], words[i], message, size);
   }
   int64_t *owned = at;
+  if (!failed)
+    failed = check_sizes(entry, words, message, size);
   if (!failed && entry->cache >= 0)
     failed = check_cache(entry, words, message, size);
   if (failed) {

@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Version of the structs and functions below. */
-#define ALLOT_LOADER_VERSION 1
+#define ALLOT_LOADER_VERSION 2
 /* The first bytes of a file of weights; the first weight lies at offset 64. */
 #define ALLOT_WEIGHTS_MAGIC "allot weights 1\n"
 #define ALLOT_WEIGHTS_HEADER 64
@@ -36,6 +36,8 @@ typedef struct {
   int64_t
       ids; /* values are 0 .. ids - 1; 0: anything; below 0: -1 .. -ids - 1 */
   int64_t alias;        /* of outputs: the input whose memory it is, or -1 */
+  const int64_t *limits; /* largest sizes, 0: any; null: none */
+  const int64_t *same;   /* sizes of inputs with one number agree, 0: with none; null: none */
 } allot_parameter;
 
 typedef struct {

@@ -81,3 +81,19 @@ func.func @gradients(%q: memref<?x?x9x64xf32>, %k: memref<?x?x3x64xf32>, %past: 
     {causal, scale = 1.25e-01 : f64} outs(%dq, %dk, %dv : memref<?x?x9x64xf32>, memref<?x?x3x64xf32>, memref<?x?x3x64xf32>)
   return
 }
+
+// -----
+
+// CHECK-LABEL: func.func @masked(
+// CHECK-SAME:    %[[M:[a-z0-9]+]]: memref<1x?xi32>, %[[D:[a-z0-9]+]]: memref<2x9xf32>
+// CHECK-DAG:     %[[MC:.*]] = memref.cast %[[M]] : memref<1x?xi32> to memref<?x?xi32>
+// CHECK-DAG:     %[[DC:.*]] = memref.cast %[[D]] : memref<2x9xf32> to memref<?x?xf32>
+// CHECK:         call @kernel_nn_attention_mask_distances(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %[[MC]], %[[DC]],
+// CHECK:       func.func private @kernel_nn_attention_mask_distances(
+// CHECK:         vector.gather %{{.*}} : memref<?x?xf32>
+// CHECK:         vector.gather %{{.*}} : memref<?x?xi32>
+func.func @masked(%q: memref<1x?x2x8xf32>, %past: memref<1xi32>, %mask: memref<1x?xi32>, %table: memref<2x9xf32>, %o: memref<1x?x2x8xf32>) {
+  nn.attention ins(%q, %q, %q : memref<1x?x2x8xf32>, memref<1x?x2x8xf32>, memref<1x?x2x8xf32>) past(%past : memref<1xi32>) mask(%mask : memref<1x?xi32>)
+    distances(%table : memref<2x9xf32>) {scale = 1.0} outs(%o : memref<1x?x2x8xf32>)
+  return
+}

@@ -112,6 +112,38 @@ func.func @n5(%q: tensor<2x3x4x16xf32>, %k: tensor<2x5x2x16xf32>, %past: tensor<
 
 // -----
 
+func.func @n12(%q: tensor<2x3x4x16xf32>, %k: tensor<2x5x2x16xf32>, %past: tensor<2xi32>, %m: tensor<2x4xi32>) {
+  // expected-error@+1 {{the mask has 4 in dimension 1, but k has 5 (N5)}}
+  %a = nn.attention ins(%q, %k, %k : tensor<2x3x4x16xf32>, tensor<2x5x2x16xf32>, tensor<2x5x2x16xf32>) past(%past : tensor<2xi32>) mask(%m : tensor<2x4xi32>) {scale = 1.0 : f64} outs(%q : tensor<2x3x4x16xf32>) -> tensor<2x3x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @n12(%q: tensor<2x3x4x16xf32>, %k: tensor<2x5x2x16xf32>, %past: tensor<2xi32>, %m: tensor<2x5xf32>) {
+  // expected-error@+1 {{the mask holds i32 without encoding and has rank 2, but got 'tensor<2x5xf32>' (N5)}}
+  %a = nn.attention ins(%q, %k, %k : tensor<2x3x4x16xf32>, tensor<2x5x2x16xf32>, tensor<2x5x2x16xf32>) past(%past : tensor<2xi32>) mask(%m : tensor<2x5xf32>) {scale = 1.0 : f64} outs(%q : tensor<2x3x4x16xf32>) -> tensor<2x3x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @n12(%q: tensor<2x3x4x16xf32>, %k: tensor<2x5x2x16xf32>, %past: tensor<2xi32>, %m: tensor<2x9xf32>) {
+  // expected-error@+1 {{distances has 2 in dimension 0, but q (its heads) has 4 (N5)}}
+  %a = nn.attention ins(%q, %k, %k : tensor<2x3x4x16xf32>, tensor<2x5x2x16xf32>, tensor<2x5x2x16xf32>) past(%past : tensor<2xi32>) distances(%m : tensor<2x9xf32>) {scale = 1.0 : f64} outs(%q : tensor<2x3x4x16xf32>) -> tensor<2x3x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @n12(%q: tensor<2x3x4x16xf32>, %k: tensor<2x5x2x16xf32>, %past: tensor<2xi32>, %m: tensor<4x8xf32>) {
+  // expected-error@+1 {{distances go as far back as ahead, so their number is odd, but is 8 (N12)}}
+  %a = nn.attention ins(%q, %k, %k : tensor<2x3x4x16xf32>, tensor<2x5x2x16xf32>, tensor<2x5x2x16xf32>) past(%past : tensor<2xi32>) distances(%m : tensor<4x8xf32>) {scale = 1.0 : f64} outs(%q : tensor<2x3x4x16xf32>) -> tensor<2x3x4x16xf32>
+  return
+}
+
+// -----
+
 func.func @n6(%q: tensor<2x3x4x16xf32>, %k: tensor<2x5x2x16xf32>, %past: tensor<2xi32>) {
   // expected-error@+1 {{the window is positive, but got 0 (N6)}}
   %a = nn.attention ins(%q, %k, %k : tensor<2x3x4x16xf32>, tensor<2x5x2x16xf32>, tensor<2x5x2x16xf32>) past(%past : tensor<2xi32>) {scale = 1.0 : f64, window = 0 : i64} outs(%q : tensor<2x3x4x16xf32>) -> tensor<2x3x4x16xf32>

@@ -3,7 +3,7 @@
 // RUN: allot-opt %s --emit-bytecode | allot-opt | FileCheck %s
 
 // CHECK-LABEL: func.func @tensors
-func.func @tensors(%x: tensor<?x?x64xf32>, %w: tensor<64xf32>, %q: tensor<?x?x4x16xf32>, %k: tensor<?x?x2x16xf32>, %past: tensor<?xi32>, %freqs: tensor<8xf32>, %cache: tensor<30x2x?x?x2x16xf32>, %size: index) {
+func.func @tensors(%x: tensor<?x?x64xf32>, %w: tensor<64xf32>, %q: tensor<?x?x4x16xf32>, %k: tensor<?x?x2x16xf32>, %past: tensor<?xi32>, %freqs: tensor<8xf32>, %cache: tensor<30x2x?x?x2x16xf32>, %size: index, %mask: tensor<?x?xi32>, %table: tensor<4x9xf32>) {
   // CHECK: nn.norm rms ins(%{{.*}}, %{{.*}} : tensor<?x?x64xf32>, tensor<64xf32>) epsilon 1.000000e-05 outs(%{{.*}} : tensor<?x?x64xf32>) -> tensor<?x?x64xf32>
   %n = nn.norm rms ins(%x, %w : tensor<?x?x64xf32>, tensor<64xf32>) epsilon 1.0e-5 outs(%x : tensor<?x?x64xf32>) -> tensor<?x?x64xf32>
   // CHECK: nn.norm layer ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<?x?x64xf32>, tensor<64xf32>, tensor<64xf32>) epsilon 0.000000e+00 outs(%{{.*}} : tensor<?x?x64xf32>) -> tensor<?x?x64xf32>
@@ -18,6 +18,13 @@ func.func @tensors(%x: tensor<?x?x64xf32>, %w: tensor<64xf32>, %q: tensor<?x?x4x
   // CHECK: nn.attention {{.*}} {scale = 1.000000e+00 : f64, softcap = 3.000000e+01 : f64, window = 128 : i64} outs
   %b = nn.attention ins(%q, %k, %k : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) past(%past : tensor<?xi32>) {scale = 1.0 : f64, window = 128 : i64, softcap = 30.0 : f64}
          outs(%q : tensor<?x?x4x16xf32>) -> tensor<?x?x4x16xf32>
+  // CHECK: nn.attention {{.*}} total(%{{.*}} : tensor<?xi32>) mask(%{{.*}} : tensor<?x?xi32>) distances(%{{.*}} : tensor<4x9xf32>) {scale = 1.000000e+00 : f64} outs
+  %e = nn.attention ins(%q, %k, %k : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) past(%past : tensor<?xi32>) total(%past : tensor<?xi32>) mask(%mask : tensor<?x?xi32>)
+         distances(%table : tensor<4x9xf32>) {scale = 1.0 : f64} outs(%q : tensor<?x?x4x16xf32>) -> tensor<?x?x4x16xf32>
+  // CHECK: nn.attention_grad {{.*}} past(%{{.*}} : tensor<?xi32>) mask(%{{.*}} : tensor<?x?xi32>) distances(%{{.*}} : tensor<4x9xf32>) {scale = 1.000000e+00 : f64} outs
+  %f:3 = nn.attention_grad ins(%q, %k, %k : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) grad(%q : tensor<?x?x4x16xf32>) past(%past : tensor<?xi32>) mask(%mask : tensor<?x?xi32>)
+         distances(%table : tensor<4x9xf32>) {scale = 1.0 : f64} outs(%q, %k, %k : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>)
+         -> tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>
   // CHECK: nn.attention_grad ins({{.*}}) grad(%{{.*}} : tensor<?x?x4x16xf32>) past(%{{.*}} : tensor<?xi32>) total(%{{.*}} : tensor<?xi32>) {causal, scale = 2.500000e-01 : f64, window = 3 : i64} outs({{.*}}) -> tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>
   %d:3 = nn.attention_grad ins(%q, %k, %k : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) grad(%q : tensor<?x?x4x16xf32>) past(%past : tensor<?xi32>)
          total(%past : tensor<?xi32>) {causal, scale = 2.5e-01 : f64, window = 3 : i64} outs(%q, %k, %k : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>)

@@ -327,8 +327,28 @@ std::string RandomProgram::attention(const std::string &x, int64_t layer) {
   if (oneIn(3))
     options += ", softcap = 2.0 : f64";
   std::string of = headType(heads), keyType = headType(keyHeads), init = make("tensor.empty(%B, %T) : " + of);
+  std::string more;
+  if (oneIn(4)) {
+    std::string capacity = make("tensor.dim " + cache + ", %c3 : " + stored);
+    std::string modulus = to_string(between(2, 5));
+    more += " mask(" +
+            make("tensor.generate %B, " + capacity + " {\n  ^bb0(%i: index, %j: index):\n    %m = arith.constant " + modulus +
+                 " : index\n    %ij = arith.addi %i, %j : index\n    %r = arith.remui %ij, %m : index\n    %n = arith.index_cast %r : index to i32\n    tensor.yield %n : i32\n  } : tensor<?x?xi32>") +
+            " : tensor<?x?xi32>)";
+  }
+  if (oneIn(4)) {
+    int64_t count = 2 * between(0, 6) + 1;
+    std::string rows;
+    for (int64_t h = 0; h < heads; ++h) {
+      rows += h ? "], [" : "";
+      for (int64_t d = 0; d < count; ++d)
+        rows += (d ? ", " : "") + to_string(double(between(0, 40)) / 20.0 - 1.0);
+    }
+    std::string ofTable = "tensor<" + to_string(heads) + "x" + to_string(count) + "xf32>";
+    more += " distances(" + make("arith.constant dense<[[" + rows + "]]> : " + ofTable) + " : " + ofTable + ")";
+  }
   std::string out = make("nn.attention ins(" + q + ", " + k + ", " + v + " : " + of + ", " + keyType + ", " + keyType +
-                         ") past(%past : tensor<?xi32>) total(%total : tensor<?xi32>) {" + options + "} outs(" + init + " : " + of + ") -> " + of);
+                         ") past(%past : tensor<?xi32>) total(%total : tensor<?xi32>)" + more + " {" + options + "} outs(" + init + " : " + of + ") -> " + of);
   out = make("tensor.collapse_shape " + out + " [[0], [1], [2, 3]] : " + of + " into " + type(heads * headSize));
   return apply(out, hidden, heads * headSize);
 }

@@ -109,6 +109,28 @@ TEST_F(NNGradient, Attention) {
   }
 }
 
+TEST_F(NNGradient, MaskedAttentionWithDistances) {
+  check(
+      R"(func.func @f(%q: tensor<2x3x4x2xf32>, %k: tensor<2x4x2x2xf32>, %past: tensor<2xi32>, %mask: tensor<2x4xi32>) -> tensor<2x3x4x2xf32> {
+    %table = arith.constant dense<[[0.5, -1.0, 0.25, 0.75, 2.0], [0.0, 1.0, 0.0, -1.0, 0.0], [0.1, 0.2, 0.3, 0.4, 0.5], [1.0, 0.0, -1.0, 0.0, 1.0]]> : tensor<4x5xf32>
+    %o = nn.attention ins(%q, %k, %k : tensor<2x3x4x2xf32>, tensor<2x4x2x2xf32>, tensor<2x4x2x2xf32>) past(%past : tensor<2xi32>) mask(%mask : tensor<2x4xi32>)
+      distances(%table : tensor<4x5xf32>) {scale = 0.7 : f64} outs(%q : tensor<2x3x4x2xf32>) -> tensor<2x3x4x2xf32>
+    return %o : tensor<2x3x4x2xf32>
+  })",
+      {normal({2, 3, 4, 2}), normal({2, 4, 2, 2}), ints({2}, {1, 0}),
+       ints({2, 4}, {1, 0, 1, 1, 0, 0, 0, 0})});
+}
+
+TEST_F(NNGradient, DistancesHaveNone) {
+  expectNone(
+      R"(func.func @f(%q: tensor<1x1x1x2xf32>, %past: tensor<1xi32>, %table: tensor<1x3xf32>) -> tensor<1x1x1x2xf32> {
+    %o = nn.attention ins(%q, %q, %q : tensor<1x1x1x2xf32>, tensor<1x1x1x2xf32>, tensor<1x1x1x2xf32>) past(%past : tensor<1xi32>) distances(%table : tensor<1x3xf32>)
+      {scale = 1.0 : f64} outs(%q : tensor<1x1x1x2xf32>) -> tensor<1x1x1x2xf32>
+    return %o : tensor<1x1x1x2xf32>
+  })",
+      "'nn.attention' op has no gradient by its distances");
+}
+
 TEST_F(NNGradient, QueriesThatSeeNothing) {
   check(
       R"(func.func @f(%x: tensor<1x2x1x2xf32>, %past: tensor<1xi32>, %total: tensor<1xi32>) -> tensor<1x2x1x2xf32> {

@@ -18,6 +18,8 @@ struct Case {
   bool causal = false, total = false;
   double scale = 0.25, softcap = 0;
   int64_t window = 0;
+  bool mask = false;
+  int64_t farthest = -1; ///< no distances
 };
 
 class AttentionGrad : public NNKernelTest {
@@ -26,13 +28,16 @@ protected:
     std::string kv = "memref<?x?x?x?xf32, strided<[?, ?, ?, 1], offset: ?>>",
                 x = "memref<?x?x?x?xf32>", ids = "memref<?xi32>";
     return "func.func @f(%q: " + x + ", %k: " + kv + ", %v: " + kv +
-           ", %g: " + x + ", %p: " + ids + ", %t: " + ids + ", %dq: " + x +
+           ", %g: " + x + ", %p: " + ids + ", %t: " + ids +
+           ", %m: memref<?x?xi32>, %d: memref<?x?xf32>, %dq: " + x +
            ", %dk: " + x + ", %dv: " + x +
            ") attributes {llvm.emit_c_interface} {\n  nn.attention_grad "
            "ins(%q, %k, %v : " +
            x + ", " + kv + ", " + kv + ") grad(%g : " + x +
            ") past(%p : " + ids + ")" +
-           (c.total ? " total(%t : " + ids + ")" : "") + " {" +
+           (c.total ? " total(%t : " + ids + ")" : "") +
+           (c.mask ? " mask(%m : memref<?x?xi32>)" : "") +
+           (c.farthest >= 0 ? " distances(%d : memref<?x?xf32>)" : "") + " {" +
            (c.causal ? "causal, " : "") + "scale = " + std::to_string(c.scale) +
            " : f64" +
            (c.softcap ? ", softcap = " + std::to_string(c.softcap) + " : f64"
@@ -70,27 +75,35 @@ protected:
             v(b, j, h, d) = normal(random);
         }
     }
-    llvm::Error error = code.call("f", q, k, v, g, past, total, dq, dk, dv);
+    I2 mask({c.B, c.S});
+    for (int64_t i = 0; i < mask.count(); ++i)
+      mask.data()[i] = static_cast<int32_t>(pick(0, 2));
+    F2 distances({c.Hq, 2 * std::max<int64_t>(c.farthest, 0) + 1});
+    fill(distances);
+    llvm::Error error =
+        code.call("f", q, k, v, g, past, total, mask, distances, dq, dk, dv);
     ASSERT_FALSE(static_cast<bool>(error)) << llvm::toString(std::move(error));
     Buffer<double, 4> eq({c.B, c.T, c.Hq, c.D}), ek({c.B, c.S, c.Hkv, c.D}),
         ev({c.B, c.S, c.Hkv, c.Dv});
     for (int64_t b = 0; b < c.B; ++b)
       for (int64_t t = 0; t < c.T; ++t)
         for (int64_t h = 0; h < c.Hq; ++h)
-          expect(c, q, k, v, g, past(b) + t, total(b), b, t, h, eq, ek, ev);
+          expect(c, q, k, v, g, past(b) + t, total(b), b, t, h, mask, distances,
+                 eq, ek, ev);
     expectClose(dq, eq), expectClose(dk, ek), expectClose(dv, ev);
   }
 
   static void expect(const Case &c, F4 &q, F4 &k, F4 &v, F4 &g,
                      int64_t position, int64_t total, int64_t b, int64_t t,
-                     int64_t h, Buffer<double, 4> &dq, Buffer<double, 4> &dk,
-                     Buffer<double, 4> &dv) {
+                     int64_t h, I2 &mask, F2 &distances, Buffer<double, 4> &dq,
+                     Buffer<double, 4> &dk, Buffer<double, 4> &dv) {
     int64_t kv = h * c.Hkv / c.Hq;
     std::vector<int64_t> keys;
     std::vector<double> scores, slopes, along;
     double most = -std::numeric_limits<double>::infinity(), sum = 0, mean = 0;
     for (int64_t j = 0; j < total; ++j) {
-      if ((c.causal && j > position) || (c.window && j <= position - c.window))
+      if ((c.causal && j > position) ||
+          (c.window && j <= position - c.window) || (c.mask && mask(b, j) == 0))
         continue;
       double score = 0, u = 0;
       for (int64_t d = 0; d < c.D; ++d)
@@ -101,6 +114,10 @@ protected:
       double bend = c.softcap ? std::tanh(score / c.softcap) : 0.0;
       keys.push_back(j);
       scores.push_back(c.softcap ? c.softcap * bend : score);
+      if (c.farthest >= 0)
+        scores.back() += distances(
+            h, std::min(std::max(j - position, -c.farthest), c.farthest) +
+                   c.farthest);
       slopes.push_back(1 - bend * bend);
       along.push_back(u);
       most = std::max(most, scores.back());
@@ -138,6 +155,8 @@ TEST_F(AttentionGrad, RandomShapes) {
     c.causal = variant & 1;
     c.total = variant & 2;
     c.softcap = variant & 4 ? 3.0 : 0.0;
+    c.mask = variant % 3 == 2;
+    c.farthest = variant % 3 ? pick(0, 20) : -1;
     if (variant % 3 == 1)
       c.window = pick(1, 20);
     auto code = compile(source(c));

@@ -18,13 +18,16 @@ struct Case {
   bool causal = false, total = false, strided = false;
   double scale = 0.125, softcap = 0;
   int64_t window = 0;
+  bool mask = false;
+  int64_t farthest = -1; ///< no distances
   std::string text() const {
     return "B " + std::to_string(B) + " T " + std::to_string(T) + " S " +
            std::to_string(S) + " Hq " + std::to_string(Hq) + " Hkv " +
            std::to_string(Hkv) + " D " + std::to_string(D) + " Dv " +
            std::to_string(Dv) + (causal ? " causal" : "") +
            (total ? " total" : "") + (strided ? " strided" : "") + " softcap " +
-           std::to_string(softcap) + " window " + std::to_string(window);
+           std::to_string(softcap) + " window " + std::to_string(window) +
+           (mask ? " mask" : "") + " farthest " + std::to_string(farthest);
   }
 };
 
@@ -42,24 +45,31 @@ protected:
     if (c.window != 0)
       attributes += ", window = " + std::to_string(c.window) + " : i64";
     return "func.func @f(%q: " + q + ", %k: " + kv + ", %v: " + kv +
-           ", %p: memref<?xi32>, %t: memref<?xi32>, %o: " + q +
+           ", %p: memref<?xi32>, %t: memref<?xi32>, %m: memref<?x?xi32>, %d: "
+           "memref<?x?xf32>, %o: " +
+           q +
            ") attributes {llvm.emit_c_interface} {\n  nn.attention ins(%q, %k, "
            "%v : " +
            q + ", " + kv + ", " + kv + ") past(%p : memref<?xi32>)" +
-           (c.total ? " total(%t : memref<?xi32>)" : "") + " {" + attributes +
-           "} outs(%o : " + q + ")\n  return\n}\n";
+           (c.total ? " total(%t : memref<?xi32>)" : "") +
+           (c.mask ? " mask(%m : memref<?x?xi32>)" : "") +
+           (c.farthest >= 0 ? " distances(%d : memref<?x?xf32>)" : "") + " {" +
+           attributes + "} outs(%o : " + q + ")\n  return\n}\n";
   }
 
   /// One row of the result, in double.
   static std::vector<double> expected(const Case &c, F4 &q, F4 &k, F4 &v,
                                       int64_t past, int64_t total, int64_t b,
-                                      int64_t t, int64_t h) {
+                                      int64_t t, int64_t h, I2 *mask = nullptr,
+                                      F2 *distances = nullptr) {
     int64_t kv = h * c.Hkv / c.Hq, position = past + t;
     std::vector<double> scores, row(c.Dv, 0.0);
     std::vector<int64_t> keys;
     double most = -std::numeric_limits<double>::infinity();
     for (int64_t j = 0; j < total; ++j) {
-      if ((c.causal && j > position) || (c.window && j <= position - c.window))
+      if ((c.causal && j > position) ||
+          (c.window && j <= position - c.window) ||
+          (c.mask && (*mask)(b, j) == 0))
         continue;
       double score = 0;
       for (int64_t d = 0; d < c.D; ++d)
@@ -67,6 +77,10 @@ protected:
       score *= static_cast<float>(c.scale);
       if (c.softcap != 0)
         score = c.softcap * std::tanh(score / c.softcap);
+      if (c.farthest >= 0)
+        score += (*distances)(
+            h, std::min(std::max(j - position, -c.farthest), c.farthest) +
+                   c.farthest);
       keys.push_back(j);
       scores.push_back(score);
       most = std::max(most, score);
@@ -109,14 +123,20 @@ protected:
             v(b, j, h, d) = normal(random);
         }
     }
-    llvm::Error error = code.call("f", q, k, v, past, total, out);
+    I2 mask({c.B, c.S});
+    for (int64_t i = 0; i < mask.count(); ++i)
+      mask.data()[i] = static_cast<int32_t>(pick(0, 2));
+    F2 distances({c.Hq, 2 * std::max<int64_t>(c.farthest, 0) + 1});
+    fill(distances);
+    llvm::Error error =
+        code.call("f", q, k, v, past, total, mask, distances, out);
     ASSERT_FALSE(static_cast<bool>(error)) << llvm::toString(std::move(error));
     double worst = 0;
     for (int64_t b = 0; b < c.B; ++b)
       for (int64_t t = 0; t < c.T; ++t)
         for (int64_t h = 0; h < c.Hq; ++h) {
-          std::vector<double> row =
-              expected(c, q, k, v, past(b), total(b), b, t, h);
+          std::vector<double> row = expected(c, q, k, v, past(b), total(b), b,
+                                             t, h, &mask, &distances);
           for (int64_t d = 0; d < c.Dv; ++d) {
             ASSERT_FALSE(std::isnan(out(b, t, h, d)))
                 << "row " << b << " " << t << " " << h << " " << d;
@@ -146,6 +166,50 @@ TEST_F(Attention, RandomShapes) {
       c.D = pick(1, 70), c.Dv = run % 2 ? c.D : pick(1, 70);
       check(*code, c);
     }
+  }
+}
+
+TEST_F(Attention, MasksAndDistances) {
+  for (int variant = 1; variant < 16; ++variant) {
+    Case c;
+    c.mask = variant & 1;
+    c.farthest = variant & 2 ? pick(0, 30) : -1;
+    c.causal = variant & 4;
+    c.total = variant & 8;
+    c.softcap = variant % 3 == 0 ? 3.0 : 0.0;
+    auto code = compile(source(c));
+    ASSERT_TRUE(code);
+    for (int run = 0; run < 10; ++run) {
+      c.B = pick(1, 3), c.T = run % 3 ? pick(1, 40) : pick(1, 4);
+      c.S = c.T + pick(0, 80);
+      c.Hkv = pick(1, 3), c.Hq = c.Hkv * pick(1, 4);
+      c.D = pick(1, 40), c.Dv = run % 2 ? c.D : pick(1, 40);
+      c.farthest = c.farthest < 0 ? -1 : pick(0, 30);
+      check(*code, c);
+    }
+    // One new token, keys in several units.
+    c.B = 2, c.T = 1, c.S = 700, c.Hq = 4, c.Hkv = 2, c.D = c.Dv = 24;
+    check(*code, c);
+  }
+}
+
+TEST_F(Attention, MaskThatHidesAll) {
+  Case c;
+  c.mask = true;
+  auto code = compile(source(c));
+  ASSERT_TRUE(code);
+  for (int64_t T : {1, 40}) {
+    F4 q({1, T, 2, 8}), k({1, 50, 1, 8}), v({1, 50, 1, 8}),
+        out({1, T, 2, 8}, 7.0f);
+    fill(q), fill(k), fill(v);
+    I1 past({1}), total({1});
+    I2 mask({1, 50}, 0);
+    F2 distances({2, 1});
+    llvm::Error error =
+        code->call("f", q, k, v, past, total, mask, distances, out);
+    ASSERT_FALSE(static_cast<bool>(error));
+    for (int64_t i = 0; i < out.count(); ++i)
+      EXPECT_EQ(out.data()[i], 0.0f);
   }
 }
 
@@ -190,7 +254,10 @@ TEST_F(Attention, LargeScores) {
       out({2, 5, 2, 16}, nan);
   fill(q), fill(k), fill(v);
   I1 past({2}), total({2});
-  llvm::Error error = code->call("f", q, k, v, past, total, out);
+  I2 mask({2, 90});
+  F2 distances({2, 1});
+  llvm::Error error =
+      code->call("f", q, k, v, past, total, mask, distances, out);
   ASSERT_FALSE(static_cast<bool>(error));
   for (int64_t b = 0; b < 2; ++b)
     for (int64_t t = 0; t < 5; ++t)
@@ -209,7 +276,10 @@ TEST_F(Attention, NothingToSeeAndEmptyShapes) {
   F4 q({1, 3, 2, 8}), k({1, 4, 1, 8}), v({1, 4, 1, 8}), out({1, 3, 2, 8}, 7.0f);
   fill(q), fill(k), fill(v);
   I1 past({1}), total({1});
-  llvm::Error error = code->call("f", q, k, v, past, total, out);
+  I2 mask({1, 4});
+  F2 distances({2, 1});
+  llvm::Error error =
+      code->call("f", q, k, v, past, total, mask, distances, out);
   ASSERT_FALSE(static_cast<bool>(error));
   for (int64_t i = 0; i < out.count(); ++i)
     EXPECT_EQ(out.data()[i], 0.0f);
@@ -218,7 +288,8 @@ TEST_F(Attention, NothingToSeeAndEmptyShapes) {
     F4 q0({B, T, H, 8}), k0({B, S, H, 8}), v0({B, S, H, 8}),
         out0({B, T, H, 8}, 7.0f);
     I1 past0({B}), total0({B}, 1);
-    llvm::Error none = code->call("f", q0, k0, v0, past0, total0, out0);
+    llvm::Error none =
+        code->call("f", q0, k0, v0, past0, total0, mask, distances, out0);
     ASSERT_FALSE(static_cast<bool>(none));
     for (int64_t i = 0; i < out0.count(); ++i)
       EXPECT_EQ(out0.data()[i], 0.0f);

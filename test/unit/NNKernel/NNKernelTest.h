@@ -22,6 +22,7 @@ using F2 = Buffer<float, 2>;
 using F4 = Buffer<float, 4>;
 using F6 = Buffer<float, 6>;
 using I1 = Buffer<int32_t, 1>;
+using I2 = Buffer<int32_t, 2>;
 
 /// Compiles functions of nn ops on buffers through convert-nn-to-kernel.
 class NNKernelTest : public ::testing::Test {

@@ -126,6 +126,24 @@ TEST_F(AttentionTest, SoftCap) {
   EXPECT_NEAR(run("scale = 1.0 : f64, softcap = 2.0 : f64", 1, 0, {0, 3})[0], (1 + 2 * capped) / (1 + capped), 1e-6);
 }
 
+TEST_F(AttentionTest, MaskAndDistances) {
+  // Two rows of two queries at positions 1 and 2 (row 1: 0 and 1), four keys; a distance of d counts 2^d for -1 <= d <= 1, farther ones as the last.
+  std::string type = "tensor<?x?x1x1xf32>";
+  std::string text = "func.func @f(%q: " + type + ", %k: " + type + ", %v: " + type + ", %past: tensor<?xi32>, %mask: tensor<?x?xi32>, %d: tensor<1x3xf32>) -> " + type +
+                     " {\n %o = nn.attention ins(%q, %k, %v : " + type + ", " + type + ", " + type +
+                     ") past(%past : tensor<?xi32>) mask(%mask : tensor<?x?xi32>) distances(%d : tensor<1x3xf32>) {scale = 1.0 : f64} outs(%q : " + type + ") -> " + type +
+                     "\n return %o : " + type + " }";
+  const float l2 = std::log(2.0f);
+  RefValue queries = floats({2, 2, 1, 1}, {0, 0, 0, 0}), keys = floats({2, 4, 1, 1}, std::vector<float>(8, 0)),
+           values = floats({2, 4, 1, 1}, {1, 10, 100, 1000, 1, 10, 100, 1000}), distances = floats({1, 3}, {-l2, 0, l2});
+  RefValue out = evaluate(text, {queries, keys, values, ints({2}, {1, 0}), ints({2, 4}, {1, 1, 1, 1, 0, 5, 0, -1}), distances});
+  expectFloats(out, {2, 2, 1, 1}, {(0.5f + 10 + 200 + 2000) / 5.5f, (0.5f + 5 + 100 + 2000) / 4, 2020 / 4.0f, 2010 / 3.0f});
+  // A mask that hides all keys gives zeros.
+  out = evaluate(text, {queries, keys, values, ints({2}, {1, 0}), ints({2, 4}, {0, 0, 0, 0, 0, 0, 0, 1}), distances});
+  expectFloats(out, {2, 2, 1, 1}, {0, 0, 1000, 1000});
+  expectError(text, {queries, keys, values, ints({2}, {1, 0}), ints({2, 3}, {0, 0, 0, 0, 0, 0}), distances}, {"the mask is 2x3 at run time, but must be 2x4"});
+}
+
 TEST_F(AttentionTest, GroupedHeads) {
   // Four query heads on two key heads: 0 and 1 read values of head 0, 2 and 3 those of head 1. Two rows.
   RefValue out = evaluate(attention("scale = 1.0 : f64"),

@@ -165,8 +165,12 @@ LogicalResult RopeOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
 }
 
 LogicalResult AttentionOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
-                                    const llvm::SmallBitVector &,
+                                    const llvm::SmallBitVector &wanted,
                                     MutableArrayRef<Value> operands) {
+  if (getDistances() &&
+      failed(vjp::refuse(*this, wanted, getDistancesMutable()[0],
+                         "its distances")))
+    return failure();
   Location loc = getLoc();
   SmallVector<Value> inits;
   for (Value operand : {getQ(), getK(), getV()})
@@ -175,8 +179,9 @@ LogicalResult AttentionOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
         builder.getF32Type()));
   auto grad = AttentionGradOp::create(
       builder, loc, ValueRange(inits).getTypes(), getQ(), getK(), getV(),
-      results[0], getPast(), getTotal(), inits[0], inits[1], inits[2],
-      getCausalAttr(), getScaleAttr(), getWindowAttr(), getSoftcapAttr());
+      results[0], getPast(), getTotal(), getMask(), getDistances(), inits[0],
+      inits[1], inits[2], getCausalAttr(), getScaleAttr(), getWindowAttr(),
+      getSoftcapAttr());
   // Named: a list inside of the loop's head would die before the loop.
   const unsigned places[] = {getQMutable().getOperandNumber(),
                              getKMutable().getOperandNumber(),

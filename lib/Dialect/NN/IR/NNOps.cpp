@@ -238,6 +238,25 @@ static LogicalResult verifyAttention(OpT op, Value out, StringRef outName,
   if (op.getTotal() &&
       failed(checkPerRow(op, "total", op.getTotal().getType(), qs[0])))
     return failure();
+  // (N12)
+  if (Value mask = op.getMask())
+    if (failed(checkElements(op, "the mask", mask.getType(), 2,
+                             /*integers=*/true)) ||
+        failed(checkDimension(op, "the mask", mask.getType(), 0, qs[0], "q")) ||
+        failed(checkDimension(op, "the mask", mask.getType(), 1, ks[1], "k")))
+      return failure();
+  if (Value distances = op.getDistances()) {
+    Type type = distances.getType();
+    if (failed(checkElements(op, "distances", type, 2)) ||
+        failed(
+            checkDimension(op, "distances", type, 0, qs[2], "q (its heads)")))
+      return failure();
+    if (int64_t count = cast<ShapedType>(type).getDimSize(1);
+        !ShapedType::isDynamic(count) && count % 2 == 0)
+      return op.emitOpError() << "distances go as far back as ahead, so their "
+                                 "number is odd, but is "
+                              << count << " (N12)";
+  }
   if (IntegerAttr window = op.getWindowAttr(); window && window.getInt() <= 0)
     return op.emitOpError()
            << "the window is positive, but got " << window.getInt() << label;

@@ -84,28 +84,38 @@ def NN_RopeOp : NN_DpsOp<"rope", [VJP]> {
   let extraClassDeclaration = Inits;
 }
 
-def NN_AttentionOp : NN_DpsOp<"attention", [VJP]> {
+def NN_AttentionOp : NN_DpsOp<"attention", [AttrSizedOperandSegments, VJP]> {
   let summary = "Scaled dot-product attention with grouped queries";
   let description = [{
     q `[batch, T, Hq, D]`, k `[batch, S, Hkv, D]`, v `[batch, S, Hkv, Dv]` -> `[batch, T, Hq, Dv]`. Query head h reads key head h * Hkv / Hq. Query t of row b has
     position `past[b] + t` and sees keys j with `j < total[b]`; with `causal` only j <= its position; with `window` W only j > position - W. `total[b]` is the
-    number of keys of row b (default S). Scores are multiplied by `scale`; with `softcap` c they become c * tanh(score / c) before the mask. A query that sees no key gives zeros.
+    number of keys of row b (default S). Where there is a `mask` `[batch, S]` (i32), a key is seen only if its entry is not 0. Scores are multiplied by `scale`; with `softcap` c they become
+    c * tanh(score / c) before the mask. With `distances` `[Hq, 2 L + 1]` the score of a key at distance d = j - position is then raised by `distances[h, min(max(d, -L), L) + L]`, which has no gradient
+    (relative positions as in Raffel et al. 2020, T5, for which L is the distance from which on all are alike). A query that sees no key gives zeros.
 
     ```mlir
     %o = nn.attention ins(%q, %k, %v : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) past(%past : tensor<?xi32>) total(%total : tensor<?xi32>)
            {causal, scale = 2.5e-01 : f64} outs(%init : tensor<?x?x4x16xf32>) -> tensor<?x?x4x16xf32>
+    %e = nn.attention ins(%q, %k, %v : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) past(%past : tensor<?xi32>) mask(%mask : tensor<?x?xi32>)
+           distances(%table : tensor<4x257xf32>) {scale = 1.0 : f64} outs(%init : tensor<?x?x4x16xf32>) -> tensor<?x?x4x16xf32>
     ```
     (N5) ranks are 4, batch agrees, Hkv divides Hq, D of q and k agree, result is `[batch, T, Hq, Dv]`; past and total have batch entries (i32).
-    (N6) window and softcap are positive, the scale is finite.
+    (N6) window and softcap are positive, the scale is finite. (N12) the mask is `[batch, S]` (i32); distances are f32, a row for each head of q, and odd in number.
   }];
-  let arguments = (ins AnyShaped:$q, AnyShaped:$k, AnyShaped:$v, AnyShaped:$past, Optional<AnyShaped>:$total, AnyShaped:$init,
+  let arguments = (ins AnyShaped:$q, AnyShaped:$k, AnyShaped:$v, AnyShaped:$past, Optional<AnyShaped>:$total, Optional<AnyShaped>:$mask, Optional<AnyShaped>:$distances, AnyShaped:$init,
                        UnitAttr:$causal, F64Attr:$scale, OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap);
   let assemblyFormat = [{ `ins` `(` $q `,` $k `,` $v `:` type($q) `,` type($k) `,` type($v) `)` `past` `(` $past `:` type($past) `)`
-                          (`total` `(` $total^ `:` type($total) `)`)? attr-dict `outs` `(` $init `:` type($init) `)` (`->` type($result)^)? }];
+                          (`total` `(` $total^ `:` type($total) `)`)? (`mask` `(` $mask^ `:` type($mask) `)`)? (`distances` `(` $distances^ `:` type($distances) `)`)? attr-dict `outs` `(` $init `:` type($init) `)` (`->` type($result)^)? }];
+  let builders = [
+    // Without mask and distances.
+    OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$q, "::mlir::Value":$k, "::mlir::Value":$v, "::mlir::Value":$past, "::mlir::Value":$total, "::mlir::Value":$init, "bool":$causal,
+                   "::llvm::APFloat":$scale, "::mlir::IntegerAttr":$window, "::mlir::FloatAttr":$softcap),
+      [{ build($_builder, $_state, result, q, k, v, past, total, ::mlir::Value(), ::mlir::Value(), init, causal, scale, window, softcap); }]>
+  ];
   let extraClassDeclaration = Inits;
 }
 
-def NN_AttentionGradOp : NN_Op<"attention_grad", [DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+def NN_AttentionGradOp : NN_Op<"attention_grad", [AttrSizedOperandSegments, DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "Gradients of attention by its queries, keys and values";
   let description = [{
     What `nn.attention` with the same operands and attributes turns into on the way back: `grad` `[batch, T, Hq, Dv]` is the gradient of its result, the results are those of q, k and v.
@@ -117,13 +127,13 @@ def NN_AttentionGradOp : NN_Op<"attention_grad", [DestinationStyleOpInterface, D
       {causal, scale = 2.5e-01 : f64} outs(%q, %k, %v : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>)
       -> tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>
     ```
-    (N10) as N5 and N6, with `grad` in place of the result; the inits have the shapes of q, k and v.
+    (N10) as N5, N6 and N12, with `grad` in place of the result; the inits have the shapes of q, k and v.
   }];
-  let arguments = (ins AnyShaped:$q, AnyShaped:$k, AnyShaped:$v, AnyShaped:$grad, AnyShaped:$past, Optional<AnyShaped>:$total, AnyShaped:$qInit, AnyShaped:$kInit, AnyShaped:$vInit,
+  let arguments = (ins AnyShaped:$q, AnyShaped:$k, AnyShaped:$v, AnyShaped:$grad, AnyShaped:$past, Optional<AnyShaped>:$total, Optional<AnyShaped>:$mask, Optional<AnyShaped>:$distances, AnyShaped:$qInit, AnyShaped:$kInit, AnyShaped:$vInit,
                        UnitAttr:$causal, F64Attr:$scale, OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{ `ins` `(` $q `,` $k `,` $v `:` type($q) `,` type($k) `,` type($v) `)` `grad` `(` $grad `:` type($grad) `)` `past` `(` $past `:` type($past) `)`
-                          (`total` `(` $total^ `:` type($total) `)`)? attr-dict `outs` `(` $qInit `,` $kInit `,` $vInit `:` type($qInit) `,` type($kInit) `,` type($vInit) `)`
+                          (`total` `(` $total^ `:` type($total) `)`)? (`mask` `(` $mask^ `:` type($mask) `)`)? (`distances` `(` $distances^ `:` type($distances) `)`)? attr-dict `outs` `(` $qInit `,` $kInit `,` $vInit `:` type($qInit) `,` type($kInit) `,` type($vInit) `)`
                           (`->` type($results)^)? }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
