@@ -14,6 +14,7 @@
 
 #include "allot/Import/ModelConfig.h"
 #include <cmath>
+#include <optional>
 
 namespace allot::importer {
 
@@ -51,6 +52,15 @@ public:
   bool flag(llvm::StringRef key, bool missing) {
     return take<bool>(document[key].booleanOr(missing));
   }
+  /// An activation by its name; none where there was an error.
+  std::optional<nn::ActivationKind> activation(archive::JsonField field,
+                                               llvm::StringRef missing) {
+    auto name = take<llvm::StringRef>(field.stringOr(missing), missing);
+    auto kind = activationKind(name);
+    if (!kind)
+      keep(field.error("activation '" + name + "' is not supported"));
+    return kind;
+  }
   double positive(archive::JsonField field, double missing) {
     double value = take<double>(field.numberOr(missing), missing);
     if (!(value > 0) || !std::isfinite(value))
@@ -67,6 +77,14 @@ private:
 
 inline llvm::Error unsupported(archive::JsonField field) {
   return field.error("this option is not supported");
+}
+
+/// Weights that are stored in a way that only another library knows.
+inline llvm::Error refuseQuantized(const archive::JsonDocument &config) {
+  for (llvm::StringRef key : {"quantization_config", "compression_config"})
+    if (!config[key].isNull())
+      return unsupported(config[key]);
+  return llvm::Error::success();
 }
 
 /// `rope_parameters`, or `rope_theta` and `rope_scaling` at top level. Families

@@ -143,9 +143,8 @@ llvm::Expected<ModelConfig> importer::readConfig(const JsonDocument &config) {
     return config["model_type"].error(
         "model type " + support::quoted(*type) +
         " is not supported (known: " + knownModelTypes() + ")");
-  for (llvm::StringRef key : {"quantization_config", "compression_config"})
-    if (!config[key].isNull())
-      return unsupported(config[key]);
+  if (llvm::Error error = refuseQuantized(config))
+    return error;
 
   FieldReader fields(config);
   model.layers = fields.size(model.family->layersKey, maxLayers);

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Architectures.h"
 #include "ExpertHabits.h"
 #include "allot/Import/ModelConfig.h"
 #include "llvm/ADT/STLExtras.h"
@@ -205,6 +206,8 @@ std::string importer::knownModelTypes() {
   std::string list;
   for (const Family &family : table)
     list += (list.empty() ? "" : ", ") + family.modelType.str();
+  for (const Architecture &other : architectures())
+    list += ", " + other.modelType.str();
   return list;
 }
 

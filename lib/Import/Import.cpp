@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "allot/Import/Import.h"
+#include "Architectures.h"
 #include "Containers.h"
 #include "allot/Archive/Json.h"
 #include "allot/Dialect/Adapter/IR/Adapter.h"
@@ -30,6 +31,7 @@
 
 using namespace allot;
 using namespace allot::importer;
+using archive::JsonField;
 
 void importer::registerImportDialects(mlir::DialectRegistry &registry) {
   registry.insert<adapter::AdapterDialect, format::FormatDialect, nn::NNDialect,
@@ -97,6 +99,16 @@ static llvm::Error importFolder(ModuleBuilder &module,
   auto document = archive::JsonDocument::open(path);
   if (!document)
     return document.takeError();
+  // Models that are no decoders read their own config.json.
+  const Architecture *other = nullptr;
+  if (JsonField type = (**document)["model_type"]; type.isString())
+    other = findArchitecture(llvm::cantFail(type.string()));
+  if (other) {
+    auto weights = openFolderWeights(options.checkpoint);
+    if (!weights)
+      return weights.takeError();
+    return other->build(module, **document, **weights, adapters);
+  }
   auto config = readConfig(**document);
   if (!config)
     return config.takeError();

@@ -18,6 +18,8 @@
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringSet.h"
+#include <functional>
+#include <numeric>
 
 using namespace allot;
 using namespace allot::importer;
@@ -31,6 +33,8 @@ namespace {
 struct Output {
   std::string name;
   llvm::SmallVector<int64_t> shape;
+  /// The shape in the checkpoint, where it is another one.
+  llvm::SmallVector<int64_t> storedShape;
   /// One of: a global as it is, a map, a bias.
   GlobalOp global;
   Value map, bias;
@@ -50,6 +54,7 @@ public:
 private:
   GlobalOp globalOf(Value value);
   void addGlobal(GlobalOp global);
+  void nameAsStored(GlobalOp global, Output &output);
   void addMap(llvm::StringRef site, Value map);
   void addBias(llvm::StringRef site, Value bias);
   bool isTransposed(Value map, llvm::StringRef site);
@@ -92,6 +97,21 @@ GlobalOp Merger::globalOf(Value value) {
               : GlobalOp();
 }
 
+/// What importers note where a checkpoint calls a tensor otherwise than its
+/// site, or gives it another shape.
+void Merger::nameAsStored(GlobalOp global, Output &output) {
+  if (auto name = global->getAttrOfType<mlir::StringAttr>(storedNameAttr))
+    output.name = name.str();
+  auto shape = global->getAttrOfType<mlir::DenseI64ArrayAttr>(storedShapeAttr);
+  auto product = [](llvm::ArrayRef<int64_t> sizes) {
+    return std::accumulate(sizes.begin(), sizes.end(), int64_t(1),
+                           std::multiplies<>());
+  };
+  if (shape && product(shape.asArrayRef()) == product(output.shape))
+    output.storedShape.assign(shape.asArrayRef().begin(),
+                              shape.asArrayRef().end());
+}
+
 void Merger::addGlobal(GlobalOp global) {
   llvm::StringRef symbol = global.getSymName();
   std::string name = symbol.str();
@@ -105,6 +125,7 @@ void Merger::addGlobal(GlobalOp global) {
       mlir::cast<mlir::RankedTensorType>(global.getType()).getShape().begin(),
       mlir::cast<mlir::RankedTensorType>(global.getType()).getShape().end());
   output.global = global;
+  nameAsStored(global, output);
   outputs.push_back(std::move(output));
 }
 
@@ -165,6 +186,8 @@ void Merger::addMap(llvm::StringRef path, Value map) {
   output.transposed = isTransposed(map, path);
   if (output.transposed)
     std::swap(output.shape[0], output.shape[1]);
+  if (auto global = symbols.lookup<GlobalOp>(path))
+    nameAsStored(global, output);
   outputs.push_back(std::move(output));
 }
 
@@ -358,7 +381,9 @@ llvm::Expected<std::vector<float>> Merger::evaluate(Value value) {
 llvm::Error Merger::write(llvm::StringRef path, support::Progress *progress) {
   std::vector<archive::TensorSpec> specs;
   for (const Output &output : outputs)
-    specs.push_back({output.name, archive::DType::F32, output.shape});
+    specs.push_back(
+        {output.name, archive::DType::F32,
+         output.storedShape.empty() ? output.shape : output.storedShape});
   auto created = archive::SafetensorsWriter::create(path, specs);
   if (!created)
     return created.takeError();

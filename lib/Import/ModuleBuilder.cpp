@@ -9,6 +9,7 @@
 #include "allot/Dialect/Adapter/IR/AdapterBuild.h"
 #include "allot/Dialect/Adapter/IR/Bank.h"
 #include "allot/Dialect/Format/IR/Format.h"
+#include "allot/Import/Merge.h"
 #include "allot/Interfaces/VJPBuild.h"
 #include "allot/Support/Error.h"
 #include "allot/Support/RelativePath.h"
@@ -180,8 +181,10 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
   bool shared = !tiedTo.empty() && !ownWeight &&
                 !(sites.lookup(tiedTo).adaptation &&
                   sites.lookup(tiedTo).adaptation->weight);
-  llvm::StringRef parameter =
-      module.kind == ModuleKind::Vector ? "" : ".weight";
+  std::string parameter =
+      module.kind == ModuleKind::Vector || module.weightName.empty()
+          ? ""
+          : "." + module.weightName;
   // Parameters that are repeated in other layers are declared once.
   llvm::StringRef storedAs = module.storedAs;
   auto declared = [&](llvm::StringRef name, std::string &symbol,
@@ -215,13 +218,28 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
       std::string owner = !tiedTo.empty()     ? module.tiedTo
                           : !storedAs.empty() ? module.storedAs
                                               : module.path;
-      auto found = source.get((owner + parameter).str(), shape, expectedBy);
+      auto found = source.get(owner + parameter,
+                              module.storedShape.empty()
+                                  ? llvm::ArrayRef(shape)
+                                  : llvm::ArrayRef(module.storedShape),
+                              expectedBy);
       if (!found)
         return found.takeError();
       stored = std::move(*found);
+      if (!module.storedShape.empty())
+        stored.shape = shape;
     }
     if (llvm::Error e = addWeight(site.weight, stored, /*base=*/true))
       return e;
+    // What merging needs to write the tensor as it was.
+    if (!ownWeight &&
+        (module.weightName != "weight" || !module.storedShape.empty())) {
+      mlir::Operation *global = lastGlobal;
+      global->setAttr(storedNameAttr, b.getStringAttr(stored.tensor));
+      if (!module.storedShape.empty())
+        global->setAttr(storedShapeAttr,
+                        b.getDenseI64ArrayAttr(module.storedShape));
+    }
   }
 
   const StoredTensor *ownBias = replacement(&ModuleAdaptation::bias);
@@ -233,7 +251,8 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
       stored = *ownBias;
     } else {
       std::string owner = storedAs.empty() ? module.path : module.storedAs;
-      auto found = source.get(owner + ".bias", {module.out}, expectedBy);
+      auto found =
+          source.get(owner + "." + module.biasName, {module.out}, expectedBy);
       if (!found)
         return found.takeError();
       stored = std::move(*found);
@@ -279,8 +298,17 @@ mlir::func::FuncOp ModuleBuilder::beginFunction(llvm::StringRef name,
       b, loc(name), name, b.getFunctionType(inputs, outputs));
   if (entry) {
     function->setAttr("allot.entry", b.getUnitAttr());
-    for (auto [i, port] : llvm::enumerate(arguments))
+    for (auto [i, port] : llvm::enumerate(arguments)) {
       function.setArgAttr(i, "allot.name", b.getStringAttr(port.name));
+      if (!port.sizes.empty())
+        function.setArgAttr(i, "allot.sizes", b.getStrArrayAttr(port.sizes));
+      if (!port.limits.empty())
+        function.setArgAttr(i, "allot.limits",
+                            b.getDenseI64ArrayAttr(port.limits));
+      if (port.otherwise)
+        function.setArgAttr(i, "allot.default",
+                            b.getI64IntegerAttr(*port.otherwise));
+    }
     for (auto [i, port] : llvm::enumerate(results))
       function.setResultAttr(i, "allot.name", b.getStringAttr(port.name));
   } else {
@@ -463,8 +491,8 @@ Value ModuleBuilder::biasesOf(const Site &site) {
   };
   int64_t out = site.info.out;
   Value zero = mlir::arith::ConstantOp::create(b, at, b.getF32FloatAttr(0));
-  auto type =
-      mlir::RankedTensorType::get({int64_t(biases.size()), out}, b.getF32Type());
+  auto type = mlir::RankedTensorType::get({int64_t(biases.size()), out},
+                                          b.getF32Type());
   Value all =
       mlir::tensor::SplatOp::create(b, at, type, zero, mlir::ValueRange());
   for (auto [row, own] : llvm::enumerate(biases))

@@ -21,6 +21,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/StringMap.h"
+#include <optional>
 
 namespace allot::importer {
 
@@ -28,6 +29,11 @@ namespace allot::importer {
 struct Port {
   llvm::StringRef name;
   mlir::Type type;
+  /// Of an argument of an entry: names of its sizes (those of one name agree),
+  /// the largest sizes (0: any), what it is where a caller leaves it out.
+  llvm::SmallVector<llvm::StringRef> sizes = {};
+  llvm::SmallVector<int64_t> limits = {};
+  std::optional<int64_t> otherwise = std::nullopt;
 };
 
 class ModuleBuilder {
@@ -94,7 +100,8 @@ public:
   void markBeyondMap(mlir::Value y, llvm::StringRef adapter);
   /// Rows `ids` of the map of an embedding.
   mlir::Value gather(llvm::StringRef path, mlir::Value ids);
-  /// The weight of a norm, decoded.
+  /// The weight of a norm, or of a module of another kind that is no map,
+  /// decoded.
   mlir::Value norm(llvm::StringRef path);
 
   mlir::OpBuilder &builder() { return b; }

@@ -147,9 +147,10 @@ struct ProgramDescribeEntries
     auto number = dyn_cast<IntegerAttr>(given);
     if (!number || !type.getElementType().isInteger())
       return refuse("allot.default is an integer, of an input of integers");
-    auto first = earlier.empty()
-                     ? ArrayAttr()
-                     : cast<DictionaryAttr>(earlier[0]).getAs<ArrayAttr>("sizes");
+    auto first =
+        earlier.empty()
+            ? ArrayAttr()
+            : cast<DictionaryAttr>(earlier[0]).getAs<ArrayAttr>("sizes");
     for (int64_t d = 0; d < type.getRank(); ++d)
       if (type.isDynamicDim(d) &&
           (!names || !first || cast<StringAttr>(names[d]).empty() ||

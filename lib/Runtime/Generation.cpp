@@ -36,8 +36,9 @@ int32_t mostProbable(int64_t, llvm::ArrayRef<float> logits) {
 
 } // namespace
 
-llvm::Expected<Tensor> runtime::makeCache(const Program &program, const Entry &entry,
-                                 int64_t batch, int64_t capacity) {
+llvm::Expected<Tensor> runtime::makeCache(const Program &program,
+                                          const Entry &entry, int64_t batch,
+                                          int64_t capacity) {
   const Parameter *cache = entry.input("cache");
   if (!cache || cache->shape.size() != 6 || cache->dtype != DType::F32 ||
       !entry.input("tokens") || !entry.input("count") || !entry.input("past") ||
@@ -101,20 +102,79 @@ runtime::sampler(double temperature, uint64_t seed) {
   };
 }
 
+/// What the encoder of an encoder-decoder reads: the inputs `input_ids` and
+/// `attention_mask` of its prefill.
+static llvm::Expected<std::vector<Tensor>>
+encoderInputs(const Tensor &prompts, llvm::ArrayRef<int32_t> lengths) {
+  int64_t width = prompts.shape()[1];
+  auto ids = Tensor::create("input_ids", DType::I32, prompts.shape());
+  auto mask = Tensor::create("attention_mask", DType::I32, prompts.shape());
+  if (!ids || !mask)
+    return llvm::joinErrors(ids.takeError(), mask.takeError());
+  llvm::ArrayRef<int32_t> given = prompts.values<int32_t>();
+  for (size_t i = 0; i < given.size(); ++i) {
+    bool real = int64_t(i) % width < lengths[i / width];
+    mask->values<int32_t>()[i] = real;
+    ids->values<int32_t>()[i] = real ? given[i] : 0;
+  }
+  return std::vector<Tensor>{std::move(*ids), std::move(*mask)};
+}
+
+/// What the text of an encoder-decoder begins with, `[batch, n]`.
+static llvm::Expected<Tensor> beginning(const Program &program,
+                                        const GenerationOptions &options,
+                                        int64_t batch) {
+  if (options.begin) {
+    if (options.begin->shape()[0] != batch)
+      return llvm::createStringError(
+          "decoder_input_ids: has %lld rows, there are %lld rows of tokens",
+          (long long)options.begin->shape()[0], (long long)batch);
+    return *options.begin;
+  }
+  auto start = program.integer("allot.decoder_start");
+  if (!start)
+    return support::fileError(program.path(),
+                              "does not say what generated text begins with "
+                              "(allot.decoder_start)");
+  auto made = Tensor::create("tokens", DType::I32, {batch, 1});
+  if (made)
+    llvm::fill(made->values<int32_t>(), int32_t(*start));
+  return made;
+}
+
 llvm::Expected<Generated> runtime::generate(Program &program,
-                                            const Tensor &prompts,
-                                            llvm::ArrayRef<int32_t> lengths,
+                                            const Tensor &given,
+                                            llvm::ArrayRef<int32_t> ofGiven,
                                             const GenerationOptions &options) {
   auto prefill = program.get("prefill"), decode = program.get("decode");
   if (!prefill || !decode)
     return llvm::joinErrors(prefill.takeError(), decode.takeError());
-  int64_t batch = prompts.shape()[0], width = prompts.shape()[1],
-          total = width + int64_t(options.steps);
+  int64_t batch = given.shape()[0], most = given.shape()[1];
   for (int64_t b = 0; b < batch; ++b)
-    if (lengths[b] < 1 || lengths[b] > width)
+    if (ofGiven[b] < 1 || ofGiven[b] > most)
       return llvm::createStringError(
           "lengths: row %lld has %d tokens, wanted 1 to %lld", (long long)b,
-          int(lengths[b]), (long long)width);
+          int(ofGiven[b]), (long long)most);
+  // The prompts of an encoder-decoder go into its encoder; its text begins
+  // anew.
+  Tensor prompts = given;
+  std::vector<int32_t> lengths = ofGiven;
+  std::vector<Tensor> encoded;
+  if ((*prefill)->input("input_ids")) {
+    auto inputs = encoderInputs(given, ofGiven);
+    if (!inputs)
+      return inputs.takeError();
+    encoded = std::move(*inputs);
+    auto begin = beginning(program, options, batch);
+    if (!begin)
+      return begin.takeError();
+    prompts = std::move(*begin);
+    lengths.assign(batch, int32_t(prompts.shape()[1]));
+  } else if (options.begin) {
+    return support::fileError(program.path(),
+                              "has no encoder: there are no decoder_input_ids");
+  }
+  int64_t width = prompts.shape()[1], total = width + int64_t(options.steps);
   auto cache = makeCache(program, **prefill, batch, total);
   if (!cache)
     return cache.takeError();
@@ -152,12 +212,17 @@ llvm::Expected<Generated> runtime::generate(Program &program,
     std::vector<Tensor> inputs{step == 0 ? *input : *next, *count, *past,
                                currentCache};
     llvm::append_range(inputs, *adapters);
+    llvm::append_range(inputs, encoded);
     auto outputs = program.run(step == 0 ? **prefill : **decode, inputs);
     if (!outputs)
       return outputs.takeError();
     (step == 0 ? result.prefillSeconds : result.decodeSeconds) += now() - begun;
     result.decodeSteps += step > 0;
     Tensor logits;
+    // From here on what the prefill made of the encoder stands for its tokens.
+    for (const Tensor &output : *outputs)
+      if (output.name() == "memory" && step == 0)
+        encoded[0] = output;
     for (Tensor &output : *outputs)
       (output.name() == "cache"    ? currentCache
        : output.name() == "logits" ? logits

@@ -51,6 +51,19 @@ public:
                 llvm::Twine(lengths.size()) + " rows of tokens");
       lengths = *given;
     }
+    std::optional<Tensor> begin;
+    if ((*file)->find("decoder_input_ids")) {
+      auto read =
+          Tensor::read(**file, "decoder_input_ids", archive::DType::I32);
+      if (!read)
+        return read.takeError();
+      if (read->shape().size() != 2 || read->numElements() == 0)
+        return support::tensorError((*file)->path(), "decoder_input_ids",
+                                    "has shape " +
+                                        support::shapeString(read->shape()) +
+                                        ", wanted [batch, T]");
+      begin = std::move(*read);
+    }
     auto adapters = readAdapters(**file, prompts->shape()[0]);
     if (!adapters)
       return adapters.takeError();
@@ -61,6 +74,7 @@ public:
     runtime::GenerationOptions options;
     options.steps = steps;
     options.adapters = std::move(*adapters);
+    options.begin = std::move(begin);
     options.stop = std::vector<int32_t>(stop.begin(), stop.end());
     options.progress = &progress;
     if (temperature < 0 || !std::isfinite(temperature))
@@ -93,7 +107,10 @@ private:
       cl::desc(
           "Prompts: tensor `tokens` or `input_ids` [batch, T] (safetensors); "
           "`lengths` [batch] where prompts differ, the rest "
-          "of a row is ignored; `adapter` [batch], of a program with a bank "
+          "of a row is ignored; of an encoder-decoder what its encoder reads, "
+          "and `decoder_input_ids` "
+          "[batch, n] what its text begins with (usually the token that the "
+          "model says); `adapter` [batch], of a program with a bank "
           "the adapter of each row or -1"),
       cl::value_desc("file"),
       cl::sub(command),

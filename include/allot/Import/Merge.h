@@ -25,6 +25,12 @@ inline constexpr llvm::StringLiteral beyondMapAttr = "allot.beyond_map";
 /// checkpoint whose parameters it has. No checkpoint says such a thing.
 inline constexpr llvm::StringLiteral layerSourcesAttr = "allot.layer_sources";
 
+/// On a global: the name of the tensor in the checkpoint where it is not that of
+/// the site with `.weight` or `.bias`, and its shape where the program takes the
+/// same numbers in another.
+inline constexpr llvm::StringLiteral storedNameAttr = "allot.stored_name",
+                                     storedShapeAttr = "allot.stored_shape";
+
 /// Writes all weights of `module` to a safetensors file, f32, one tensor at a
 /// time, named and laid out as in the checkpoint (`SITE.weight`, `SITE.bias`).
 /// Where a matrix or a bias is an expression, its value is written: sums are

@@ -66,6 +66,12 @@ struct ModuleInfo {
   int64_t order = 0;
   /// Of an attention block: how many heads its keys and values have.
   int64_t heads = 0;
+  /// What the checkpoint calls its parameters; no weight name: the tensor is
+  /// called as the module is.
+  std::string weightName = "weight", biasName = "bias";
+  /// The shape that the checkpoint gives the weight, where the program takes
+  /// the same numbers as `[out, in]`; empty: that which the kind has.
+  std::vector<int64_t> storedShape = {};
 };
 
 /// The modules by their place in the model.

@@ -9,6 +9,7 @@
 
 #include "allot/Runtime/Program.h"
 #include <functional>
+#include <optional>
 
 namespace allot::runtime {
 
@@ -23,6 +24,9 @@ struct GenerationOptions {
   /// Of a program with a bank of adapters: that of each row, or -1 for none.
   /// Empty: no row has one.
   std::vector<int32_t> adapters;
+  /// Of an encoder-decoder: what each row's text begins with, i32 [batch, n].
+  /// Absent: the token that the model says.
+  std::optional<Tensor> begin;
   support::Progress *progress = nullptr;
 };
 
@@ -32,7 +36,8 @@ std::function<int32_t(int64_t row, llvm::ArrayRef<float> logits)>
 sampler(double temperature, uint64_t seed);
 
 struct Generated {
-  /// i32 [batch, T + steps]: prompt, continuation, then zeros.
+  /// i32 [batch, T + steps]: prompt, continuation, then zeros. Of an
+  /// encoder-decoder the prompt is what its text begins with.
   Tensor tokens;
   /// i32 [batch]: tokens of each row, prompt included.
   Tensor lengths;
@@ -56,7 +61,8 @@ adapterInput(const Program &program, const Entry &entry,
 
 /// Continues `prompts` (i32 [batch, T], row b has `lengths[b]` tokens) with the
 /// entries `prefill` and `decode` of `program` and a cache that is allocated
-/// here, for T + steps tokens.
+/// here, for T + steps tokens. The prompts of an encoder-decoder, whose
+/// `prefill` takes `input_ids`, are what its encoder reads.
 llvm::Expected<Generated> generate(Program &program, const Tensor &prompts,
                                    llvm::ArrayRef<int32_t> lengths,
                                    const GenerationOptions &options);

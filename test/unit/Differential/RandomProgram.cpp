@@ -333,7 +333,7 @@ std::string RandomProgram::attention(const std::string &x, int64_t layer) {
     std::string modulus = to_string(between(2, 5));
     more += " mask(" +
             make("tensor.generate %B, " + capacity + " {\n  ^bb0(%i: index, %j: index):\n    %m = arith.constant " + modulus +
-                 " : index\n    %ij = arith.addi %i, %j : index\n    %r = arith.remui %ij, %m : index\n    %n = arith.index_cast %r : index to i32\n    tensor.yield %n : i32\n  } : tensor<?x?xi32>") +
+                 " : index\n    %ij = arith.addi %i, %j : index\n    %r = arith.remsi %ij, %m : index\n    %n = arith.index_cast %r : index to i32\n    tensor.yield %n : i32\n  } : tensor<?x?xi32>") +
             " : tensor<?x?xi32>)";
   }
   if (oneIn(4)) {
