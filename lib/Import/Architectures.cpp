@@ -1,4 +1,5 @@
-//===- Architectures.cpp - models that are no decoders ----------*- C++ -*-===//
+//===- Architectures.cpp - models outside of the table of families*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -10,8 +11,10 @@
 using namespace allot;
 using namespace allot::importer;
 
-static constexpr Architecture table[] = {
-    {"bert", buildBert}, {"vit", buildVit}, {"t5", buildT5}};
+static constexpr Architecture table[] = {{"gpt2", buildGpt2},
+                                         {"bert", buildBert},
+                                         {"vit", buildVit},
+                                         {"t5", buildT5}};
 
 llvm::ArrayRef<Architecture> importer::architectures() { return table; }
 

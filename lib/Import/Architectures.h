@@ -1,11 +1,13 @@
-//===- Architectures.h - models that are no decoders ------------*- C++ -*-===//
+//===- Architectures.h - models outside of the table of families -*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// What is not in the table of families of decoders (ModelConfig.h): encoders,
-// image classifiers, encoder-decoders. Each reads its own config.json.
+// What is not in the table of families of Llama-like decoders (ModelConfig.h):
+// older decoders, encoders, image classifiers, encoder-decoders. Each reads its
+// own config.json.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,6 +31,12 @@ struct Architecture {
 llvm::ArrayRef<Architecture> architectures();
 /// Null where there is none.
 const Architecture *findArchitecture(llvm::StringRef modelType);
+
+/// GPT-2 (Radford et al. 2019): entries `logits`, `prefill`, `decode`.
+llvm::Error buildGpt2(ModuleBuilder &module,
+                      const archive::JsonDocument &config,
+                      WeightSource &weights,
+                      llvm::ArrayRef<AdapterSource> adapters);
 
 /// BERT (Devlin et al. 2018): entry `encode`.
 llvm::Error buildBert(ModuleBuilder &module,

@@ -179,6 +179,18 @@ Value Blocks::attend(llvm::StringRef path, Value q, Value k, Value v,
                     .getResult());
 }
 
+Value Blocks::columns(Value x, int64_t first, int64_t count) {
+  auto type = mlir::cast<RankedTensorType>(x.getType());
+  llvm::SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, m.loc(), x);
+  sizes[2] = b.getIndexAttr(count);
+  llvm::SmallVector<OpFoldResult> offsets(3, b.getIndexAttr(0)),
+      strides(3, b.getIndexAttr(1));
+  offsets[2] = b.getIndexAttr(first);
+  return tensor::ExtractSliceOp::create(
+      b, m.loc(), floats({type.getDimSize(0), type.getDimSize(1), count}), x,
+      offsets, sizes, strides);
+}
+
 Value Blocks::atPlace(Value x, int64_t at) {
   auto type = mlir::cast<RankedTensorType>(x.getType());
   llvm::SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, m.loc(), x);

@@ -77,6 +77,8 @@ public:
   mlir::Value attend(llvm::StringRef path, mlir::Value q, mlir::Value k,
                      mlir::Value v, const Attention &how);
 
+  /// Columns [first, first + count) of x `[batch, T, n]`.
+  mlir::Value columns(mlir::Value x, int64_t first, int64_t count);
   /// x `[batch, T, n]` at place `at` of each row: `[batch, n]`.
   mlir::Value atPlace(mlir::Value x, int64_t at);
   /// x at the last of the `count[b]` tokens of each row: `[batch, n]`. A row

@@ -99,7 +99,7 @@ static llvm::Error importFolder(ModuleBuilder &module,
   auto document = archive::JsonDocument::open(path);
   if (!document)
     return document.takeError();
-  // Models that are no decoders read their own config.json.
+  // Models outside of the table of families read their own config.json.
   const Architecture *other = nullptr;
   if (JsonField type = (**document)["model_type"]; type.isString())
     other = findArchitecture(llvm::cantFail(type.string()));

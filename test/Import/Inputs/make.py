@@ -108,6 +108,104 @@ for number, (name, (kind, dtype, options)) in enumerate(models.items()):
     model = load(kind, folder)
     save_file({f"{part}.{k}": v for part, length in (("a", 17), ("b", 5)) for k, v in numbers(model, length, number).items()}, os.path.join(folder, "io.safetensors"))
 
+# Models that are no decoders of the table of families, with entries of their own: what goes in, what comes out, and the numbers between.
+others = {
+    "gpt2_scaled": ("GPT2LMHeadModel", dict(vocab_size=40, n_embd=20, n_head=5, n_layer=2, n_inner=33, n_positions=40, scale_attn_by_inverse_layer_idx=True,
+                                            activation_function="relu", tie_word_embeddings=False)),
+    "bert_masks": ("BertForMaskedLM", dict(vocab_size=40, hidden_size=24, num_attention_heads=3, intermediate_size=35, num_hidden_layers=2, type_vocab_size=3,
+                                           max_position_embeddings=40, hidden_act="relu", layer_norm_eps=1e-5)),
+    "vit_patches": ("ViTForImageClassification", dict(image_size=[14, 19], patch_size=4, num_channels=1, qkv_bias=False, num_labels=3, hidden_size=24, num_attention_heads=4,
+                                                      intermediate_size=30, num_hidden_layers=2)),
+    "t5_plain": ("T5ForConditionalGeneration", dict(vocab_size=40, d_model=20, d_kv=6, d_ff=31, num_heads=3, num_layers=1, num_decoder_layers=2, feed_forward_proj="relu",
+                                                    relative_attention_num_buckets=12, relative_attention_max_distance=20, decoder_start_token_id=3)),
+}
+
+def seen(model, stacks, call):
+    """What `call` gives, and the streams that enter and leave the layers of `stacks`: {name: layers}."""
+    found, hooks = {}, []
+    for name, layers in stacks.items():
+        for i, layer in enumerate(layers):
+            hooks.append(layer.register_forward_pre_hook(
+                lambda m, args, kwargs, n=f"{name}.{i}": found.__setitem__(n, args[0] if args else kwargs["hidden_states"]) or None, with_kwargs=True))
+        hooks.append(layers[-1].register_forward_hook(
+            lambda m, args, out, n=f"{name}.{len(layers)}": found.__setitem__(n, out[0] if isinstance(out, tuple) else out) or None))
+    with torch.no_grad():
+        out = call()
+    for hook in hooks:
+        hook.remove()
+    return out, found
+
+
+def others_numbers(model, length, seed, masked):
+    generator = torch.Generator().manual_seed(seed)
+    kind, rows = type(model).__name__, 2 if masked else 1
+    draw = lambda n, low=0: torch.randint(low, model.config.vocab_size, (rows, n), generator=generator)
+    mask = torch.ones(rows, length, dtype=torch.long)
+    if masked:  # on the left, on the right, in between
+        mask[0, :2] = mask[0, 6] = mask[1, length // 2:] = 0
+    result, found = {}, {}
+    if kind == "ViTForImageClassification":
+        ins = dict(pixel_values=torch.randn(rows, model.config.num_channels, *model.config.image_size, generator=generator))
+        out, found = seen(model, {"hidden_states": model.vit.layers if hasattr(model.vit, "layers") else model.vit.encoder.layer}, lambda: model(**ins))
+        result["logits"] = out.logits
+    elif kind == "BertForMaskedLM":
+        ins = dict(input_ids=draw(length), token_type_ids=torch.randint(0, 3, (rows, length), generator=generator), attention_mask=mask)
+        out, found = seen(model, {"hidden_states": model.bert.encoder.layer}, lambda: model.bert(**ins))
+        result["last_hidden_state"] = out.last_hidden_state
+    elif kind == "T5ForConditionalGeneration":
+        ins = dict(input_ids=draw(length), attention_mask=mask, decoder_input_ids=draw(length // 2 + 2))
+        out, found = seen(model, {"enc_hidden_states": model.encoder.block, "dec_hidden_states": model.decoder.block}, lambda: model(**ins, use_cache=False))
+        result.update(logits=out.logits, encoder_last_hidden_state=out.encoder_last_hidden_state)
+    else:
+        ins = dict(input_ids=draw(length))
+        out, found = seen(model, {"hidden_states": model.transformer.h}, lambda: model(**ins, use_cache=False))
+        result["logits"] = out.logits
+    if "logits" in result and kind != "ViTForImageClassification" and not masked:
+        whole = torch.tensor([[model.config.decoder_start_token_id]]) if "decoder_input_ids" in ins else ins["input_ids"]
+        for _ in range(12):
+            call = dict(input_ids=ins["input_ids"], decoder_input_ids=whole) if "decoder_input_ids" in ins else dict(input_ids=whole)
+            with torch.no_grad():
+                top = model(**call, use_cache=False).logits[0, -1].topk(2)
+            assert float(top.values[0] - top.values[1]) > 5e-3, "two tokens are too close"
+            whole = torch.cat([whole, top.indices[None, :1]], 1)
+        result["greedy"] = whole[0, -12:]
+    if not masked:
+        ins.pop("attention_mask", None)
+    return {k: v.numpy() for k, v in {**ins, **result, **found}.items()}
+
+
+def make_other(number, kind, options, folder, seed):
+    config = getattr(transformers, kind.replace("LMHeadModel", "").replace("ForMaskedLM", "").replace("ForImageClassification", "").replace("ForConditionalGeneration", "") + "Config")
+    model = getattr(transformers, kind)(config(**(none if kind == "GPT2LMHeadModel" else {}), **options))
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for key, p in model.named_parameters():
+            noise = torch.randn(p.shape, generator=generator)
+            p.copy_(1 + 0.3 * noise if p.dim() == 1 and key.endswith("weight") else 0.2 * noise if p.dim() == 1 else noise * 1.2 / p.shape[-1] ** 0.5)
+    model.tie_weights()
+    model.save_pretrained(folder)
+    if os.path.exists(os.path.join(folder, "generation_config.json")):
+        os.remove(os.path.join(folder, "generation_config.json"))
+    model = getattr(transformers, kind).from_pretrained(folder, attn_implementation="eager").eval()
+    parts = [("a", 17, False), ("b", 5, False)] + ([("pad", 11, True)] if kind in ("BertForMaskedLM", "T5ForConditionalGeneration") else [])
+    save_file({f"{part}.{k}": numpy.ascontiguousarray(v) for part, length, masked in parts for k, v in others_numbers(model, length, number, masked).items()},
+              os.path.join(folder, "io.safetensors"))
+
+
+for number, (name, (kind, options)) in enumerate(others.items()):
+    folder = os.path.join(root, "models", name)
+    for seed in range(30, 90):  # the first one that makes no two tokens nearly as probable as each other
+        try:
+            make_other(number, kind, options, folder, seed)
+            break
+        except AssertionError:
+            continue
+    if kind == "BertForMaskedLM":  # the older spelling
+        from safetensors.numpy import load_file
+        weights = load_file(os.path.join(folder, "model.safetensors"))
+        save_file({k.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): v for k, v in weights.items()},
+                  os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
+
 with open(os.path.join(root, "peft", "index.json")) as f:
     bases = json.load(f)["bases"]
 for number, (name, base, options) in enumerate([
