@@ -153,6 +153,52 @@ class Checker:
             self.case(f"models/{case['name']}", logits)
             self.case(f"models/{case['name']} generate", greedy)
 
+    # ---- models with other entries ---------------------------------------
+    def others(self):
+        root = os.path.join(INPUTS, "models")
+        inputs = ("input_ids", "decoder_input_ids", "attention_mask",
+                  "token_type_ids", "pixel_values")
+        for name, entry in (("gpt2_scaled", "logits"), ("bert_masks", "encode"),
+                            ("vit_patches", "logits"), ("t5_plain", "logits")):
+            folder = os.path.join(root, name)
+            io = load(os.path.join(folder, "io.safetensors"))
+
+            def forward(at, folder=folder, io=io, entry=entry):
+                self.call("import", folder, "-o", at("m.mlir"))
+                for part in sorted({k.split(".")[0] for k in io}):
+                    mine = {k[len(part) + 1:]: v for k, v in io.items()
+                            if k.startswith(part + ".")}
+                    save(at("x"), {k: v for k, v in mine.items() if k in inputs})
+                    self.call("run", at("m.mlir"), "--entry", entry,
+                              "--inputs", at("x"), "--outputs", at("y"),
+                              "--outputs-also", "hidden_states", *self.flags)
+                    got = load(at("y"))
+                    for own, want in mine.items():
+                        if own in inputs or own == "greedy":
+                            continue
+                        if own not in got:
+                            raise Failed(f"{part}: no output {own}")
+                        most = max(1.0, *map(abs, want[1]))
+                        compare(f"{part}.{own}", got[own], want, 2e-5 * most)
+
+            def greedy(at, folder=folder, io=io):
+                self.call("import", folder, "-o", at("m.mlir"))
+                for part in sorted({k.split(".")[0] for k in io}):
+                    if part + ".greedy" not in io:
+                        continue
+                    want = io[part + ".greedy"][1]
+                    save(at("x"), {"tokens": io[part + ".input_ids"]})
+                    self.call("generate", at("m.mlir"), "--tokens", at("x"),
+                              "--steps", str(len(want)), "--outputs", at("y"),
+                              *self.flags)
+                    got = load(at("y"))["tokens"][1][-len(want):]
+                    if got != want:
+                        raise Failed(f"{part}: {got}, expected {want}")
+
+            self.case(f"others/{name}", forward)
+            if "a.greedy" in io:
+                self.case(f"others/{name} generate", greedy)
+
     # ---- adapters --------------------------------------------------------
     def adapters(self):
         root = os.path.join(INPUTS, "peft")

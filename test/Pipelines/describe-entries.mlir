@@ -47,6 +47,34 @@ func.func @bank(%x: tensor<?x3x4xf32> {allot.name = "x"}, %ids: tensor<?xi32> {a
 
 // -----
 
+// What importers say of sizes, and of inputs that callers may leave out.
+// CHECK-LABEL: func.func @optional
+// CHECK-SAME: inputs = [{limits = array<i64: 0, 64>, name = "ids", sizes = ["batch", "length"], type = tensor<?x?xi32>}, {default = 1 : i64, name = "mask", sizes = ["batch", "length"], type = tensor<?x?xi32>}]
+func.func @optional(%ids: tensor<?x?xi32> {allot.name = "ids", allot.sizes = ["batch", "length"], allot.limits = array<i64: 0, 64>},
+                    %mask: tensor<?x?xi32> {allot.name = "mask", allot.sizes = ["batch", "length"], allot.default = 1 : i64}) { return }
+
+// -----
+
+// expected-error @+1 {{input 'x' of entry 'names': allot.sizes has a name for each dimension}}
+func.func @names(%x: tensor<?x?xi32> {allot.name = "x", allot.sizes = ["batch"]}) { return }
+
+// -----
+
+// expected-error @+1 {{input 'x' of entry 'limits': allot.limits has a number for each dimension}}
+func.func @limits(%x: tensor<?x?xi32> {allot.name = "x", allot.limits = array<i64: 3>}) { return }
+
+// -----
+
+// expected-error @+1 {{input 'y' of entry 'floats': allot.default is an integer, of an input of integers}}
+func.func @floats(%x: tensor<2xi32> {allot.name = "x"}, %y: tensor<2xf32> {allot.name = "y", allot.default = 1 : i64}) { return }
+
+// -----
+
+// expected-error @+1 {{input 'y' of entry 'unknown': with allot.default its sizes are static, or named as some of the first input}}
+func.func @unknown(%x: tensor<?xi32> {allot.name = "x", allot.sizes = ["batch"]}, %y: tensor<?xi32> {allot.name = "y", allot.sizes = ["length"], allot.default = 1 : i64}) { return }
+
+// -----
+
 // expected-error @+1 {{input 'x' of entry 'scalar' is no plain tensor of f32, f16, i32 or i64: 'f32'}}
 func.func @scalar(%x: f32 {allot.name = "x"}) { return }
 
