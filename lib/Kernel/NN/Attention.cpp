@@ -53,6 +53,8 @@ void AttentionRules::take(const AttentionVariant &kernel,
 
 Value AttentionRules::adjust(NNEmitter &e, Value score, Value key,
                              const Row &row) const {
+  if (!distances && !mask)
+    return score;
   Value all = e.make<arith::ConstantOp>(DenseElementsAttr::get(
       VectorType::get({kLanes}, e.builder.getI1Type()), true));
   Value zero = e.index(0);
