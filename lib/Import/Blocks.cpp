@@ -172,10 +172,11 @@ Value Blocks::joined(Value heads) {
 Value Blocks::attend(llvm::StringRef path, Value q, Value k, Value v,
                      const Attention &how) {
   auto type = mlir::cast<RankedTensorType>(q.getType());
-  return joined(nn::AttentionOp::create(
-                    b, m.loc(path), type, q, k, v, how.past, how.total,
-                    how.mask, how.distances, emptyLike(type, q), how.causal,
-                    llvm::APFloat(how.scale), nullptr, nullptr)
+  return joined(nn::AttentionOp::create(b, m.loc(path), type, q, k, v, how.past,
+                                        how.total, how.mask, how.distances,
+                                        /*sinks=*/Value(), emptyLike(type, q),
+                                        how.causal, llvm::APFloat(how.scale),
+                                        nullptr, nullptr)
                     .getResult());
 }
 

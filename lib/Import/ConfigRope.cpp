@@ -138,6 +138,9 @@ llvm::Error importer::readRope(const JsonDocument &config, FieldReader &fields,
     return readAngles(config, scaling, base, fields, model, rotary);
   };
   const Family &family = *model.family;
+  // Without it the library takes a scaling of its own making.
+  if (family.sinks && scaling.isNull())
+    return config["rope_scaling"].error("is missing");
   bool apart = family.ownWindowAngles && scaling["full_attention"].isObject();
   Rotary rotary, ofWindows;
   JsonField whole = apart ? scaling["full_attention"] : scaling;

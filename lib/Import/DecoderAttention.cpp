@@ -110,13 +110,19 @@ Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
   RankedTensorType type = floats({any, any, c.heads, c.valueDim});
   mlir::IntegerAttr window =
       c.windows[layer] ? b.getI64IntegerAttr(c.windows[layer]) : nullptr;
-  Value out = nn::AttentionOp::create(
-                  b, m.loc(inLayer(layer, "self_attn")), type, q, k, v,
-                  stream.past, stream.total, empty(type, stream),
-                  /*causal=*/true, llvm::APFloat(c.attentionScale), window,
-                  c.attentionSoftcap ? b.getF64FloatAttr(c.attentionSoftcap)
-                                     : mlir::FloatAttr())
-                  .getResult();
+  mlir::FloatAttr softcap;
+  if (c.attentionSoftcap)
+    softcap = b.getF64FloatAttr(c.attentionSoftcap);
+  Value sinks;
+  if (c.family->sinks)
+    sinks = m.norm(inLayer(layer, "self_attn.sinks"));
+  Value out =
+      nn::AttentionOp::create(b, m.loc(inLayer(layer, "self_attn")), type, q, k,
+                              v, stream.past, stream.total, /*mask=*/Value(),
+                              /*distances=*/Value(), sinks, empty(type, stream),
+                              /*causal=*/true, llvm::APFloat(c.attentionScale),
+                              window, softcap)
+          .getResult();
   auto project = [&](Value heads) {
     Value flat = tensor::CollapseShapeOp::create(
         b, m.loc(), floats({any, any, c.heads * c.valueDim}), heads,

@@ -63,6 +63,8 @@ std::vector<ModuleInfo> importer::modulesOf(const ModelConfig &c) {
     }
     add(inLayer(l, "self_attn.o_proj"), linear, c.hidden, c.heads * c.valueDim,
         c.outputBias);
+    if (f.sinks)
+      add(inLayer(l, "self_attn.sinks"), ModuleKind::Vector, c.heads, 1);
     add(inLayer(l, "self_attn"), ModuleKind::Attention, c.hidden, c.hidden);
     modules.back().heads = c.kvHeads;
     add(inLayer(l, "post_attention_layernorm"), norm, c.hidden, 1);

@@ -19,7 +19,7 @@ namespace {
 /// What `nn.attention` and `nn.attention_grad` read: operands, sizes, and who sees what.
 struct Attention {
   int64_t batch = 0, queries = 0, keys = 0, heads = 0, keyHeads = 0, size = 0, valueSize = 0;
-  ArrayRef<float> q, k, v, distances;
+  ArrayRef<float> q, k, v, distances, sinks;
   ArrayRef<int64_t> past, total, mask;
   int64_t farthest = 0;
   double scale = 1, softcap = 0;
@@ -60,6 +60,8 @@ struct Attention {
       if (failed(operands.expectShape(op.getDistances(), "distances", {heads, count})))
         return failure();
     }
+    if (op.getSinks() && (failed(operands.read(op.getSinks(), "sinks", sinks)) || failed(operands.expectShape(op.getSinks(), "sinks", {heads}))))
+      return failure();
     scale = op.getScale().convertToDouble(), softcap = op.getSoftcap() ? op.getSoftcap()->convertToDouble() : 0.0;
     window = op.getWindow().value_or(0);
     causal = op.getCausal();
@@ -104,6 +106,10 @@ struct Attention {
         score = -INFINITY;
       largest = std::max(largest, score);
       weights.push_back(score);
+    }
+    if (!sinks.empty()) {
+      largest = std::max<double>(largest, sinks[h]);
+      sum = std::exp(sinks[h] - largest);
     }
     // Where the mask hides all keys the result is zero, as where there are none.
     if (largest == -INFINITY)

@@ -49,6 +49,7 @@ struct AttentionVariant {
   bool total = false;   ///< keys are counted row by row
   bool mask = false;    ///< some keys are hidden from all queries of their row
   bool distances = false; ///< scores are raised by distance
+  bool sinks = false;     ///< heads have one more score, of no key
   /// The types of the arguments that only some variants have, in their order.
   void appendTypes(llvm::SmallVectorImpl<mlir::Type> &types,
                    mlir::MLIRContext *context) const;
@@ -61,7 +62,7 @@ protected:
 /// memref<?x?x?x?xf32, strided<[?, ?, ?, 1], offset: ?>> [batch, S, Hkv, D or
 /// Dv], past memref<?xi32>, total memref<?xi32> (with `total`), mask
 /// memref<?x?xi32> [batch, S] (with `mask`), distances memref<?x?xf32> [Hq, 2 L
-/// + 1] (with `distances`), result [batch, T, Hq, Dv], scale f32, softcap f32
+/// + 1] (with `distances`), sinks memref<?xf32> [Hq] (with `sinks`), result [batch, T, Hq, Dv], scale f32, softcap f32
 /// (with `softcap`), window index (a large number where there is none). Keys at
 /// `total[b]` and later, and those that causality and window hide from every
 /// query of a block, are never read.
@@ -70,7 +71,7 @@ struct AttentionKernel : AttentionVariant {
 };
 
 /// Gradients of attention. Arguments: q, k, v, grad, past, total, mask,
-/// distances as for attention (grad like its result), then the gradients of q,
+/// distances, sinks as for attention (grad like its result), then the gradients of q,
 /// k and v, in the layout of theirs without strides, scale f32, softcap f32
 /// (with `softcap`), window index. Keys that come after all that a query sees
 /// are never read.

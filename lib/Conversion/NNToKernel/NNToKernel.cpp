@@ -182,6 +182,7 @@ LogicalResult convertAttention(ModuleOp module, Op op, ValueRange gradient,
   key.total = static_cast<bool>(op.getTotal());
   key.mask = static_cast<bool>(op.getMask());
   key.distances = static_cast<bool>(op.getDistances());
+  key.sinks = static_cast<bool>(op.getSinks());
   CallBuilder call(op);
   call.addInput(op.getQ());
   call.addInput(op.getK(), /*strided=*/true);
@@ -195,6 +196,8 @@ LogicalResult convertAttention(ModuleOp module, Op op, ValueRange gradient,
     call.addInput(op.getMask());
   if (op.getDistances())
     call.addInput(op.getDistances());
+  if (op.getSinks())
+    call.addInput(op.getSinks());
   for (Value result : results)
     call.addOutput(result);
   call.addFloat(op.getScale().convertToDouble());

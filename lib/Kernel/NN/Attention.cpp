@@ -27,7 +27,8 @@ static constexpr int64_t kParallelWork = 65536;
 std::string AttentionVariant::keyOf(const char *name) const {
   return std::string(name) + (causal ? "_causal" : "") +
          (softcap ? "_softcap" : "") + (total ? "_total" : "") +
-         (mask ? "_mask" : "") + (distances ? "_distances" : "");
+         (mask ? "_mask" : "") + (distances ? "_distances" : "") +
+         (sinks ? "_sinks" : "");
 }
 
 void AttentionVariant::appendTypes(SmallVectorImpl<Type> &types,
@@ -39,6 +40,8 @@ void AttentionVariant::appendTypes(SmallVectorImpl<Type> &types,
     types.push_back(dynamicMemRef(i32, 2));
   if (distances)
     types.push_back(dynamicMemRef(Float32Type::get(context), 2));
+  if (sinks)
+    types.push_back(dynamicMemRef(Float32Type::get(context), 1));
 }
 
 void AttentionRules::take(const AttentionVariant &kernel,
@@ -49,6 +52,8 @@ void AttentionRules::take(const AttentionVariant &kernel,
     mask = args[next++];
   if (kernel.distances)
     distances = args[next++];
+  if (kernel.sinks)
+    sinks = args[next++];
 }
 
 Value AttentionRules::adjust(NNEmitter &e, Value score, Value key,
@@ -241,6 +246,19 @@ static Value inverse(NNEmitter &e, Value sum) {
                   e.f32(0.0));
 }
 
+/// By what the sum of weighted values of a row is multiplied, where it and the
+/// `sum` of weights are relative to exp(`rowMax`). A sink joins the sum here.
+Value AttentionCall::normalizer(Value h, Value row, Value rowMax, Value sum) {
+  if (!rules.sinks)
+    return inverse(e, sum);
+  Value sink = e.load(rules.sinks, {query(h, row).second});
+  Value most = e.maxf(rowMax, sink);
+  // Of a row that saw no key both are zero.
+  Value weight = exp(e.subf(rowMax, most));
+  Value whole = e.addf(e.mulf(sum, weight), exp(e.subf(sink, most)));
+  return e.divf(weight, whole);
+}
+
 void AttentionCall::stateRows(const Unit &u,
                               function_ref<void(Value, Value, Value)> body) {
   e.forLoop(e.index(0), u.heads, 1, [&](Value n) {
@@ -255,7 +273,8 @@ void AttentionCall::finish(const Unit &u, Value result, Value rowMax,
   Value whole = e.cmp(arith::CmpIPredicate::eq, splits, e.index(1));
   auto write = [&] {
     stateRows(u, [&](Value n, Value h, Value row) {
-      Value factor = e.spread(inverse(e, e.load(rowSum, {n})));
+      Value factor = e.spread(
+          normalizer(h, row, e.load(rowMax, {n}), e.load(rowSum, {n})));
       writeRow(u.b, h, row, [&](Value c) {
         return e.mulf(e.vload(result, {n, c}), factor);
       });
@@ -301,8 +320,9 @@ void AttentionCall::combine() {
             return Values{
                 e.addf(sofar[0], e.mulf(weight, e.load(partialSum, {at(s)})))};
           })[0];
-      Value factor = e.spread(inverse(e, sum));
-      writeRow(u.b, e.add(u.h0, head), e.add(u.r0, r), [&](Value c) {
+      Value h = e.add(u.h0, head), row = e.add(u.r0, r);
+      Value factor = e.spread(normalizer(h, row, most, sum));
+      writeRow(u.b, h, row, [&](Value c) {
         Value weighted = e.forLoop(
             e.index(0), splits, 1, {e.vec(0.0)},
             [&](Value s, ValueRange sofar) {

@@ -44,6 +44,7 @@ struct AttentionRules {
   Value total;              // null: all of them count
   Value scale, softcap;     // softcap null: scores are not capped
   Value mask, distances;    // null: there are none
+  Value sinks;              // one more score per query head; null: none
   Value group;              // query heads of a key head
 
   /// Of the row that scores belong to: its batch row and, with `distances`, its
@@ -122,6 +123,7 @@ public:
 private:
   void writeRow(Value b, Value h, Value row,
                 llvm::function_ref<Value(Value)> columnsAt);
+  Value normalizer(Value h, Value row, Value rowMax, Value sum);
 };
 
 /// The body of one unit where blocks have many rows; memory of a thread is

@@ -82,7 +82,7 @@ private:
   // and per row of a tile one number for each key.
   Value keyPanels, valuePanels, queries, grads, weights, along, slopes;
   Value lower, upper, largest;
-  Value headOf, positionOf; // with distances
+  Value headOf, positionOf; // with distances; the head with sinks, too
 };
 
 /// panels[d][j] = source[b, j, h, d] for the keys that are seen, else 0: keys
@@ -143,12 +143,13 @@ void AttentionGradEmitter::loadTile(const Unit &u, const Tile &tile) {
     auto [first, last] = seen(u, e.add(tile.row, r));
     e.store(e.toI32(first), lower, {e.index(r)});
     e.store(e.toI32(last), upper, {e.index(r)});
-    if (positionOf) {
+    if (headOf) {
       // Behind the last row nothing is seen; what is read is some head's.
       Value row = e.smin(e.add(tile.row, r), e.sub(rows, e.index(1)));
       Value head = e.add(e.mul(u.h, group), e.rem(row, group));
       e.store(e.toI32(head), headOf, {e.index(r)});
-      e.store(e.toI32(rules.position(e, u.b, row)), positionOf, {e.index(r)});
+      if (positionOf)
+        e.store(e.toI32(rules.position(e, u.b, row)), positionOf, {e.index(r)});
     }
   }
 }
@@ -228,6 +229,10 @@ void AttentionGradEmitter::softmax(const Tile &tile) {
                         e.fma(weight, e.vload(along, {r, j}), sofar[1])};
         });
     Value sum = e.lanesSum(sums[0]);
+    if (rules.sinks) {
+      Value sink = e.load(rules.sinks, {e.toIndex(e.load(headOf, {r}))});
+      sum = e.addf(sum, e.make<math::ExpOp>(e.subf(sink, most)));
+    }
     Value none =
         e.make<arith::CmpFOp>(arith::CmpFPredicate::OEQ, sum, e.f32(0.0));
     Value inverse = e.select(none, e.f32(0.0), e.divf(e.f32(1.0), sum));
@@ -344,8 +349,10 @@ void AttentionGradEmitter::emit() {
     weights = heap(kTile, {room}), along = heap(kTile, {room});
     slopes = rules.softcap ? heap(kTile, {room}) : Value();
     lower = stack(i32), upper = stack(i32), largest = stack(f32);
+    if (rules.distances || rules.sinks)
+      headOf = stack(i32);
     if (rules.distances)
-      headOf = stack(i32), positionOf = stack(i32);
+      positionOf = stack(i32);
     e.handOut(counter, units, [&](Value unit) { unitBody(unit); });
     for (Value buffer :
          {keyPanels, valuePanels, queries, grads, weights, along, slopes})

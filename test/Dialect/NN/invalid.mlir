@@ -267,3 +267,19 @@ func.func @n11(%x: tensor<3x8xf32>, %labels: tensor<3xi64>, %init: tensor<3xf32>
   %l = nn.cross_entropy ins(%x, %labels : tensor<3x8xf32>, tensor<3xi64>) outs(%init : tensor<3xf32>) -> tensor<3xf32>
   return
 }
+
+// -----
+
+func.func @n13(%q: tensor<1x1x4x16xf32>, %past: tensor<1xi32>, %s: tensor<3xf32>) {
+  // expected-error@+1 {{sinks has 3 in dimension 0, but q (its heads) has 4 (N5)}}
+  %o = nn.attention ins(%q, %q, %q : tensor<1x1x4x16xf32>, tensor<1x1x4x16xf32>, tensor<1x1x4x16xf32>) past(%past : tensor<1xi32>) sinks(%s : tensor<3xf32>) {scale = 1.0 : f64} outs(%q : tensor<1x1x4x16xf32>) -> tensor<1x1x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @n13(%q: tensor<1x1x4x16xf32>, %past: tensor<1xi32>, %s: tensor<4xi32>) {
+  // expected-error@+1 {{sinks holds f32 without encoding and has rank 1, but got 'tensor<4xi32>' (N5)}}
+  %o = nn.attention ins(%q, %q, %q : tensor<1x1x4x16xf32>, tensor<1x1x4x16xf32>, tensor<1x1x4x16xf32>) past(%past : tensor<1xi32>) sinks(%s : tensor<4xi32>) {scale = 1.0 : f64} outs(%q : tensor<1x1x4x16xf32>) -> tensor<1x1x4x16xf32>
+  return
+}

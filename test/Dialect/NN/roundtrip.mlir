@@ -21,6 +21,14 @@ func.func @tensors(%x: tensor<?x?x64xf32>, %w: tensor<64xf32>, %q: tensor<?x?x4x
   // CHECK: nn.attention {{.*}} total(%{{.*}} : tensor<?xi32>) mask(%{{.*}} : tensor<?x?xi32>) distances(%{{.*}} : tensor<4x9xf32>) {scale = 1.000000e+00 : f64} outs
   %e = nn.attention ins(%q, %k, %k : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) past(%past : tensor<?xi32>) total(%past : tensor<?xi32>) mask(%mask : tensor<?x?xi32>)
          distances(%table : tensor<4x9xf32>) {scale = 1.0 : f64} outs(%q : tensor<?x?x4x16xf32>) -> tensor<?x?x4x16xf32>
+  // CHECK: nn.attention {{.*}} past(%{{.*}} : tensor<?xi32>) sinks(%{{.*}} : tensor<4xf32>) {causal, scale = 1.000000e+00 : f64} outs
+  %sinks = tensor.empty() : tensor<4xf32>
+  %s0 = nn.attention ins(%q, %k, %k : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) past(%past : tensor<?xi32>) sinks(%sinks : tensor<4xf32>) {causal, scale = 1.0 : f64}
+    outs(%q : tensor<?x?x4x16xf32>) -> tensor<?x?x4x16xf32>
+  // CHECK: nn.attention_grad {{.*}} past(%{{.*}} : tensor<?xi32>) sinks(%{{.*}} : tensor<4xf32>) {scale = 1.000000e+00 : f64} outs
+  %s1:3 = nn.attention_grad ins(%q, %k, %k : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) grad(%q : tensor<?x?x4x16xf32>) past(%past : tensor<?xi32>)
+    sinks(%sinks : tensor<4xf32>) {scale = 1.0 : f64} outs(%q, %k, %k : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>)
+    -> tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>
   // CHECK: nn.attention_grad {{.*}} past(%{{.*}} : tensor<?xi32>) mask(%{{.*}} : tensor<?x?xi32>) distances(%{{.*}} : tensor<4x9xf32>) {scale = 1.000000e+00 : f64} outs
   %f:3 = nn.attention_grad ins(%q, %k, %k : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) grad(%q : tensor<?x?x4x16xf32>) past(%past : tensor<?xi32>) mask(%mask : tensor<?x?xi32>)
          distances(%table : tensor<4x9xf32>) {scale = 1.0 : f64} outs(%q, %k, %k : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>)

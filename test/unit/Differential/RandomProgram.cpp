@@ -347,6 +347,13 @@ std::string RandomProgram::attention(const std::string &x, int64_t layer) {
     std::string ofTable = "tensor<" + to_string(heads) + "x" + to_string(count) + "xf32>";
     more += " distances(" + make("arith.constant dense<[[" + rows + "]]> : " + ofTable) + " : " + ofTable + ")";
   }
+  if (oneIn(3)) {
+    std::string scores;
+    for (int64_t h = 0; h < heads; ++h)
+      scores += (h ? ", " : "") + to_string(double(between(0, 80)) / 20.0 - 2.0);
+    std::string ofHeads = "tensor<" + to_string(heads) + "xf32>";
+    more += " sinks(" + make("arith.constant dense<[" + scores + "]> : " + ofHeads) + " : " + ofHeads + ")";
+  }
   std::string out = make("nn.attention ins(" + q + ", " + k + ", " + v + " : " + of + ", " + keyType + ", " + keyType +
                          ") past(%past : tensor<?xi32>) total(%total : tensor<?xi32>)" + more + " {" + options + "} outs(" + init + " : " + of + ") -> " + of);
   out = make("tensor.collapse_shape " + out + " [[0], [1], [2, 3]] : " + of + " into " + type(heads * headSize));

@@ -121,6 +121,23 @@ TEST_F(NNGradient, MaskedAttentionWithDistances) {
        ints({2, 4}, {1, 0, 1, 1, 0, 0, 0, 0})});
 }
 
+TEST_F(NNGradient, AttentionWithSinks) {
+  for (const char *options :
+       {"causal, scale = 0.7 : f64", "scale = 0.7 : f64, softcap = 2.0 : f64"})
+    check(
+        std::string(
+            R"(func.func @f(%q: tensor<2x3x4x2xf32>, %k: tensor<2x4x2x2xf32>, %v: tensor<2x4x2x3xf32>, %past: tensor<2xi32>, %total: tensor<2xi32>, %sinks: tensor<4xf32>) -> tensor<2x3x4x3xf32> {
+    %init = tensor.empty() : tensor<2x3x4x3xf32>
+    %o = nn.attention ins(%q, %k, %v : tensor<2x3x4x2xf32>, tensor<2x4x2x2xf32>, tensor<2x4x2x3xf32>) past(%past : tensor<2xi32>) total(%total : tensor<2xi32>)
+      sinks(%sinks : tensor<4xf32>) {)") +
+            options +
+            R"(} outs(%init : tensor<2x3x4x3xf32>) -> tensor<2x3x4x3xf32>
+    return %o : tensor<2x3x4x3xf32>
+  })",
+        {normal({2, 3, 4, 2}), normal({2, 4, 2, 2}), normal({2, 4, 2, 3}),
+         ints({2}, {1, 0}), ints({2}, {4, 0}), normal({4})});
+}
+
 TEST_F(NNGradient, DistancesHaveNone) {
   expectNone(
       R"(func.func @f(%q: tensor<1x1x1x2xf32>, %past: tensor<1xi32>, %table: tensor<1x3xf32>) -> tensor<1x1x1x2xf32> {

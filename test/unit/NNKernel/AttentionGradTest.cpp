@@ -20,6 +20,7 @@ struct Case {
   int64_t window = 0;
   bool mask = false;
   int64_t farthest = -1; ///< no distances
+  bool sinks = false;
 };
 
 class AttentionGrad : public NNKernelTest {
@@ -29,15 +30,17 @@ protected:
                 x = "memref<?x?x?x?xf32>", ids = "memref<?xi32>";
     return "func.func @f(%q: " + x + ", %k: " + kv + ", %v: " + kv +
            ", %g: " + x + ", %p: " + ids + ", %t: " + ids +
-           ", %m: memref<?x?xi32>, %d: memref<?x?xf32>, %dq: " + x +
-           ", %dk: " + x + ", %dv: " + x +
+           ", %m: memref<?x?xi32>, %d: memref<?x?xf32>, %s: memref<?xf32>, "
+           "%dq: " +
+           x + ", %dk: " + x + ", %dv: " + x +
            ") attributes {llvm.emit_c_interface} {\n  nn.attention_grad "
            "ins(%q, %k, %v : " +
            x + ", " + kv + ", " + kv + ") grad(%g : " + x +
            ") past(%p : " + ids + ")" +
            (c.total ? " total(%t : " + ids + ")" : "") +
            (c.mask ? " mask(%m : memref<?x?xi32>)" : "") +
-           (c.farthest >= 0 ? " distances(%d : memref<?x?xf32>)" : "") + " {" +
+           (c.farthest >= 0 ? " distances(%d : memref<?x?xf32>)" : "") +
+           (c.sinks ? " sinks(%s : memref<?xf32>)" : "") + " {" +
            (c.causal ? "causal, " : "") + "scale = " + std::to_string(c.scale) +
            " : f64" +
            (c.softcap ? ", softcap = " + std::to_string(c.softcap) + " : f64"
@@ -80,8 +83,10 @@ protected:
       mask.data()[i] = static_cast<int32_t>(pick(0, 2));
     F2 distances({c.Hq, 2 * std::max<int64_t>(c.farthest, 0) + 1});
     fill(distances);
-    llvm::Error error =
-        code.call("f", q, k, v, g, past, total, mask, distances, dq, dk, dv);
+    F1 sinks({c.Hq});
+    fill(sinks, 2.0f);
+    llvm::Error error = code.call("f", q, k, v, g, past, total, mask, distances,
+                                  sinks, dq, dk, dv);
     ASSERT_FALSE(static_cast<bool>(error)) << llvm::toString(std::move(error));
     Buffer<double, 4> eq({c.B, c.T, c.Hq, c.D}), ek({c.B, c.S, c.Hkv, c.D}),
         ev({c.B, c.S, c.Hkv, c.Dv});
@@ -89,14 +94,15 @@ protected:
       for (int64_t t = 0; t < c.T; ++t)
         for (int64_t h = 0; h < c.Hq; ++h)
           expect(c, q, k, v, g, past(b) + t, total(b), b, t, h, mask, distances,
-                 eq, ek, ev);
+                 sinks, eq, ek, ev);
     expectClose(dq, eq), expectClose(dk, ek), expectClose(dv, ev);
   }
 
   static void expect(const Case &c, F4 &q, F4 &k, F4 &v, F4 &g,
                      int64_t position, int64_t total, int64_t b, int64_t t,
-                     int64_t h, I2 &mask, F2 &distances, Buffer<double, 4> &dq,
-                     Buffer<double, 4> &dk, Buffer<double, 4> &dv) {
+                     int64_t h, I2 &mask, F2 &distances, F1 &sinks,
+                     Buffer<double, 4> &dq, Buffer<double, 4> &dk,
+                     Buffer<double, 4> &dv) {
     int64_t kv = h * c.Hkv / c.Hq;
     std::vector<int64_t> keys;
     std::vector<double> scores, slopes, along;
@@ -122,6 +128,8 @@ protected:
       along.push_back(u);
       most = std::max(most, scores.back());
     }
+    if (c.sinks)
+      most = std::max<double>(most, sinks(h)), sum = std::exp(sinks(h) - most);
     for (double &score : scores)
       sum += score = std::exp(score - most);
     for (size_t i = 0; i < keys.size(); ++i)
@@ -157,6 +165,7 @@ TEST_F(AttentionGrad, RandomShapes) {
     c.softcap = variant & 4 ? 3.0 : 0.0;
     c.mask = variant % 3 == 2;
     c.farthest = variant % 3 ? pick(0, 20) : -1;
+    c.sinks = variant % 4 == 1 || variant % 4 == 2;
     if (variant % 3 == 1)
       c.window = pick(1, 20);
     auto code = compile(source(c));

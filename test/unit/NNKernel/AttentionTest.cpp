@@ -20,6 +20,7 @@ struct Case {
   int64_t window = 0;
   bool mask = false;
   int64_t farthest = -1; ///< no distances
+  bool sinks = false;
   std::string text() const {
     return "B " + std::to_string(B) + " T " + std::to_string(T) + " S " +
            std::to_string(S) + " Hq " + std::to_string(Hq) + " Hkv " +
@@ -27,7 +28,8 @@ struct Case {
            std::to_string(Dv) + (causal ? " causal" : "") +
            (total ? " total" : "") + (strided ? " strided" : "") + " softcap " +
            std::to_string(softcap) + " window " + std::to_string(window) +
-           (mask ? " mask" : "") + " farthest " + std::to_string(farthest);
+           (mask ? " mask" : "") + " farthest " + std::to_string(farthest) +
+           (sinks ? " sinks" : "");
   }
 };
 
@@ -46,22 +48,24 @@ protected:
       attributes += ", window = " + std::to_string(c.window) + " : i64";
     return "func.func @f(%q: " + q + ", %k: " + kv + ", %v: " + kv +
            ", %p: memref<?xi32>, %t: memref<?xi32>, %m: memref<?x?xi32>, %d: "
-           "memref<?x?xf32>, %o: " +
+           "memref<?x?xf32>, %s: memref<?xf32>, %o: " +
            q +
            ") attributes {llvm.emit_c_interface} {\n  nn.attention ins(%q, %k, "
            "%v : " +
            q + ", " + kv + ", " + kv + ") past(%p : memref<?xi32>)" +
            (c.total ? " total(%t : memref<?xi32>)" : "") +
            (c.mask ? " mask(%m : memref<?x?xi32>)" : "") +
-           (c.farthest >= 0 ? " distances(%d : memref<?x?xf32>)" : "") + " {" +
-           attributes + "} outs(%o : " + q + ")\n  return\n}\n";
+           (c.farthest >= 0 ? " distances(%d : memref<?x?xf32>)" : "") +
+           (c.sinks ? " sinks(%s : memref<?xf32>)" : "") + " {" + attributes +
+           "} outs(%o : " + q + ")\n  return\n}\n";
   }
 
   /// One row of the result, in double.
   static std::vector<double> expected(const Case &c, F4 &q, F4 &k, F4 &v,
                                       int64_t past, int64_t total, int64_t b,
                                       int64_t t, int64_t h, I2 *mask = nullptr,
-                                      F2 *distances = nullptr) {
+                                      F2 *distances = nullptr,
+                                      F1 *sinks = nullptr) {
     int64_t kv = h * c.Hkv / c.Hq, position = past + t;
     std::vector<double> scores, row(c.Dv, 0.0);
     std::vector<int64_t> keys;
@@ -85,7 +89,9 @@ protected:
       scores.push_back(score);
       most = std::max(most, score);
     }
-    double sum = 0;
+    if (c.sinks)
+      most = std::max<double>(most, (*sinks)(h));
+    double sum = c.sinks ? std::exp((*sinks)(h)-most) : 0.0;
     for (double score : scores)
       sum += std::exp(score - most);
     for (size_t i = 0; i < keys.size(); ++i)
@@ -128,15 +134,17 @@ protected:
       mask.data()[i] = static_cast<int32_t>(pick(0, 2));
     F2 distances({c.Hq, 2 * std::max<int64_t>(c.farthest, 0) + 1});
     fill(distances);
+    F1 sinks({c.Hq});
+    fill(sinks, 3.0f);
     llvm::Error error =
-        code.call("f", q, k, v, past, total, mask, distances, out);
+        code.call("f", q, k, v, past, total, mask, distances, sinks, out);
     ASSERT_FALSE(static_cast<bool>(error)) << llvm::toString(std::move(error));
     double worst = 0;
     for (int64_t b = 0; b < c.B; ++b)
       for (int64_t t = 0; t < c.T; ++t)
         for (int64_t h = 0; h < c.Hq; ++h) {
           std::vector<double> row = expected(c, q, k, v, past(b), total(b), b,
-                                             t, h, &mask, &distances);
+                                             t, h, &mask, &distances, &sinks);
           for (int64_t d = 0; d < c.Dv; ++d) {
             ASSERT_FALSE(std::isnan(out(b, t, h, d)))
                 << "row " << b << " " << t << " " << h << " " << d;
@@ -193,6 +201,30 @@ TEST_F(Attention, MasksAndDistances) {
   }
 }
 
+TEST_F(Attention, Sinks) {
+  for (int variant = 0; variant < 8; ++variant) {
+    Case c;
+    c.sinks = true;
+    c.mask = variant & 1;
+    c.causal = variant & 2;
+    c.total = variant & 4;
+    if (variant % 3 == 1)
+      c.window = pick(1, 20);
+    auto code = compile(source(c));
+    ASSERT_TRUE(code);
+    for (int run = 0; run < 10; ++run) {
+      c.B = pick(1, 3), c.T = run % 3 ? pick(1, 40) : pick(1, 4);
+      c.S = c.T + pick(0, 80);
+      c.Hkv = pick(1, 3), c.Hq = c.Hkv * pick(1, 4);
+      c.D = pick(1, 40), c.Dv = run % 2 ? c.D : pick(1, 40);
+      check(*code, c);
+    }
+    // One new token, keys in several units.
+    c.B = 2, c.T = 1, c.S = 700, c.Hq = 4, c.Hkv = 2, c.D = c.Dv = 24;
+    check(*code, c);
+  }
+}
+
 TEST_F(Attention, MaskThatHidesAll) {
   Case c;
   c.mask = true;
@@ -205,8 +237,9 @@ TEST_F(Attention, MaskThatHidesAll) {
     I1 past({1}), total({1});
     I2 mask({1, 50}, 0);
     F2 distances({2, 1});
+    F1 sinks({2});
     llvm::Error error =
-        code->call("f", q, k, v, past, total, mask, distances, out);
+        code->call("f", q, k, v, past, total, mask, distances, sinks, out);
     ASSERT_FALSE(static_cast<bool>(error));
     for (int64_t i = 0; i < out.count(); ++i)
       EXPECT_EQ(out.data()[i], 0.0f);
@@ -256,8 +289,9 @@ TEST_F(Attention, LargeScores) {
   I1 past({2}), total({2});
   I2 mask({2, 90});
   F2 distances({2, 1});
+  F1 sinks({2});
   llvm::Error error =
-      code->call("f", q, k, v, past, total, mask, distances, out);
+      code->call("f", q, k, v, past, total, mask, distances, sinks, out);
   ASSERT_FALSE(static_cast<bool>(error));
   for (int64_t b = 0; b < 2; ++b)
     for (int64_t t = 0; t < 5; ++t)
@@ -278,8 +312,9 @@ TEST_F(Attention, NothingToSeeAndEmptyShapes) {
   I1 past({1}), total({1});
   I2 mask({1, 4});
   F2 distances({2, 1});
+  F1 sinks({2});
   llvm::Error error =
-      code->call("f", q, k, v, past, total, mask, distances, out);
+      code->call("f", q, k, v, past, total, mask, distances, sinks, out);
   ASSERT_FALSE(static_cast<bool>(error));
   for (int64_t i = 0; i < out.count(); ++i)
     EXPECT_EQ(out.data()[i], 0.0f);
@@ -288,8 +323,8 @@ TEST_F(Attention, NothingToSeeAndEmptyShapes) {
     F4 q0({B, T, H, 8}), k0({B, S, H, 8}), v0({B, S, H, 8}),
         out0({B, T, H, 8}, 7.0f);
     I1 past0({B}), total0({B}, 1);
-    llvm::Error none =
-        code->call("f", q0, k0, v0, past0, total0, mask, distances, out0);
+    llvm::Error none = code->call("f", q0, k0, v0, past0, total0, mask,
+                                  distances, sinks, out0);
     ASSERT_FALSE(static_cast<bool>(none));
     for (int64_t i = 0; i < out0.count(); ++i)
       EXPECT_EQ(out0.data()[i], 0.0f);

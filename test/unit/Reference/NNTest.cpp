@@ -144,6 +144,20 @@ TEST_F(AttentionTest, MaskAndDistances) {
   expectError(text, {queries, keys, values, ints({2}, {1, 0}), ints({2, 3}, {0, 0, 0, 0, 0, 0}), distances}, {"the mask is 2x3 at run time, but must be 2x4"});
 }
 
+TEST_F(AttentionTest, Sinks) {
+  // Two heads, one query, two keys of score 0 (the second head: ln 2 and 0); sinks count 2 and 1. A query that sees no key.
+  std::string type = "tensor<?x?x?x1xf32>";
+  std::string text = "func.func @f(%q: " + type + ", %k: " + type + ", %v: " + type + ", %past: tensor<?xi32>, %total: tensor<?xi32>, %s: tensor<?xf32>) -> " + type +
+                     " {\n %o = nn.attention ins(%q, %k, %v : " + type + ", " + type + ", " + type +
+                     ") past(%past : tensor<?xi32>) total(%total : tensor<?xi32>) sinks(%s : tensor<?xf32>) {scale = 1.0 : f64} outs(%q : " + type + ") -> " + type +
+                     "\n return %o : " + type + " }";
+  const float l2 = std::log(2.0f);
+  RefValue queries = floats({2, 1, 2, 1}, {0, 1, 0, 1}), keys = floats({2, 2, 1, 1}, {l2, 0, l2, 0}), values = floats({2, 2, 1, 1}, {10, 100, 10, 100}), sinks = floats({2}, {l2, 0});
+  RefValue out = evaluate(text, {queries, keys, values, ints({2}, {0, 0}), ints({2}, {2, 0}), sinks});
+  expectFloats(out, {2, 1, 2, 1}, {110 / 4.0f, (20 + 100) / 4.0f, 0, 0});
+  expectError(text, {queries, keys, values, ints({2}, {0, 0}), ints({2}, {2, 0}), floats({1}, {0})}, {"sinks is 1 at run time, but must be 2"});
+}
+
 TEST_F(AttentionTest, GroupedHeads) {
   // Four query heads on two key heads: 0 and 1 read values of head 0, 2 and 3 those of head 1. Two rows.
   RefValue out = evaluate(attention("scale = 1.0 : f64"),

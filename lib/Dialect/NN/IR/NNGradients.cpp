@@ -164,6 +164,40 @@ LogicalResult RopeOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
   return success();
 }
 
+/// With p the weight of the sink of a head and o the result, the gradient of
+/// its score is -p (grad . o), summed over all queries: all values together
+/// have weighted u. p is what the weights of the keys, as values of 1 sum them
+/// up, lack to 1.
+static Value buildSinkGradient(OpBuilder &builder, AttentionOp op, Value grad) {
+  Location loc = op.getLoc();
+  Type f32 = builder.getF32Type();
+  SmallVector<OpFoldResult> ofValues =
+      tensor::getMixedSizes(builder, loc, op.getV());
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, grad);
+  SmallVector<OpFoldResult> single = sizes;
+  ofValues.back() = single.back() = builder.getIndexAttr(1);
+  Value ones = vjp::buildFilled(builder, loc, ofValues, f32, 1.0);
+  Value init = vjp::buildEmpty(builder, loc, single, f32);
+  Value seen = AttentionOp::create(
+                   builder, loc, init.getType(), op.getQ(), op.getK(), ones,
+                   op.getPast(), op.getTotal(), op.getMask(), op.getDistances(),
+                   op.getSinks(), init, op.getCausalAttr(), op.getScaleAttr(),
+                   op.getWindowAttr(), op.getSoftcapAttr())
+                   .getResult();
+  AffineMap element = builder.getMultiDimIdentityMap(4);
+  SmallVector<AffineExpr> first(element.getResults());
+  first.back() = builder.getAffineConstantExpr(0);
+  AffineMap weight = AffineMap::get(4, 0, first, builder.getContext());
+  AffineMap head = element.getSubMap({2});
+  return vjp::buildReduction(
+      builder, loc, {grad, op.getResult(), seen},
+      {element, element, weight, head}, ArrayRef(sizes).slice(2, 1),
+      [](OpBuilder &b, Location l, ValueRange a) {
+        Scalars s{b, l};
+        return s.mul(s.sub(a[2], s.number(1.0)), s.mul(a[0], a[1]));
+      });
+}
+
 LogicalResult AttentionOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
                                     const llvm::SmallBitVector &wanted,
                                     MutableArrayRef<Value> operands) {
@@ -179,15 +213,18 @@ LogicalResult AttentionOp::buildVJP(OpBuilder &builder, ArrayRef<Value> results,
         builder.getF32Type()));
   auto grad = AttentionGradOp::create(
       builder, loc, ValueRange(inits).getTypes(), getQ(), getK(), getV(),
-      results[0], getPast(), getTotal(), getMask(), getDistances(), inits[0],
-      inits[1], inits[2], getCausalAttr(), getScaleAttr(), getWindowAttr(),
-      getSoftcapAttr());
+      results[0], getPast(), getTotal(), getMask(), getDistances(), getSinks(),
+      inits[0], inits[1], inits[2], getCausalAttr(), getScaleAttr(),
+      getWindowAttr(), getSoftcapAttr());
   // Named: a list inside of the loop's head would die before the loop.
   const unsigned places[] = {getQMutable().getOperandNumber(),
                              getKMutable().getOperandNumber(),
                              getVMutable().getOperandNumber()};
   for (auto [place, gradient] : llvm::zip_equal(places, grad.getResults()))
     operands[place] = gradient;
+  if (getSinks() && wanted.test(getSinksMutable()[0].getOperandNumber()))
+    operands[getSinksMutable()[0].getOperandNumber()] =
+        buildSinkGradient(builder, *this, results[0]);
   return success();
 }
 

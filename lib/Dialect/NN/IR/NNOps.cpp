@@ -257,6 +257,12 @@ static LogicalResult verifyAttention(OpT op, Value out, StringRef outName,
                                  "number is odd, but is "
                               << count << " (N12)";
   }
+  // (N13)
+  if (Value sinks = op.getSinks())
+    if (failed(checkElements(op, "sinks", sinks.getType(), 1)) ||
+        failed(checkDimension(op, "sinks", sinks.getType(), 0, qs[2],
+                              "q (its heads)")))
+      return failure();
   if (IntegerAttr window = op.getWindowAttr(); window && window.getInt() <= 0)
     return op.emitOpError()
            << "the window is positive, but got " << window.getInt() << label;

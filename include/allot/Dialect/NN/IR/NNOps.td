@@ -91,7 +91,8 @@ def NN_AttentionOp : NN_DpsOp<"attention", [AttrSizedOperandSegments, VJP]> {
     position `past[b] + t` and sees keys j with `j < total[b]`; with `causal` only j <= its position; with `window` W only j > position - W. `total[b]` is the
     number of keys of row b (default S). Where there is a `mask` `[batch, S]` (i32), a key is seen only if its entry is not 0. Scores are multiplied by `scale`; with `softcap` c they become
     c * tanh(score / c) before the mask. With `distances` `[Hq, 2 L + 1]` the score of a key at distance d = j - position is then raised by `distances[h, min(max(d, -L), L) + L]`, which has no gradient
-    (relative positions as in Raffel et al. 2020, T5, for which L is the distance from which on all are alike). A query that sees no key gives zeros.
+    (relative positions as in Raffel et al. 2020, T5, for which L is the distance from which on all are alike). Where there are `sinks` `[Hq]`, each head
+    has one more score in its softmax, as it is, for a value of zeros: the weights of the keys then sum to less than 1 (Xiao et al. 2023, StreamingLLM; OpenAI 2025, gpt-oss). A query that sees no key gives zeros.
 
     ```mlir
     %o = nn.attention ins(%q, %k, %v : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) past(%past : tensor<?xi32>) total(%total : tensor<?xi32>)
@@ -101,16 +102,18 @@ def NN_AttentionOp : NN_DpsOp<"attention", [AttrSizedOperandSegments, VJP]> {
     ```
     (N5) ranks are 4, batch agrees, Hkv divides Hq, D of q and k agree, result is `[batch, T, Hq, Dv]`; past and total have batch entries (i32).
     (N6) window and softcap are positive, the scale is finite. (N12) the mask is `[batch, S]` (i32); distances are f32, a row for each head of q, and odd in number.
+    (N13) sinks are f32, one for each head of q.
   }];
-  let arguments = (ins AnyShaped:$q, AnyShaped:$k, AnyShaped:$v, AnyShaped:$past, Optional<AnyShaped>:$total, Optional<AnyShaped>:$mask, Optional<AnyShaped>:$distances, AnyShaped:$init,
+  let arguments = (ins AnyShaped:$q, AnyShaped:$k, AnyShaped:$v, AnyShaped:$past, Optional<AnyShaped>:$total, Optional<AnyShaped>:$mask, Optional<AnyShaped>:$distances, Optional<AnyShaped>:$sinks, AnyShaped:$init,
                        UnitAttr:$causal, F64Attr:$scale, OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap);
   let assemblyFormat = [{ `ins` `(` $q `,` $k `,` $v `:` type($q) `,` type($k) `,` type($v) `)` `past` `(` $past `:` type($past) `)`
-                          (`total` `(` $total^ `:` type($total) `)`)? (`mask` `(` $mask^ `:` type($mask) `)`)? (`distances` `(` $distances^ `:` type($distances) `)`)? attr-dict `outs` `(` $init `:` type($init) `)` (`->` type($result)^)? }];
+                          (`total` `(` $total^ `:` type($total) `)`)? (`mask` `(` $mask^ `:` type($mask) `)`)? (`distances` `(` $distances^ `:` type($distances) `)`)?
+                          (`sinks` `(` $sinks^ `:` type($sinks) `)`)? attr-dict `outs` `(` $init `:` type($init) `)` (`->` type($result)^)? }];
   let builders = [
-    // Without mask and distances.
+    // Without mask, distances and sinks.
     OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$q, "::mlir::Value":$k, "::mlir::Value":$v, "::mlir::Value":$past, "::mlir::Value":$total, "::mlir::Value":$init, "bool":$causal,
                    "::llvm::APFloat":$scale, "::mlir::IntegerAttr":$window, "::mlir::FloatAttr":$softcap),
-      [{ build($_builder, $_state, result, q, k, v, past, total, ::mlir::Value(), ::mlir::Value(), init, causal, scale, window, softcap); }]>
+      [{ build($_builder, $_state, result, q, k, v, past, total, ::mlir::Value(), ::mlir::Value(), ::mlir::Value(), init, causal, scale, window, softcap); }]>
   ];
   let extraClassDeclaration = Inits;
 }
@@ -120,20 +123,21 @@ def NN_AttentionGradOp : NN_Op<"attention_grad", [AttrSizedOperandSegments, Dest
   let description = [{
     What `nn.attention` with the same operands and attributes turns into on the way back: `grad` `[batch, T, Hq, Dv]` is the gradient of its result, the results are those of q, k and v.
     With p the weights of a query, s its scores before the mask and u = grad . v_j: dv_j += p_j grad; ds_j = p_j (u_j - sum_i p_i u_i), times 1 - tanh^2 where there is a softcap; dq += scale ds_j k_j; dk_j +=
-    scale ds_j q. The weights are computed again, so nothing is kept from the way forth. Source of the form: Dao et al. 2022 (FlashAttention), appendix B.
+    scale ds_j q. The weights are computed again, so nothing is kept from the way forth; the gradient of sinks is none of the results. Source of the form: Dao et al. 2022 (FlashAttention), appendix B.
 
     ```mlir
     %dq, %dk, %dv = nn.attention_grad ins(%q, %k, %v : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) grad(%g : tensor<?x?x4x16xf32>) past(%past : tensor<?xi32>)
       {causal, scale = 2.5e-01 : f64} outs(%q, %k, %v : tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>)
       -> tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>
     ```
-    (N10) as N5, N6 and N12, with `grad` in place of the result; the inits have the shapes of q, k and v.
+    (N10) as N5, N6, N12 and N13, with `grad` in place of the result; the inits have the shapes of q, k and v.
   }];
-  let arguments = (ins AnyShaped:$q, AnyShaped:$k, AnyShaped:$v, AnyShaped:$grad, AnyShaped:$past, Optional<AnyShaped>:$total, Optional<AnyShaped>:$mask, Optional<AnyShaped>:$distances, AnyShaped:$qInit, AnyShaped:$kInit, AnyShaped:$vInit,
+  let arguments = (ins AnyShaped:$q, AnyShaped:$k, AnyShaped:$v, AnyShaped:$grad, AnyShaped:$past, Optional<AnyShaped>:$total, Optional<AnyShaped>:$mask, Optional<AnyShaped>:$distances, Optional<AnyShaped>:$sinks, AnyShaped:$qInit, AnyShaped:$kInit, AnyShaped:$vInit,
                        UnitAttr:$causal, F64Attr:$scale, OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{ `ins` `(` $q `,` $k `,` $v `:` type($q) `,` type($k) `,` type($v) `)` `grad` `(` $grad `:` type($grad) `)` `past` `(` $past `:` type($past) `)`
-                          (`total` `(` $total^ `:` type($total) `)`)? (`mask` `(` $mask^ `:` type($mask) `)`)? (`distances` `(` $distances^ `:` type($distances) `)`)? attr-dict `outs` `(` $qInit `,` $kInit `,` $vInit `:` type($qInit) `,` type($kInit) `,` type($vInit) `)`
+                          (`total` `(` $total^ `:` type($total) `)`)? (`mask` `(` $mask^ `:` type($mask) `)`)? (`distances` `(` $distances^ `:` type($distances) `)`)?
+                          (`sinks` `(` $sinks^ `:` type($sinks) `)`)? attr-dict `outs` `(` $qInit `,` $kInit `,` $vInit `:` type($qInit) `,` type($kInit) `,` type($vInit) `)`
                           (`->` type($results)^)? }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
