@@ -181,8 +181,9 @@ llvm::Error importer::buildBert(ModuleBuilder &m, const JsonDocument &config,
   if (weights.has(bert.at("embeddings.LayerNorm.gamma")))
     bert.gamma = "gamma", bert.beta = "beta";
   bert.pooler = weights.has(bert.at("pooler.dense.weight"));
+  Adaptations adaptations;
   if (llvm::Error error = declareModules(
-          m, modulesOf(bert), weights, adapters, "config.json",
+          m, modulesOf(bert), weights, adapters, adaptations, "config.json",
           [&](llvm::StringRef name) { return isIgnored(bert, name); }))
     return error;
   setFacts(m, "bert",

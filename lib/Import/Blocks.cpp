@@ -18,18 +18,21 @@ using mlir::Value;
 namespace arith = mlir::arith;
 namespace tensor = mlir::tensor;
 
-llvm::Error importer::declareModules(
-    ModuleBuilder &m, llvm::ArrayRef<ModuleInfo> modules, WeightSource &weights,
-    llvm::ArrayRef<AdapterSource> adapters, llvm::StringRef expectedBy,
-    llvm::function_ref<bool(llvm::StringRef)> ignored) {
+llvm::Error
+importer::declareModules(ModuleBuilder &m, llvm::ArrayRef<ModuleInfo> modules,
+                         WeightSource &weights,
+                         llvm::ArrayRef<AdapterSource> adapters,
+                         Adaptations &adaptations, llvm::StringRef expectedBy,
+                         llvm::function_ref<bool(llvm::StringRef)> ignored) {
   if (m.hasBank())
     return support::fileError(
         expectedBy, "a bank of adapters belongs to a decoder, which this model "
                     "is not");
-  auto adaptations = readAdapters(adapters, modules);
-  if (!adaptations)
-    return adaptations.takeError();
-  for (auto &[path, adaptation] : *adaptations)
+  auto read = readAdapters(adapters, modules);
+  if (!read)
+    return read.takeError();
+  adaptations = std::move(*read);
+  for (auto &[path, adaptation] : adaptations)
     for (const AdapterForm &form : adaptation.forms) {
       if (form.attends || !form.prepends.empty())
         return support::fileError(expectedBy,
@@ -43,13 +46,13 @@ llvm::Error importer::declareModules(
                             "', which whole models do not have");
     }
   for (const ModuleInfo &module : modules)
-    if (llvm::Error e = m.addModule(module, weights, *adaptations, expectedBy))
+    if (llvm::Error e = m.addModule(module, weights, adaptations, expectedBy))
       return e;
   // Parameters that an adapter replaces were not asked for.
   return weights.checkAllUsed([&](llvm::StringRef name) {
     auto [path, parameter] = name.rsplit('.');
-    auto adaptation = adaptations->find(path.str());
-    bool replaced = adaptation != adaptations->end() &&
+    auto adaptation = adaptations.find(path.str());
+    bool replaced = adaptation != adaptations.end() &&
                     ((parameter == "weight" && adaptation->second.weight) ||
                      (parameter == "bias" && adaptation->second.bias));
     return replaced || ignored(name);

@@ -20,12 +20,13 @@ namespace allot::importer {
 
 /// Declares the weights of a model with adapters put on them. Adapters that do
 /// more than change modules are refused, and so are banks, and tensors that
-/// nobody asked for, unless they are `ignored`.
+/// nobody asked for, unless they are `ignored`. `adaptations` gets what the
+/// adapters do, and outlives the building of functions.
 llvm::Error declareModules(ModuleBuilder &module,
                            llvm::ArrayRef<ModuleInfo> modules,
                            WeightSource &weights,
                            llvm::ArrayRef<AdapterSource> adapters,
-                           llvm::StringRef expectedBy,
+                           Adaptations &adaptations, llvm::StringRef expectedBy,
                            llvm::function_ref<bool(llvm::StringRef)> ignored);
 
 /// Notes on the module what kind of model it is (`allot.config`, and

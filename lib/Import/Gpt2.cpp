@@ -248,8 +248,9 @@ llvm::Error importer::buildGpt2(ModuleBuilder &m, const JsonDocument &config,
   if (llvm::Error error = read(config, gpt))
     return error;
   gpt.bare = weights.has("wte.weight");
+  Adaptations adaptations;
   if (llvm::Error error = declareModules(
-          m, modulesOf(gpt), weights, adapters, "config.json",
+          m, modulesOf(gpt), weights, adapters, adaptations, "config.json",
           [&](llvm::StringRef name) { return isIgnored(gpt, name); }))
     return error;
   setFacts(m, "gpt2",

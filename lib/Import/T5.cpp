@@ -361,8 +361,9 @@ llvm::Error importer::buildT5Like(ModuleBuilder &m, const T5Config &c,
                                   WeightSource &weights,
                                   llvm::ArrayRef<AdapterSource> adapters) {
   T5Builder builder(m, c, feedForward);
+  Adaptations adaptations;
   if (llvm::Error error = declareModules(
-          m, builder.modules(), weights, adapters, "config.json",
+          m, builder.modules(), weights, adapters, adaptations, "config.json",
           [&](llvm::StringRef name) { return isIgnored(c, name); }))
     return error;
   setFacts(m, c.modelType,

@@ -242,9 +242,10 @@ llvm::Error importer::buildVit(ModuleBuilder &m, const JsonDocument &config,
   VitConfig vit;
   if (llvm::Error error = read(config, vit))
     return error;
+  Adaptations adaptations;
   // A pooler is there for models without a classifier.
   if (llvm::Error error = declareModules(
-          m, modulesOf(vit), weights, adapters, "config.json",
+          m, modulesOf(vit), weights, adapters, adaptations, "config.json",
           [](llvm::StringRef name) { return name.starts_with("vit.pooler."); }))
     return error;
   setFacts(m, "vit",
