@@ -157,6 +157,38 @@ static llvm::Error readRope(const GGUFFile &file, const KeyReader &keys,
   return llvm::Error::success();
 }
 
+/// How many experts there are and how wide; that weights are divided by their sum
+/// is a fact of the architecture.
+static llvm::Error readExperts(const KeyReader &keys, ModelConfig &model) {
+  constexpr int64_t maxExperts = 1 << 16, maxSize = int64_t(1) << 30;
+  Experts &e = model.experts;
+  e.habits = model.family->experts;
+  int64_t dense = 0;
+  if (llvm::Error error = keys.size("expert_count", e.count, maxExperts))
+    return error;
+  if (llvm::Error error = keys.size("expert_used_count", e.chosen, maxExperts))
+    return error;
+  if (e.chosen > e.count)
+    return keys.error("expert_used_count",
+                      "is " + llvm::Twine(e.chosen) + ", but there are " +
+                          llvm::Twine(e.count) + " experts");
+  if (llvm::Error error = keys.size("expert_feed_forward_length", e.width,
+                                    maxSize, model.intermediate))
+    return error;
+  if (keys.has("leading_dense_block_count"))
+    if (llvm::Error error =
+            keys.size("leading_dense_block_count", dense, model.layers))
+      return error;
+  if (e.habits->shared == ExpertHabits::Shared::Gated)
+    if (llvm::Error error = keys.size("expert_shared_feed_forward_length",
+                                      e.shared, maxSize))
+      return error;
+  e.normalized = e.habits->normalizedInGGUF;
+  model.routed.assign(model.layers, true);
+  std::fill_n(model.routed.begin(), dense, false);
+  return llvm::Error::success();
+}
+
 llvm::Expected<ModelConfig> importer::readConfig(const GGUFFile &file) {
   auto architecture = file.getString("general.architecture");
   if (!architecture)
@@ -170,14 +202,20 @@ llvm::Expected<ModelConfig> importer::readConfig(const GGUFFile &file) {
             " is not supported (known: " + knownGGUFArchitectures() + ")");
   KeyReader keys(file, *architecture);
   const int64_t maxSize = int64_t(1) << 30;
+  uint64_t experts = 0;
   if (keys.has("expert_count")) {
-    auto experts = file.getU64(keys.key("expert_count"));
-    if (!experts)
-      return experts.takeError();
-    if (*experts != 0)
-      return keys.error("expert_count",
-                        "mixtures of experts are not supported");
+    auto count = file.getU64(keys.key("expert_count"));
+    if (!count)
+      return count.takeError();
+    experts = *count;
   }
+  // Mixtral goes by `llama`, too, with experts.
+  if (experts && !model.family->experts)
+    model.family = *architecture == "llama" ? findFamily("mixtral") : nullptr;
+  if (!model.family)
+    return keys.error("expert_count",
+                      "mixtures of experts are not supported for this "
+                      "architecture");
   if (llvm::Error e = keys.size("block_count", model.layers, 1 << 16))
     return std::move(e);
   if (llvm::Error e = keys.size("embedding_length", model.hidden, maxSize))
@@ -266,5 +304,8 @@ llvm::Expected<ModelConfig> importer::readConfig(const GGUFFile &file) {
   }
   if (llvm::Error e = readRope(file, keys, model))
     return std::move(e);
+  if (model.family->experts)
+    if (llvm::Error e = readExperts(keys, model))
+      return std::move(e);
   return model;
 }

@@ -38,7 +38,8 @@ const ExpertHabits importer::qwen3Experts = {
     .defaultCount = 128,
     .defaultChosen = 8,
     .defaultWidth = 768,
-    .normalizedIfAsked = true};
+    .normalizedIfAsked = true,
+    .normalizedInGGUF = true};
 
 const ExpertHabits importer::olmoeExperts = {
     .otherCountKey = "num_local_experts",

@@ -28,7 +28,20 @@ static constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral>
                     {"attn_k_norm", "self_attn.k_norm"},
                     {"ffn_gate", "mlp.gate_proj"},
                     {"ffn_up", "mlp.up_proj"},
-                    {"ffn_down", "mlp.down_proj"}};
+                    {"ffn_down", "mlp.down_proj"},
+                    {"ffn_gate_inp", "mlp.gate"},
+                    {"ffn_gate_exps", "mlp.experts.gate_proj"},
+                    {"ffn_up_exps", "mlp.experts.up_proj"},
+                    {"ffn_down_exps", "mlp.experts.down_proj"},
+                    {"ffn_gate_inp_shexp", "mlp.shared_expert_gate"},
+                    {"ffn_gate_shexp", "mlp.shared_expert.gate_proj"},
+                    {"ffn_up_shexp", "mlp.shared_expert.up_proj"},
+                    {"ffn_down_shexp", "mlp.shared_expert.down_proj"},
+                    // Mixtral's names for the same.
+                    {"ffn_gate_inp", "block_sparse_moe.gate"},
+                    {"ffn_gate_exps", "block_sparse_moe.experts.w1"},
+                    {"ffn_up_exps", "block_sparse_moe.experts.w3"},
+                    {"ffn_down_exps", "block_sparse_moe.experts.w2"}};
 
 /// Rewrites `PREFIX.MODULE.PARAMETER`; `forward`: GGUF to Hugging Face.
 static std::string translate(llvm::StringRef name, bool forward) {
@@ -80,11 +93,14 @@ public:
 
   llvm::Error checkAllUsed(
       llvm::function_ref<bool(llvm::StringRef)> ignore) const override {
+    llvm::StringSet<> read;
+    for (const auto &name : used)
+      read.insert(ggufName(name.getKey()));
     for (const archive::GGUFTensor &tensor : file->tensors()) {
       std::string name = huggingFaceName(tensor.name);
       // The frequencies have been read with the configuration.
       if (tensor.name == "rope_freqs.weight" ||
-          (!name.empty() && (used.contains(name) || ignore(name))))
+          read.contains(tensor.name) || (!name.empty() && ignore(name)))
         continue;
       return support::tensorError(file->path(), tensor.name,
                                   "the model has no such parameter");

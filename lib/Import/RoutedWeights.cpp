@@ -29,15 +29,15 @@ public:
 
   llvm::Error checkAllUsed(
       llvm::function_ref<bool(llvm::StringRef)> ignore) const override {
-    return weights->checkAllUsed([&](llvm::StringRef name) {
-      return used.contains(name) || ignore(name);
-    });
+    return weights->checkAllUsed(ignore);
   }
 
   llvm::Expected<StoredTensor> find(llvm::StringRef name) override {
     std::optional<Part> part = partOf(name);
-    if (!part || weights->has(name))
+    if (!part || weights->has(name)) {
+      weights->remember(name);
       return weights->find(name);
+    }
     auto whole = weights->get(part->whole, part->shape, expectedBy);
     if (!whole)
       return whole.takeError();

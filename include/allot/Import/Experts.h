@@ -45,6 +45,8 @@ struct ExpertHabits {
   routed::Weighting weighting = routed::Weighting::Normalized;
   /// Weights are divided by their sum only if `norm_topk_prob` says so.
   bool normalizedIfAsked = false, defaultNormalized = false;
+  /// The same of GGUF files, which do not say.
+  bool normalizedInGGUF = false;
   /// `routed_scaling_factor` multiplies them.
   bool scaled = false;
   double defaultFactor = 1;

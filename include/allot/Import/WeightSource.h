@@ -60,8 +60,10 @@ public:
   virtual llvm::Error
   checkAllUsed(llvm::function_ref<bool(llvm::StringRef)> ignore) const = 0;
 
-  /// The tensor of whatever shape, which is not remembered.
+  /// The tensor of whatever shape, which is not remembered ..
   virtual llvm::Expected<StoredTensor> find(llvm::StringRef name) = 0;
+  /// .. but for this.
+  void remember(llvm::StringRef name) { used.insert(name); }
 
 protected:
   llvm::StringSet<> used;
