@@ -206,6 +206,30 @@ for number, (name, (kind, options)) in enumerate(others.items()):
         save_file({k.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): v for k, v in weights.items()},
                   os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
 
+# Adapters on some of them, beside their files.
+for name, kind, targets in [("gpt2_scaled", "GPT2LMHeadModel", ["c_attn", "c_fc"]), ("t5_plain", "T5ForConditionalGeneration", ["q", "v", "wo"])]:
+    folder = os.path.join(root, "models", name)
+    model = getattr(transformers, kind).from_pretrained(folder, attn_implementation="eager").eval()
+    live = get_peft_model(model, LoraConfig(r=2, lora_alpha=5, target_modules=targets, fan_in_fan_out=kind == "GPT2LMHeadModel"))
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for key, p in live.named_parameters():
+            if "lora_" in key:
+                p.copy_(torch.randn(p.shape, generator=generator) * 0.3)
+    live.save_pretrained(os.path.join(folder, "adapter"))
+    if os.path.exists(os.path.join(folder, "adapter", "README.md")):
+        os.remove(os.path.join(folder, "adapter", "README.md"))
+    path = os.path.join(folder, "adapter", "adapter_config.json")
+    with open(path) as f:  # no path of this machine
+        text = f.read().replace(json.dumps(folder), "null")
+    with open(path, "w") as f:
+        f.write(text)
+    ins = {k: torch.randint(0, 40, (2, n), generator=generator) for k, n in (("input_ids", 9), ("decoder_input_ids", 4)) if k == "input_ids" or kind != "GPT2LMHeadModel"}
+    with torch.no_grad():
+        logits = live(**ins).logits
+    save_file({k: v.numpy() for k, v in ins.items()}, os.path.join(folder, "adapter", "inputs.safetensors"))
+    save_file({"logits": numpy.ascontiguousarray(logits.numpy())}, os.path.join(folder, "adapter", "logits.safetensors"))
+
 with open(os.path.join(root, "peft", "index.json")) as f:
     bases = json.load(f)["bases"]
 for number, (name, base, options) in enumerate([
