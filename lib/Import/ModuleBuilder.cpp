@@ -259,6 +259,8 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
     }
     if (llvm::Error e = addWeight(site.bias, stored, /*base=*/true))
       return e;
+    if (!ownBias && module.biasName != "bias")
+      lastGlobal->setAttr(storedNameAttr, b.getStringAttr(stored.tensor));
   }
 
   if (site.adaptation)
