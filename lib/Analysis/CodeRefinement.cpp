@@ -75,7 +75,7 @@ ALLOT_INLINE void descend(const float *rows, const float *pivots,
       // Not where it is a tie up to rounding.
       Lanes far = code - old;
       LaneMask moves = far * far > 0.251f;
-      roundToCode(code, range.low, range.high);
+      roundToCode(code, range);
       code = moves ? code : old;
       Lanes step = (code - old) * scale;
       codes[c] = code;

@@ -46,7 +46,7 @@ ALLOT_HOT static void roundTile(const CodeGrid &grid, const CodeRange &range,
           offset = tile.offset[b], errors = {};
     for (int64_t c = begin; c < end; ++c) {
       Lanes code = (tile.weights[c] - offset) * inverse;
-      roundToCode(code, range.low, range.high);
+      roundToCode(code, range);
       tile.codes[c] = code;
       Lanes error = scale * code + (offset - tile.weights[c]);
       errors += moment.diagonal[c] * error * error;
@@ -71,7 +71,7 @@ ALLOT_HOT static void roundColumns(const CodeGrid &grid, const CodeRange &range,
       int64_t column = moment.order[c], b = column / grid.block;
       const float *u = factor + c * columns;
       Lanes code = (work[c] - tile.offset[b]) * tile.inverse[b];
-      roundToCode(code, range.low, range.high);
+      roundToCode(code, range);
       tile.codes[column] = code;
       Lanes error = tile.scale[b] * code + (tile.offset[b] - work[c]);
       error *= 1.0f / u[c];

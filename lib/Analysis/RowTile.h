@@ -15,6 +15,7 @@
 #define ALLOT_LIB_ANALYSIS_ROWTILE_H
 
 #include "allot/Analysis/ErrorFeedback.h"
+#include "allot/Codec/Grid.h"
 #include <algorithm>
 #include <cstdint>
 #include <vector>
@@ -62,8 +63,11 @@ struct CodeRange {
                  ? static_cast<float>(grid.zeroPoint)
                  : 0.0f),
         low(static_cast<float>(grid.minCode) - zero),
-        high(static_cast<float>(grid.maxCode) - zero) {}
+        high(static_cast<float>(grid.maxCode) - zero),
+        grid(grid.codebook.empty() ? nullptr : &grid) {}
   float zero, low, high;
+  /// Where there is a codebook; else null.
+  const CodeGrid *grid;
 };
 
 /// The nearest integer in [low, high], ties to even (NaN becomes low): a number
@@ -73,6 +77,15 @@ ALLOT_INLINE void roundToCode(Lanes &code, float low, float high) {
   code = code > lows ? code : lows;
   code = code < highs ? code : highs;
   code = (code + 12582912.0f) - 12582912.0f;
+}
+
+/// The nearest code of the grid.
+ALLOT_INLINE void roundToCode(Lanes &code, const CodeRange &range) {
+  if (!range.grid)
+    return roundToCode(code, range.low, range.high);
+  for (int l = 0; l < kLanes; ++l)
+    code[l] = float(codec::nearestInBook(*range.grid, code[l] + range.zero)) -
+              range.zero;
 }
 
 /// out[j] += sum over k of h[j * strideJ + k * strideK] * in[k] for `N` rows.

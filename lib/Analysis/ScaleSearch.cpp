@@ -53,7 +53,7 @@ ALLOT_INLINE void addUp(const Block &block, const Candidate &candidate,
   Lanes bias = -offset * inverse;
   for (int64_t i = 0; i < block.count; ++i) {
     Lanes value = block.values[i], code = value * inverse + bias;
-    roundToCode(code, block.range.low, block.range.high);
+    roundToCode(code, block.range);
     Lanes error = scale * code + (offset - value);
     sums.error += block.weights[i] * error * error;
     if constexpr (kAll) {

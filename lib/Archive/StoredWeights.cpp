@@ -63,13 +63,29 @@ StoredWeights::bytes(format::StoredAttr stored) {
         path, stored.getTensor().getValue(),
         "the file has changed since the module was made: its digest is " +
             file.digest + ", the module says " + stored.getDigest().getValue());
-  uint64_t end = 0;
-  if (__builtin_add_overflow(stored.getOffset(), stored.getBytes(), &end) ||
-      end > file.mapping->size())
-    return support::tensorError(path, stored.getTensor().getValue(),
-                                "the module places it beyond the end of the "
-                                "file");
-  return file.mapping->bytes().slice(stored.getOffset(), stored.getBytes());
+  auto part = [&](uint64_t offset,
+                  uint64_t size) -> llvm::Expected<ArrayRef<uint8_t>> {
+    uint64_t end = 0;
+    if (__builtin_add_overflow(offset, size, &end) ||
+        end > file.mapping->size())
+      return support::tensorError(path, stored.getTensor().getValue(),
+                                  "the module places it beyond the end of the "
+                                  "file");
+    return file.mapping->bytes().slice(offset, size);
+  };
+  auto first = part(stored.getOffset(), stored.getBytes());
+  if (!first || !stored.getRestBytes())
+    return first;
+  auto rest = part(stored.getRestOffset(), stored.getRestBytes());
+  if (!rest)
+    return rest;
+  // Formats take their bytes in one piece.
+  std::vector<uint8_t> &whole = joined[stored];
+  if (whole.empty()) {
+    whole.assign(first->begin(), first->end());
+    whole.insert(whole.end(), rest->begin(), rest->end());
+  }
+  return ArrayRef<uint8_t>(whole);
 }
 
 llvm::Expected<ArrayRef<uint8_t>>

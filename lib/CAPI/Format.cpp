@@ -46,7 +46,8 @@ void allotFormatGetName(MlirAttribute attribute, MlirStringCallback callback,
 // The enumerators have the values of ours.
 static_assert(ALLOT_SCALE_F32 == int(CodeGrid::ScaleKind::F32) &&
               ALLOT_SCALE_F16 == int(CodeGrid::ScaleKind::F16) &&
-              ALLOT_SCALE_U8 == int(CodeGrid::ScaleKind::U8));
+              ALLOT_SCALE_U8 == int(CodeGrid::ScaleKind::U8) &&
+              ALLOT_SCALE_POWER_OF_TWO == int(CodeGrid::ScaleKind::PowerOfTwo));
 static_assert(ALLOT_OFFSET_CONSTANT == int(CodeGrid::OffsetKind::Constant) &&
               ALLOT_OFFSET_ZERO_POINT == int(CodeGrid::OffsetKind::ZeroPoint) &&
               ALLOT_OFFSET_MINIMUM == int(CodeGrid::OffsetKind::Minimum));

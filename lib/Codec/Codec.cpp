@@ -24,8 +24,9 @@ void codec::registerCodecExternalModels(mlir::DialectRegistry &registry) {
   registry.addExtension(+[](mlir::MLIRContext *context,
                             format::FormatDialect *) {
     for (auto attach :
-         {attachFloatCodec, attachIndexCodec, attachIntCodec, attachQ4_0Codec,
-          attachQ4_1Codec, attachQ8_0Codec, attachPackedCodec})
+         {attachFloatCodec, attachIndexCodec, attachIntCodec, attachMXFP4Codec,
+          attachQ4_0Codec, attachQ4_1Codec, attachQ5_0Codec, attachQ5_1Codec,
+          attachQ8_0Codec, attachPackedCodec})
       attach(*context);
   });
 }

@@ -35,6 +35,12 @@ void codec::resizeBlocks(const CodeGrid &grid, int64_t rows, int64_t columns,
 }
 
 float codec::roundScale(const CodeGrid &grid, float scale) {
+  if (grid.scale == CodeGrid::ScaleKind::PowerOfTwo) {
+    // Negative and too small ones become the smallest, which is nearly zero.
+    double size = scale > 0.0f ? 1.5 * double(scale) : 0.0;
+    int exponent = size > 0.0 ? std::ilogb(size) : -128;
+    return std::ldexp(1.0f, std::clamp(exponent, -128, 126));
+  }
   return grid.scale == CodeGrid::ScaleKind::F16 ? roundToF16(scale) : scale;
 }
 
@@ -166,6 +172,21 @@ static uint8_t nearestCode(float value) {
   return uint8_t(bits);
 }
 
+uint8_t codec::nearestInBook(const CodeGrid &grid, float code) {
+  uint8_t best = grid.codebook.front();
+  float smallest = std::abs(code - float(best));
+  for (uint8_t candidate : grid.codebook.drop_front()) {
+    float error = std::abs(code - float(candidate));
+    bool nearer = std::abs(int(candidate) - int(grid.zeroPoint)) <
+                  std::abs(int(best) - int(grid.zeroPoint));
+    if (error < smallest || (error == smallest && nearer)) {
+      smallest = error;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
 void codec::roundToCodes(const CodeGrid &grid, ArrayRef<float> values,
                          CodeBlocks &blocks) {
   int64_t perRow = blocks.blocksPerRow();
@@ -190,6 +211,10 @@ void codec::roundToCodes(const CodeGrid &grid, ArrayRef<float> values,
       else
         for (int64_t k = 0; k < count; ++k) {
           float code = (in[k] - minimum) / scale + zero;
+          if (!grid.codebook.empty()) {
+            out[k] = nearestInBook(grid, code);
+            continue;
+          }
           code = code < lowest ? lowest : code;
           out[k] = nearestCode(code > highest ? highest : code);
         }

@@ -109,11 +109,11 @@ ModuleBuilder::typeOf(const StoredTensor &stored) {
               (why.str().empty() ? "" : ": " + why.str()));
   }
   uint64_t bytes = format.getStorageBytes(stored.shape);
-  if (bytes != stored.bytes)
-    return support::tensorError(stored.path, stored.tensor,
-                                "has " + llvm::Twine(stored.bytes) +
-                                    " bytes, its type takes " +
-                                    llvm::Twine(bytes));
+  if (bytes != stored.bytes + stored.restBytes)
+    return support::tensorError(
+        stored.path, stored.tensor,
+        "has " + llvm::Twine(stored.bytes + stored.restBytes) +
+            " bytes, its type takes " + llvm::Twine(bytes));
   return mlir::RankedTensorType::get(stored.shape, b.getF32Type(),
                                      known->second);
 }
@@ -135,7 +135,8 @@ llvm::Error ModuleBuilder::addWeight(llvm::StringRef symbol,
   auto value = format::StoredAttr::get(
       b.getContext(), b.getStringAttr(relativePath(stored.path)),
       b.getStringAttr(stored.tensor), stored.offset, stored.bytes,
-      b.getStringAttr(stored.digest), stored.rowInterleave);
+      b.getStringAttr(stored.digest), stored.rowInterleave, stored.restBytes,
+      stored.restOffset);
   mlir::OpBuilder::InsertionGuard guard(b);
   if (lastGlobal)
     b.setInsertionPointAfter(lastGlobal);
@@ -192,8 +193,7 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
     symbol = std::move(own);
     if (storedAs.empty())
       return false;
-    auto [known, isNew] =
-        repeated.try_emplace((storedAs + name).str(), symbol);
+    auto [known, isNew] = repeated.try_emplace((storedAs + name).str(), symbol);
     symbol = known->second;
     return !isNew;
   };
@@ -212,8 +212,7 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
       llvm::SmallVector<int64_t> shape{module.out, module.in};
       if (module.kind == ModuleKind::Conv1D)
         std::swap(shape[0], shape[1]);
-      if (module.kind == ModuleKind::Norm ||
-          module.kind == ModuleKind::Vector)
+      if (module.kind == ModuleKind::Norm || module.kind == ModuleKind::Vector)
         shape.pop_back();
       std::string owner = !tiedTo.empty()     ? module.tiedTo
                           : !storedAs.empty() ? module.storedAs

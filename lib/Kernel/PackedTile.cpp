@@ -50,6 +50,7 @@ struct PackedLayout {
     case CodeGrid::ScaleKind::F16:
       return b.getF16Type();
     case CodeGrid::ScaleKind::U8:
+    case CodeGrid::ScaleKind::PowerOfTwo:
       return b.getI8Type();
     }
     llvm_unreachable("all scales have a type");
@@ -82,6 +83,60 @@ Value toFloats(Emitter &e, Value v) {
   if (element.isInteger(8))
     return e.toFloat(wide);
   return e.bitcast(e.shl(wide, 16), e.f32Vector(lanes));
+}
+
+/// 2^(e - 128) of bytes e: two of them are no normal numbers.
+Value toPowersOfTwo(Emitter &e, Value v) {
+  int64_t lanes = cast<VectorType>(v.getType()).getNumElements();
+  VectorType words = e.i32Vector(lanes);
+  Value exponent = arith::ExtUIOp::create(e.builder, e.loc, words, v);
+  Value small = arith::ShLIOp::create(
+      e.builder, e.loc, e.splatInt(int64_t(1) << 21, words), exponent);
+  Value normal = e.shl(e.sub(exponent, e.splatInt(1, words)), 23);
+  Value bits = e.select(e.less(exponent, e.splatInt(2, words)), small, normal);
+  return e.bitcast(bits, e.f32Vector(lanes));
+}
+
+/// A function of small whole numbers as a sum of ramps: values[0] + the first
+/// step * x + the changes of the steps * max(x - t, 0). Bytes, modulo 256.
+Value sumOfRamps(Emitter &e, Value x, ArrayRef<int> values) {
+  auto type = cast<VectorType>(x.getType());
+  auto times = [&](Value v, int factor) {
+    return factor == 1 ? v : e.mul(v, e.splatInt(factor & 255, type));
+  };
+  int64_t constant = values.front();
+  Value sum = times(x, values[1] - values[0]);
+  for (size_t t = 1; t + 1 < values.size(); ++t) {
+    int bend = values[t + 1] - 2 * values[t] + values[t - 1];
+    if (!bend)
+      continue;
+    // max(x, t) - t, with the constants together at the end.
+    Value ramp =
+        arith::MaxUIOp::create(e.builder, e.loc, x, e.splatInt(t, type));
+    sum = e.add(sum, times(ramp, bend));
+    constant -= int64_t(bend) * int64_t(t);
+  }
+  return (constant & 255) ? e.add(sum, e.splatInt(constant & 255, type)) : sum;
+}
+
+/// codebook[x] of bytes. Instructions that look a byte up differ from target to
+/// target; books are regular.
+Value lookUp(Emitter &e, Value x, ArrayRef<uint8_t> codebook) {
+  auto type = cast<VectorType>(x.getType());
+  size_t half = codebook.size() / 2;
+  int middle = codebook[0];
+  bool mirrored = true;
+  for (size_t i = 0; i < half; ++i)
+    mirrored &= codebook[i] + codebook[half + i] == 2 * middle;
+  if (!mirrored)
+    return sumOfRamps(e, x, SmallVector<int>(codebook.begin(), codebook.end()));
+  SmallVector<int> sizes;
+  for (uint8_t code : codebook.take_front(half))
+    sizes.push_back(code - middle);
+  Value size = sumOfRamps(e, e.bitAnd(x, half - 1), sizes);
+  Value zero = e.splatInt(middle, type);
+  return e.select(e.less(x, e.splatInt(half, type)), e.add(zero, size),
+                  e.sub(zero, size));
 }
 
 struct PackedTileModel
@@ -189,6 +244,8 @@ struct PackedTileModel
       codes = codes ? e.bitOr(codes, v) : v;
       lowBits += plane;
     }
+    if (!layout.grid.codebook.empty())
+      return lookUp(e, codes, layout.grid.codebook);
     return codes;
   }
 
@@ -199,13 +256,15 @@ struct PackedTileModel
     Emitter e(builder, loc);
     int64_t rows = layout.packed.getRows();
     Value at = e.mul(record(e, state, tile, block), rows);
-    auto read = [&](Value memref) {
+    auto load = [&](Value memref) {
       Type element = cast<MemRefType>(memref.getType()).getElementType();
-      return toFloats(e,
-                      e.loadVector(VectorType::get(rows, element), memref, at));
+      return e.loadVector(VectorType::get(rows, element), memref, at);
     };
+    auto read = [&](Value memref) { return toFloats(e, load(memref)); };
     ScaleOffset result;
-    result.scale = read(state.values[Scales]);
+    result.scale = layout.grid.scale == CodeGrid::ScaleKind::PowerOfTwo
+                       ? toPowersOfTwo(e, load(state.values[Scales]))
+                       : read(state.values[Scales]);
     if (!layout.hasOffset())
       return result;
     result.offset = read(state.values[Offsets]);

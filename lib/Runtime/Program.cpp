@@ -97,7 +97,7 @@ llvm::Error Program::loadModule(LoweredModule &lowered,
 
   if (options.reference) {
     for (const auto &source : lowered.sources)
-      stats.storedBytes += source.second.stored.getBytes();
+      stats.storedBytes += source.second.stored.getAllBytes();
     stats.weightBytes = stats.storedBytes;
     auto made = reference::Interpreter::create(*lowered.module, lowered.folder);
     if (!made)

@@ -2,7 +2,7 @@
 """Safetensors files without packages, for tests; `%tensors` in lit.
 
     tensors.py write FILE [@KEY=VALUE]... [NAME[:DTYPE]:SHAPE=VALUES]...
-        DTYPE F32 (default), F64, I32 or I64; SHAPE 2x3; VALUES 1,2,nan with V*N for N times V, A..B for a range of integers, or `wave` (a few sines, between -1 and 1).
+        DTYPE F32 (default), F64, I32, I64 or U8; SHAPE 2x3; VALUES 1,2,nan with V*N for N times V, A..B for a range of integers, or `wave` (a few sines, between -1 and 1).
         @KEY=VALUE is metadata.
     tensors.py edit FROM TO [@KEY=VALUE]... [NAME[:DTYPE]:SHAPE=VALUES]... [-NAME]...
         a copy of FROM with tensors and metadata replaced or added, and -NAME (tensor or @KEY) left out.
@@ -21,7 +21,7 @@ import re
 import struct
 import sys
 
-CODES = {"F32": "f", "F64": "d", "I32": "i", "I64": "q"}
+CODES = {"F32": "f", "F64": "d", "I32": "i", "I64": "q", "U8": "B"}
 
 
 def read(path):
@@ -61,7 +61,7 @@ def write(path, metadata, tensors, specs):
             metadata[key] = value
         else:
             place, values = spec.split("=", 1)
-            name, dtype, shape = re.fullmatch(r"(.*?)(?::([FI]\d\d))?:([0-9x]*)", place).groups()
+            name, dtype, shape = re.fullmatch(r"(.*?)(?::([FI]\d\d|U8))?:([0-9x]*)", place).groups()
             dtype = dtype or "F32"
             shape = [int(d) for d in shape.split("x")] if shape else []
             count = math.prod(shape)

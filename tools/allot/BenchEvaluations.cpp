@@ -136,7 +136,7 @@ EvaluationBench::makeWeights(mlir::ModuleOp module) {
     global.setValueAttr(format::StoredAttr::get(
         module.getContext(), b.getStringAttr(file->path),
         b.getStringAttr(global.getSymName()), entry->offset, entry->bytes,
-        b.getStringAttr(*digest), 0));
+        b.getStringAttr(*digest), 0, 0, 0));
   }
   return std::move(*file);
 }

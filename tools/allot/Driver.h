@@ -39,6 +39,7 @@ protected:
 };
 
 std::unique_ptr<Subcommand> makeImportCommand();
+std::unique_ptr<Subcommand> makeDequantizeCommand();
 std::unique_ptr<Subcommand> makeMergeCommand();
 std::unique_ptr<Subcommand> makeProfileCommand();
 std::unique_ptr<Subcommand> makePlanCommand();

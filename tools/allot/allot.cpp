@@ -32,6 +32,7 @@ static std::unique_ptr<Subcommand> (*const table[])() = {
     makeGenerateCommand,
     makeEvalCommand,
     makeBenchCommand,
+    makeDequantizeCommand,
 };
 
 /// A message may quote names from broken files: what is no text is escaped before it reaches a terminal.

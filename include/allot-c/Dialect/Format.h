@@ -38,7 +38,9 @@ typedef enum AllotScaleKind {
   ALLOT_SCALE_F32,
   ALLOT_SCALE_F16,
   /// As a number of 8 bits, a part of the scale of the row.
-  ALLOT_SCALE_U8
+  ALLOT_SCALE_U8,
+  /// As a number e of 8 bits: 2^(e - 128).
+  ALLOT_SCALE_POWER_OF_TWO
 } AllotScaleKind;
 
 /// How the offset of a block is stored.
@@ -52,7 +54,8 @@ typedef enum AllotOffsetKind {
 } AllotOffsetKind;
 
 /// The numbers that a block can hold: scale * code + offset, with a code of
-/// minCode to maxCode.
+/// minCode to maxCode (of formats with a codebook, such as MXFP4, not every
+/// one: there are as many as `bits` bits can tell apart, and fewer).
 typedef struct AllotCodeGrid {
   /// Bits of a code. 0: the format rounds each number on its own, to
   /// allotFormatGetElementType; there are no codes.

@@ -11,6 +11,7 @@
 #include "allot/Support/MappedFile.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Error.h"
 #include <memory>
@@ -31,7 +32,8 @@ public:
   explicit StoredWeights(llvm::StringRef folder) : folder(folder.str()) {}
   llvm::StringRef path() const { return folder; }
 
-  /// The bytes of a tensor as they stand in its file.
+  /// The bytes of a tensor as they stand in its file; those of one in two parts
+  /// are put together in memory, and stay.
   llvm::Expected<llvm::ArrayRef<uint8_t>> bytes(format::StoredAttr stored);
   /// The bytes of a global in its file, checked to be as many as its format
   /// takes.
@@ -59,6 +61,8 @@ private:
   };
   std::string folder;
   llvm::StringMap<File> files;
+  /// Tensors that a file keeps in two parts.
+  llvm::DenseMap<mlir::Attribute, std::vector<uint8_t>> joined;
 };
 
 /// Whether `path` is a file that weight globals of the module lie in: writing it

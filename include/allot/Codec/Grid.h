@@ -28,8 +28,9 @@ void resizeBlocks(const CodeGrid &grid, int64_t rows, int64_t columns,
                   CodeBlocks &blocks);
 
 /// `scale` as it is stored with scales of f32 or f16 (round to nearest even;
-/// infinite where it is too large). A scale of ScaleKind::U8 depends on its
-/// row: see roundScalesOfRow.
+/// infinite where it is too large), or as powers of two: the one that makes the
+/// largest number of a block lie within 2/3 to 4/3 of the largest code. A scale
+/// of ScaleKind::U8 depends on its row: see roundScalesOfRow.
 float roundScale(const CodeGrid &grid, float scale);
 
 /// The scales of one row as they are stored, in place. With ScaleKind::U8 the
@@ -54,9 +55,13 @@ void finishBlocks(const CodeGrid &grid, CodeBlocks &blocks);
 void chooseScales(const CodeGrid &grid, llvm::ArrayRef<float> values,
                   int64_t rows, int64_t columns, CodeBlocks &blocks);
 
+/// The code of a codebook that is nearest to `code` (NaN becomes one of them);
+/// ties go to the one that is nearer to the zero point.
+uint8_t nearestInBook(const CodeGrid &grid, float code);
+
 /// The nearest code of each number, given finished scales and offsets, in
-/// [minCode, maxCode]; ties go to even codes. Padding gets code 0. A block of
-/// scale 0 gets its zero point.
+/// [minCode, maxCode]; ties go to even codes, or as nearestInBook says. Padding
+/// gets code 0. A block of scale 0 gets its zero point.
 void roundToCodes(const CodeGrid &grid, llvm::ArrayRef<float> values,
                   CodeBlocks &blocks);
 

@@ -35,6 +35,8 @@ struct StoredTensor {
   uint64_t offset = 0, bytes = 0;
   /// Not 0: rows are in GGUF's rotary order, heads of so many rows.
   int64_t rowInterleave = 0;
+  /// Not 0: so many bytes at another place of the file follow.
+  uint64_t restBytes = 0, restOffset = 0;
 };
 
 /// The entry of a safetensors file as a StoredTensor.

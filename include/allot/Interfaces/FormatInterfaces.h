@@ -32,7 +32,8 @@ struct StorageBuffer {
 
 /// The set of numbers that a block of an integer format can hold: value = scale * code + offset with code in [0, maxCode].
 struct CodeGrid {
-  enum class ScaleKind { F32, F16, U8 };
+  /// PowerOfTwo: a byte e, the scale is 2^(e - 128).
+  enum class ScaleKind { F32, F16, U8, PowerOfTwo };
   enum class OffsetKind {
     /// offset = -zeroPoint * scale with the constant `zeroPoint`.
     Constant,
@@ -52,6 +53,9 @@ struct CodeGrid {
   ScaleKind scale = ScaleKind::F16;
   OffsetKind offset = OffsetKind::Constant;
   unsigned zeroPoint = 0;
+  /// The codes that a block can hold, by the number of `bits` bits that is stored for each; empty: all codes, as they are. Everybody but storage and its
+  /// readers works with codes. The memory is static. OffsetKind::Constant alone.
+  llvm::ArrayRef<uint8_t> codebook = {};
 };
 
 /// Codes of some rows of a matrix: `codes[row * paddedColumns + k]`, `scales`, `offsets` `[row * blocksPerRow + block]`.

@@ -14,6 +14,8 @@
 #include "allot/Codec/Grid.h"
 #include "allot/Dialect/Format/IR/Format.h"
 #include "allot/Support/Half.h"
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace allot::codec {
@@ -22,8 +24,11 @@ namespace allot::codec {
 void attachFloatCodec(mlir::MLIRContext &context);
 void attachIndexCodec(mlir::MLIRContext &context);
 void attachIntCodec(mlir::MLIRContext &context);
+void attachMXFP4Codec(mlir::MLIRContext &context);
 void attachQ4_0Codec(mlir::MLIRContext &context);
 void attachQ4_1Codec(mlir::MLIRContext &context);
+void attachQ5_0Codec(mlir::MLIRContext &context);
+void attachQ5_1Codec(mlir::MLIRContext &context);
 void attachQ8_0Codec(mlir::MLIRContext &context);
 void attachPackedCodec(mlir::MLIRContext &context);
 
@@ -42,6 +47,46 @@ inline float loadF16(const uint8_t *from) {
 inline void storeF16(float value, uint8_t *to) {
   uint16_t bits = support::floatToF16(value);
   std::memcpy(to, &bits, 2);
+}
+
+/// The byte of ScaleKind::PowerOfTwo: 2^(e - 128).
+inline float loadPowerOfTwo(uint8_t e) { return std::ldexp(1.0f, e - 128); }
+inline uint8_t storePowerOfTwo(float scale) {
+  return uint8_t(std::clamp(std::ilogb(scale) + 128, 0, 254));
+}
+
+/// What is stored for each code of a grid.
+class StoredCodes {
+public:
+  explicit StoredCodes(const CodeGrid &grid) {
+    for (unsigned code = 0; code < 256; ++code)
+      stored[code] = uint8_t(code);
+    for (size_t i = grid.codebook.size(); i-- > 0;)
+      stored[grid.codebook[i]] = uint8_t(i);
+  }
+  uint8_t operator[](uint8_t code) const { return stored[code]; }
+
+private:
+  uint8_t stored[256];
+};
+
+/// 32 codes of 5 bits: the highest bits, then the others as nibbles, those of
+/// columns j and j + 16 in one byte. 20 bytes.
+inline void readFiveBits(const uint8_t *from, uint8_t *codes) {
+  uint32_t high;
+  std::memcpy(&high, from, 4);
+  for (int j = 0; j < 16; ++j) {
+    codes[j] = uint8_t((from[4 + j] & 15) | (high >> j & 1) << 4);
+    codes[j + 16] = uint8_t(from[4 + j] >> 4 | (high >> (j + 16) & 1) << 4);
+  }
+}
+inline void writeFiveBits(const uint8_t *codes, uint8_t *to) {
+  uint32_t high = 0;
+  for (int j = 0; j < 32; ++j)
+    high |= uint32_t(codes[j] >> 4 & 1) << j;
+  std::memcpy(to, &high, 4);
+  for (int j = 0; j < 16; ++j)
+    to[4 + j] = uint8_t((codes[j] & 15) | (codes[j + 16] & 15) << 4);
 }
 
 /// The codec of a format that keeps blocks of 32 columns one after another.

@@ -113,6 +113,8 @@ struct IntCodec
       support::f16ToFloat(bytes.data() + at.rowScales + firstRow * 2,
                           blocks.rowScales.data(), blocks.rows);
       break;
+    case CodeGrid::ScaleKind::PowerOfTwo:
+      llvm_unreachable("no integer format has such scales");
     }
     if (grid.offset == CodeGrid::OffsetKind::ZeroPoint)
       std::memcpy(blocks.zeroPoints.data(),
@@ -145,6 +147,8 @@ struct IntCodec
                           bytes.data() + at.rowScales + firstRow * 2,
                           blocks.rows);
       break;
+    case CodeGrid::ScaleKind::PowerOfTwo:
+      llvm_unreachable("no integer format has such scales");
     }
     if (grid.offset == CodeGrid::OffsetKind::ZeroPoint)
       std::memcpy(bytes.data() + at.zeroPoints + first,

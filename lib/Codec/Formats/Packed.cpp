@@ -199,6 +199,8 @@ struct PackedCodec
           std::memcpy(&blocks.scales[i], scale, 4);
         else if (grid.scale == CodeGrid::ScaleKind::F16)
           blocks.scales[i] = loadF16(scale);
+        else if (grid.scale == CodeGrid::ScaleKind::PowerOfTwo)
+          blocks.scales[i] = loadPowerOfTwo(*scale);
         else
           blocks.scaleCodes[i] = *scale;
         if (grid.offset == CodeGrid::OffsetKind::ZeroPoint)
@@ -209,6 +211,9 @@ struct PackedCodec
       if (grid.scale == CodeGrid::ScaleKind::U8)
         blocks.rowScales[r] = loadF16(bytes.data() + tiles.rowScales + row * 2);
     }
+    if (!grid.codebook.empty())
+      for (uint8_t &code : blocks.codes)
+        code = grid.codebook[code];
     finishBlocks(grid, blocks);
   }
 
@@ -217,20 +222,28 @@ struct PackedCodec
                   MutableArrayRef<uint8_t> bytes) const {
     Tiles tiles(llvm::cast<format::PackedAttr>(attr), rows, columns);
     const CodeGrid &grid = tiles.grid;
+    StoredCodes stored(grid);
+    std::vector<uint8_t> renamed(grid.codebook.empty() ? 0 : grid.block);
     for (int64_t r = 0; r < blocks.rows; ++r) {
       int64_t row = firstRow + r;
       for (int64_t b = 0; b < tiles.perRow; ++b) {
         int64_t i = r * tiles.perRow + b;
+        const uint8_t *codes = blocks.codes.data() + i * grid.block;
+        for (size_t k = 0; k < renamed.size(); ++k)
+          renamed[k] = stored[codes[k]];
+        if (!renamed.empty())
+          codes = renamed.data();
         uint8_t *to = bytes.data() + tiles.codeByte(row, b);
         for (const Plane &plane : tiles.planes)
-          plane.write(blocks.codes.data() + i * grid.block, plane.shift,
-                      tiles.tileRows * 4, to + plane.begin);
+          plane.write(codes, plane.shift, tiles.tileRows * 4, to + plane.begin);
         int64_t index = tiles.blockIndex(row, b);
         uint8_t *scale = bytes.data() + tiles.scales + index * tiles.scaleBytes;
         if (grid.scale == CodeGrid::ScaleKind::F32)
           std::memcpy(scale, &blocks.scales[i], 4);
         else if (grid.scale == CodeGrid::ScaleKind::F16)
           storeF16(blocks.scales[i], scale);
+        else if (grid.scale == CodeGrid::ScaleKind::PowerOfTwo)
+          *scale = storePowerOfTwo(blocks.scales[i]);
         else
           *scale = blocks.scaleCodes[i];
         if (grid.offset == CodeGrid::OffsetKind::ZeroPoint)

@@ -232,3 +232,13 @@ func.func private @f14(tensor<2xf32, #format.index<i24>>)
 
 // expected-error@+1 {{numbers of #format.index<i32> are packed as f32 (F6)}}
 func.func private @f6(tensor<2x2xf32, #format.packed<#format.index<i32>, rows = 8>>)
+
+// -----
+
+// expected-error@+1 {{a tensor of format mxfp4split has 33 columns, which is no multiple of 32 (F5)}}
+func.func private @f5(tensor<2x33xf32, #format.mxfp4<split>>)
+
+// -----
+
+// expected-error@+1 {{expected 'split'}}
+func.func private @syntax(tensor<2x32xf32, #format.mxfp4<halves>>)

@@ -41,6 +41,8 @@ float scaleAt(const CodeGrid &grid, const uint8_t *scales, int64_t i) {
     std::memcpy(&scale, scales + 4 * i, 4);
     return scale;
   }
+  if (grid.scale == CodeGrid::ScaleKind::PowerOfTwo)
+    return std::ldexp(1.0f, scales[i] - 128);
   return support::f16ToFloat(uint16_t(scales[2 * i] | scales[2 * i + 1] << 8));
 }
 
@@ -131,6 +133,8 @@ TEST(Layout, PackedTiles) {
         for (int64_t k = 0; k < blocks.paddedColumns(); ++k) {
           unsigned code = packedCode(bytes, tileRows, perRow, grid.block,
                                      grid.bits, row, k);
+          if (row < shape[0] && !grid.codebook.empty())
+            code = grid.codebook[code];
           unsigned expected =
               row < shape[0] ? blocks.codes[row * blocks.paddedColumns() + k]
                              : 0;
@@ -228,6 +232,86 @@ TEST(Layout, Q8_0ByHand) {
   for (int j = 0; j < 32; ++j) {
     EXPECT_EQ((*values)[j], 2.0f * (j * 8 - 128));
     EXPECT_EQ((*values)[32 + j], -0.5f * (j * 8 - 128));
+  }
+}
+
+TEST(Layout, Q5ByHand) {
+  Formats formats;
+  // d = 0.5, m = -1.5; byte j holds nibbles j (low) and 15 - j (high); the
+  // highest bits are those of columns 0, 3 and 17.
+  std::vector<uint8_t> tail = {0x09, 0x00, 0x02, 0x00},
+                       symmetric = {0x00, 0x38},
+                       shifted = {0x00, 0x38, 0x00, 0xbe};
+  for (int j = 0; j < 16; ++j)
+    tail.push_back(uint8_t(j | (15 - j) << 4));
+  symmetric.insert(symmetric.end(), tail.begin(), tail.end());
+  shifted.insert(shifted.end(), tail.begin(), tail.end());
+  int64_t shape[] = {1, 32};
+  auto values = codec::decode(formats.named("q5_0"), symmetric, shape),
+       others = codec::decode(formats.named("q5_1"), shifted, shape);
+  ASSERT_TRUE(values && others);
+  for (int j = 0; j < 32; ++j) {
+    int code = (j < 16 ? j : 31 - j) + (j == 0 || j == 3 || j == 17 ? 16 : 0);
+    EXPECT_EQ((*values)[j], 0.5f * (code - 16));
+    EXPECT_EQ((*others)[j], 0.5f * code - 1.5f);
+  }
+}
+
+TEST(Layout, MXFP4ByHand) {
+  Formats formats;
+  const float numbers[] = {0,    0.5,  1,  1.5,  2,  3,  4,  6,
+                           -0.0, -0.5, -1, -1.5, -2, -3, -4, -6};
+  // Two blocks, scales 2^3 and 2^-127; byte j holds nibbles j (low) and 15 - j
+  // (high).
+  std::vector<uint8_t> codes, whole, split;
+  for (int j = 0; j < 16; ++j)
+    codes.push_back(uint8_t(j | (15 - j) << 4));
+  for (uint8_t e : {130, 0}) {
+    whole.push_back(e);
+    whole.insert(whole.end(), codes.begin(), codes.end());
+    split.insert(split.end(), codes.begin(), codes.end());
+  }
+  split.push_back(130), split.push_back(0);
+  int64_t shape[] = {1, 64};
+  auto values = codec::decode(formats.named("mxfp4"), whole, shape),
+       others = codec::decode(formats.named("mxfp4split"), split, shape);
+  ASSERT_TRUE(values && others);
+  for (int block = 0; block < 2; ++block)
+    for (int j = 0; j < 16; ++j) {
+      float scale = block ? std::ldexp(1.0f, -127) : 8.0f;
+      EXPECT_EQ((*values)[32 * block + j], scale * numbers[j]);
+      EXPECT_EQ((*values)[32 * block + j + 16], scale * numbers[15 - j]);
+      EXPECT_EQ((*others)[32 * block + 2 * j], scale * numbers[j]);
+      EXPECT_EQ((*others)[32 * block + 2 * j + 1], scale * numbers[15 - j]);
+    }
+}
+
+TEST(Layout, MXFP4Rounds) {
+  Formats formats;
+  // The largest number, 7.9, is of the power 4, so the scale is 1; it
+  // becomes 6. Ties go to the smaller number.
+  std::vector<float> values(32, 0.0f);
+  const float in[] = {7.9f, 0.25f, -0.25f, 0.26f, 2.5f, -2.5f,
+                      3.5f, 5,     -5,     5.1f,  -7},
+              out[] = {6, 0, 0, 0.5, 2, -2, 3, 4, -4, 6, -6};
+  std::copy(std::begin(in), std::end(in), values.begin());
+  int64_t shape[] = {1, 32};
+  for (const char *name : {"mxfp4", "mxfp4split"}) {
+    auto bytes =
+        codec::encodeRoundToNearest(formats.named(name), values, shape);
+    ASSERT_TRUE(bool(bytes));
+    EXPECT_EQ((*bytes)[name[5] ? 16 : 0], 127);
+    auto decoded = codec::decode(formats.named(name), *bytes, shape);
+    ASSERT_TRUE(bool(decoded));
+    for (size_t i = 0; i < std::size(out); ++i)
+      EXPECT_EQ((*decoded)[i], out[i]) << i;
+    // Zeros alone, and numbers too small for any scale, are zeros.
+    for (float tiny : {0.0f, 1e-40f}) {
+      auto none = codec::encodeRoundToNearest(
+          formats.named(name), std::vector<float>(32, tiny), shape);
+      ASSERT_TRUE(bool(none));
+      EXPECT_EQ((*none)[name[5] ? 16 : 0], 0);
+    }
   }
 }
 

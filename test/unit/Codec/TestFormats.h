@@ -38,8 +38,9 @@ struct Formats {
 
   /// Every format with codes: all bits, blocks, scale types and offsets.
   std::vector<FormatAttrInterface> withCodes() {
-    std::vector<FormatAttrInterface> all = {named("q4_0"), named("q4_1"),
-                                            named("q8_0")};
+    std::vector<FormatAttrInterface> all = {
+        named("q4_0"), named("q4_1"),  named("q8_0"),      named("q5_0"),
+        named("q5_1"), named("mxfp4"), named("mxfp4split")};
     for (int bits = 2; bits <= 8; ++bits)
       for (int block : {32, 64, 128})
         for (const char *offset : {"", "z"})
@@ -93,7 +94,9 @@ inline CodeBlocks randomBlocks(FormatAttrInterface format,
   for (int64_t row = 0; row < blocks.rows; ++row)
     for (int64_t k = 0; k < blocks.columns; ++k)
       blocks.codes[row * blocks.paddedColumns() + k] =
-          random() % (grid.maxCode + 1);
+          grid.codebook.empty()
+              ? random() % (grid.maxCode + 1)
+              : grid.codebook[random() % grid.codebook.size()];
   std::normal_distribution<float> normal(0.0f, 0.05f);
   for (float &offset : blocks.offsets)
     offset = normal(random);

@@ -45,9 +45,9 @@ RandomProgram::RandomProgram(mlir::MLIRContext &context, unsigned seed) : contex
 
 FormatAttrInterface RandomProgram::format(int64_t columns) {
   static const char *const names[] = {"f32",     "f16",      "bf16",       "int2g32",   "int3g64z", "int4g32",  "int4g64s8",
-                                      "int4g128zs8", "int5g32s32", "int6g64z", "int7g128", "int8g32", "q4_0",    "q4_1", "q8_0"};
-  // The last three have whole blocks alone. A few formats per program: each needs kernels of its own.
-  std::string name = names[palette[random() % palette.size()] % (std::size(names) - (columns % 32 ? 3 : 0))];
+                                      "int4g128zs8", "int5g32s32", "int6g64z", "int7g128", "int8g32", "q4_0",    "q4_1", "q8_0", "q5_0", "q5_1", "mxfp4", "mxfp4split"};
+  // The last seven have whole blocks alone. A few formats per program: each needs kernels of its own.
+  std::string name = names[palette[random() % palette.size()] % (std::size(names) - (columns % 32 ? 7 : 0))];
   return format::getFormatByName(&context, name);
 }
 

@@ -48,7 +48,8 @@ TEST_F(LinearTest, FloatFormats) {
 }
 
 TEST_F(LinearTest, FileFormats) {
-  for (const char *name : {"q4_0", "q4_1", "q8_0"})
+  for (const char *name :
+       {"q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "mxfp4", "mxfp4split"})
     for (const char *arithmetic : {"f32", "i16", "i8"})
       check({name, arithmetic}, 2, 5);
 }

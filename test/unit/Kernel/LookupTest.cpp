@@ -46,7 +46,8 @@ void checkLookup(KernelContext &kernels, llvm::StringRef format, int64_t rows,
 
 TEST(Lookup, DecodesRows) {
   KernelContext kernels;
-  for (const char *name : {"q4_0", "q4_1", "q8_0"})
+  for (const char *name :
+       {"q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "mxfp4", "mxfp4split"})
     checkLookup<int32_t>(kernels, name, 37, 96, 9, 1);
   for (const char *name : {"f32", "f16", "bf16", "int2g64", "int3g32zs8",
                            "int5g128", "int6g32s8", "int7g32zs32", "int8g64z"})

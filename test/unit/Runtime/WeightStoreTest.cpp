@@ -109,6 +109,25 @@ TEST_F(WeightStoreTest, UndoesTheRowOrder) {
       ASSERT_EQ(got[r * 64 + c], plain[(r / 4 * 4 + from[r % 4]) * 64 + c]);
 }
 
+TEST_F(WeightStoreTest, JoinsTheTwoPartsOfATensor) {
+  // Six numbers, then the first two of another tensor.
+  uint64_t rest = weights->find("w")->offset;
+  const char *type = "tensor<8xf32, #format.float<f32>>";
+  auto load8 = [&](uint64_t at) {
+    return load(stored("n", {}, " rest = 8 at " + std::to_string(at)), type,
+                type);
+  };
+  auto store = load8(rest);
+  ASSERT_TRUE(bool(store)) << llvm::toString(store.takeError());
+  auto *got = reinterpret_cast<const float *>((*store)->bytes(0).data());
+  for (int i = 0; i < 6; ++i)
+    EXPECT_EQ(got[i], float(i + 1));
+  EXPECT_EQ(got[6], -50.0f / 16);
+  EXPECT_EQ(got[7], -13.0f / 16);
+  EXPECT_NE(messageOf(load8(uint64_t(1) << 40)).find("beyond the end"),
+            std::string::npos);
+}
+
 TEST_F(WeightStoreTest, ChangedAndMissingFilesAreNamed) {
   EXPECT_NE(messageOf(load(stored("w", "00"), kF32, kF32)).find("changed"),
             std::string::npos);

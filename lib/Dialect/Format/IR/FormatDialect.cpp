@@ -35,8 +35,8 @@ void FormatDialect::initialize() {
 #define GET_ATTRDEF_LIST
 #include "allot/Dialect/Format/IR/FormatAttrs.cpp.inc"
       >();
-  promiseCodecs<format::FloatAttr, IndexAttr, IntAttr, Q4_0Attr, Q4_1Attr,
-                Q8_0Attr, PackedAttr>(*this);
+  promiseCodecs<format::FloatAttr, IndexAttr, IntAttr, MXFP4Attr, Q4_0Attr,
+                Q4_1Attr, Q5_0Attr, Q5_1Attr, Q8_0Attr, PackedAttr>(*this);
   declarePromisedInterface<FormatTileInterface, PackedAttr>();
 }
 
@@ -75,13 +75,15 @@ FormatDialect::verifyOperationAttribute(Operation *op,
 LogicalResult StoredAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  StringAttr file, StringAttr tensor,
                                  uint64_t offset, uint64_t bytes,
-                                 StringAttr digest, int64_t rowInterleave) {
+                                 StringAttr digest, int64_t rowInterleave,
+                                 uint64_t restBytes, uint64_t restOffset) {
   if (rowInterleave < 0 || rowInterleave % 2)
     return emitError() << "row_interleave is 0 or a positive even number, not "
                        << rowInterleave << " (F10)";
   if (file.empty())
     return emitError() << "the file of a stored tensor has a name (F13)";
-  if (offset + bytes < offset)
+  if (offset + bytes < offset || restOffset + restBytes < restOffset ||
+      bytes + restBytes < bytes)
     return emitError() << "offset and bytes of stored tensor '"
                        << tensor.getValue() << "' do not fit 64 bits (F13)";
   return success();
@@ -123,8 +125,9 @@ FormatAttrInterface format::getFormatByName(MLIRContext *context,
                                             StringRef name) {
   context->loadDialect<FormatDialect>();
   for (auto parse :
-       {facts::parseFloatName, facts::parseIntName, facts::parseQ4_0Name,
-        facts::parseQ4_1Name, facts::parseQ8_0Name})
+       {facts::parseFloatName, facts::parseIntName, facts::parseMXFP4Name,
+        facts::parseQ4_0Name, facts::parseQ4_1Name, facts::parseQ5_0Name,
+        facts::parseQ5_1Name, facts::parseQ8_0Name})
     if (FormatAttrInterface format = parse(context, name))
       return format;
   return {};

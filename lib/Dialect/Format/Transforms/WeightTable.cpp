@@ -45,11 +45,11 @@ LogicalResult format::verifyStoredGlobals(ModuleOp module) {
       continue;
     }
     auto type = cast<RankedTensorType>(global.getType());
-    if (stored.getBytes() == getStoredBytes(type))
+    if (stored.getAllBytes() == getStoredBytes(type))
       continue;
     global.emitOpError("tensor '")
         << stored.getTensor().getValue() << "' of file '"
-        << stored.getFile().getValue() << "' has " << stored.getBytes()
+        << stored.getFile().getValue() << "' has " << stored.getAllBytes()
         << " bytes, but " << type << " takes " << getStoredBytes(type);
     valid = false;
   }

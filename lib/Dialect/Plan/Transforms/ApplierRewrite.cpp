@@ -78,7 +78,8 @@ void Applier::rewrite(StringRef archiveName, StringRef digest,
     return format::StoredAttr::get(
         module.getContext(), builder.getStringAttr(archiveName),
         builder.getStringAttr(name), entry->offset, entry->bytes,
-        builder.getStringAttr(digest), /*rowInterleave=*/0);
+        builder.getStringAttr(digest), /*rowInterleave=*/0, /*restBytes=*/0,
+        /*restOffset=*/0);
   };
   Operation *last = nullptr;
   for (const Output &output : outputs) {

@@ -105,6 +105,18 @@ def Format_Q4_1Attr : Format_GGMLBlockAttr<"Q4_1", "q4_1"> {
     Blocks of 32 columns, 20 bytes: f16 scale d, f16 minimum m, 16 bytes of nibbles as in `q4_0`; value d * q + m. (F5) as for `q4_0`.
   }];
 }
+def Format_Q5_0Attr : Format_GGMLBlockAttr<"Q5_0", "q5_0"> {
+  let summary = "GGUF Q5_0 exactly as stored";
+  let description = [{
+    Blocks of 32 columns, 22 bytes: f16 scale d, 4 bytes with the highest bits of all codes (bit j is column j), 16 bytes of nibbles as in `q4_0`; value d * (q - 16). (F5) as for `q4_0`.
+  }];
+}
+def Format_Q5_1Attr : Format_GGMLBlockAttr<"Q5_1", "q5_1"> {
+  let summary = "GGUF Q5_1 exactly as stored";
+  let description = [{
+    Blocks of 32 columns, 24 bytes: f16 scale d, f16 minimum m, then highest bits and nibbles as in `q5_0`; value d * q + m. (F5) as for `q4_0`.
+  }];
+}
 def Format_Q8_0Attr : Format_GGMLBlockAttr<"Q8_0", "q8_0"> {
   let summary = "GGUF Q8_0 exactly as stored";
   let description = [{
@@ -112,11 +124,24 @@ def Format_Q8_0Attr : Format_GGMLBlockAttr<"Q8_0", "q8_0"> {
   }];
 }
 
+def Format_MXFP4Attr : Format_FormatAttr<"MXFP4", "mxfp4"> {
+  let summary = "4-bit floats in blocks that share a power of two";
+  let description = [{
+    Blocks of 32 columns share a scale 2^(e - 127), e a byte; each number is a 4-bit float (sign, two bits of exponent, one of mantissa): 0, 0.5, 1, 1.5, 2, 3, 4, 6, and with
+    the highest bit set their negatives. Encoding takes e = floor(log2(largest number)) - 2 + 127 and rounds to the nearest number, ties to the smaller.
+
+    `#format.mxfp4`: as in GGUF, 17 bytes a block: e, then 16 bytes of nibbles as in `q4_0`. `#format.mxfp4<split>`: as in the files of GPT-OSS, the nibbles of all blocks, 16 bytes each, column 2j in the low
+    nibble of byte j and column 2j + 1 in the high one; then e of all blocks. (F5) as for `q4_0`. Source: Open Compute Project 2023, Microscaling formats (MX) 1.0.
+  }];
+  let parameters = (ins "bool":$split);
+  let hasCustomAssemblyFormat = 1;
+}
+
 def Format_PackedAttr : Format_FormatAttr<"Packed", "packed", ["getUnpackedFormat", "getTileRows"]> {
   let summary = "The same codes in the tiled order that kernels read";
   let description = [{
     `#format.packed<#format.q4_1, rows = 8>`: rows in lanes. A tile is `rows` rows; a 32-byte vector is 8 rows x 4 bytes. A b-bit code is cut into planes of 8, or of
-    4, 2 and 1 bits (3 = 2 + 1: the plane of the low bits comes first). Plane of p bits of a block of N columns: N * p / 32 vectors; byte (row, kk) of vector v holds
+    4, 2 and 1 bits (3 = 2 + 1: the plane of the low bits comes first). Where codes have a codebook, what is cut is the number stored for each. Plane of p bits of a block of N columns: N * p / 32 vectors; byte (row, kk) of vector v holds
     8 / p codes, code j (bits j*p ...) is column j * (N * p / 8) + 4 * v + kk of the block.
 
     Buffers, each padded to a multiple of 64 bytes (counted): codes `[tile][block][plane][vector][row][4]`; scales `[tile][block][row]`; offsets
@@ -149,12 +174,15 @@ def Format_StoredAttr : Format_Attr<"Stored", "stored"> {
 
     `row_interleave = D` (D even, else 0) undoes the rotary order in which GGUF keeps the rows of q and k: row h*D + 2i + s of the file is row h*D + s*D/2 + i of
     the global. (F10) D is 0 or a positive even number.
-    (F13) the file has a name, offset + bytes fits 64 bits.
+    `rest = N at O` says that N more bytes at offset O of the file follow: the two parts of a tensor that is kept as two, such as codes and scales of `#format.mxfp4<split>`.
+    (F13) the file has a name, offset + bytes fits 64 bits, that of the rest, too.
   }];
   let parameters = (ins "::mlir::StringAttr":$file, "::mlir::StringAttr":$tensor, "uint64_t":$offset, "uint64_t":$bytes,
-                        "::mlir::StringAttr":$digest, DefaultValuedParameter<"int64_t", "0">:$rowInterleave);
+                        "::mlir::StringAttr":$digest, DefaultValuedParameter<"int64_t", "0">:$rowInterleave,
+                        DefaultValuedParameter<"uint64_t", "0">:$restBytes, DefaultValuedParameter<"uint64_t", "0">:$restOffset);
   let assemblyFormat = [{ `<` $file `,` `tensor` `=` $tensor `,` `offset` `=` $offset `,` `bytes` `=` $bytes `,` `digest` `=` $digest
-                          (`,` `row_interleave` `=` $rowInterleave^)? `>` }];
+                          (`,` `row_interleave` `=` $rowInterleave^)? (`rest` `=` $restBytes^ `at` $restOffset)? `>` }];
+  let extraClassDeclaration = "uint64_t getAllBytes() const { return getBytes() + getRestBytes(); }";
   let genVerifyDecl = 1;
 }
 

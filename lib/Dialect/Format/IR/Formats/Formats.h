@@ -50,8 +50,11 @@ mlir::Attribute packFormat(mlir::Attribute format, int64_t tileRows);
 // name is none of theirs.
 FormatAttrInterface parseFloatName(mlir::MLIRContext *, llvm::StringRef);
 FormatAttrInterface parseIntName(mlir::MLIRContext *, llvm::StringRef);
+FormatAttrInterface parseMXFP4Name(mlir::MLIRContext *, llvm::StringRef);
 FormatAttrInterface parseQ4_0Name(mlir::MLIRContext *, llvm::StringRef);
 FormatAttrInterface parseQ4_1Name(mlir::MLIRContext *, llvm::StringRef);
+FormatAttrInterface parseQ5_0Name(mlir::MLIRContext *, llvm::StringRef);
+FormatAttrInterface parseQ5_1Name(mlir::MLIRContext *, llvm::StringRef);
 FormatAttrInterface parseQ8_0Name(mlir::MLIRContext *, llvm::StringRef);
 
 } // namespace allot::format::facts
