@@ -32,7 +32,7 @@ static llvm::Error readHeads(const JsonDocument &config, FieldReader &fields,
   if (model.heads % model.kvHeads)
     return config["num_key_value_heads"].error(
         "must divide num_attention_heads (" + llvm::Twine(model.heads) + ")");
-  JsonField headDim = config["head_dim"];
+  JsonField headDim = config[model.family->headDimKey];
   int64_t usual = model.family->defaultHeadDim && !headDim.exists()
                       ? model.family->defaultHeadDim
                       : 0;
@@ -68,6 +68,8 @@ static llvm::Error readLatentHeads(const JsonDocument &config,
     latent.queryRank = family.defaultQueryRank;
   else if (!queryRank.isNull())
     latent.queryRank = fields.size("q_lora_rank");
+  else if (family.scaledLatents)
+    return queryRank.error("must be given: queries are scaled by it");
   latent.plain = fields.sizeOr("qk_nope_head_dim", 128, maxHeadDim);
   latent.rotated = fields.sizeOr("qk_rope_head_dim", 64, maxHeadDim);
   model.valueDim = fields.sizeOr("v_head_dim", 128, maxHeadDim);
@@ -81,11 +83,14 @@ static llvm::Error readLatentHeads(const JsonDocument &config,
     return config["qk_head_dim"].error(
         "must be qk_nope_head_dim + qk_rope_head_dim (" +
         llvm::Twine(model.headDim) + ")");
-  if (family.scaledLatents && latent.queryRank)
-    latent.queryScale =
-        std::sqrt(double(model.hidden) / double(latent.queryRank));
-  if (family.scaledLatents)
-    latent.scale = std::sqrt(double(model.hidden) / double(latent.rank));
+  if (!family.scaledLatents)
+    return llvm::Error::success();
+  for (llvm::StringRef key : {"mla_scale_q_lora", "mla_scale_kv_lora"})
+    if (!fields.flag(key, true))
+      return unsupported(config[key]);
+  latent.queryScale =
+      std::sqrt(double(model.hidden) / double(latent.queryRank));
+  latent.scale = std::sqrt(double(model.hidden) / double(latent.rank));
   return llvm::Error::success();
 }
 
@@ -151,14 +156,23 @@ llvm::Expected<ModelConfig> importer::readConfig(const JsonDocument &config) {
   model.hidden = fields.size("hidden_size");
   model.intermediate = fields.size(model.family->intermediateKey);
   model.vocab = fields.size("vocab_size");
-  model.heads = fields.size("num_attention_heads", 1 << 20);
-  // The literal null says "as many as heads" in every family.
-  bool kvHeadsAbsent = !config["num_key_value_heads"].exists();
+  const ExpertHabits *experts = model.family->experts;
+  bool routedAttention = experts && experts->attention;
+  if (!routedAttention)
+    model.heads = fields.size("num_attention_heads", 1 << 20);
+  // The literal null says "as many as heads" in every family whose attention is
+  // not routed.
+  bool kvHeadsAbsent =
+      routedAttention || !config["num_key_value_heads"].exists();
   model.kvHeads = fields.sizeOr("num_key_value_heads",
                                 kvHeadsAbsent && model.family->defaultKvHeads
                                     ? model.family->defaultKvHeads
                                     : model.heads,
                                 1 << 20);
+  // Each expert of a row has a query for each head of keys.
+  if (routedAttention)
+    model.heads = model.kvHeads * fields.sizeOr(experts->chosenKey,
+                                                experts->defaultChosen, 1 << 16);
   model.context = fields.sizeOr("max_position_embeddings", 2048);
   model.epsilon = fields.take<double>(
       config["rms_norm_eps"].numberOr(model.family->defaultEpsilon));
@@ -209,6 +223,13 @@ llvm::Expected<ModelConfig> importer::readConfig(const JsonDocument &config) {
   if (mlpBias && !model.family->mlpBiasFromConfig)
     return unsupported(config["mlp_bias"]);
   model.mlpBias = mlpBias;
+
+  if (model.family->headBiasFromConfig)
+    model.headBias = fields.flag("lm_head_bias", false);
+  if (model.family->convolved) {
+    model.convolved.first = fields.sizeOr("cca_time0", 2, 1 << 10);
+    model.convolved.second = fields.sizeOr("cca_time1", 2, 1 << 10);
+  }
 
   if (llvm::Error error = readScales(config, fields, model))
     return llvm::joinErrors(fields.finish(), std::move(error));

@@ -63,9 +63,9 @@ llvm::Error importer::readWindows(const JsonDocument &config,
                          " entries, num_hidden_layers is " +
                          llvm::Twine(model.layers));
     for (auto [layer, name] : llvm::enumerate(*names)) {
-      if (name == "full_attention")
+      if (name == family.fullType)
         continue;
-      if (name != "sliding_attention" || family.window == Family::Window::None)
+      if (name != family.windowType || family.window == Family::Window::None)
         return types.error("layer type " + support::quoted(name) +
                            " is not supported");
       model.windows[layer] = size();

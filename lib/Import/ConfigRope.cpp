@@ -61,6 +61,13 @@ static llvm::Error readAngles(const JsonDocument &config, JsonField scaling,
   if (!scaling.isNull() && !scaling.isObject())
     return scaling.error("must be an object");
   int64_t dim = model.latent.rank ? model.latent.rotated : model.headDim;
+  if (scaling.isNull() && model.family->defaultPartial != 1) {
+    dim = int64_t(double(model.headDim) * model.family->defaultPartial);
+    if (dim < 2 || dim % 2)
+      return config[model.family->headDimKey].error(
+          "rotates " + llvm::Twine(dim) + " of the " +
+          llvm::Twine(model.headDim) + " dimensions, which must be pairs");
+  }
   for (JsonField partial :
        {config["partial_rotary_factor"], scaling["partial_rotary_factor"]}) {
     double factor = fields.take<double>(partial.numberOr(1.0), 1.0);
@@ -141,9 +148,9 @@ llvm::Error importer::readRope(const JsonDocument &config, FieldReader &fields,
   // Without it the library takes a scaling of its own making.
   if (family.sinks && scaling.isNull())
     return config["rope_scaling"].error("is missing");
-  bool apart = family.ownWindowAngles && scaling["full_attention"].isObject();
+  bool apart = family.ownWindowAngles && scaling[family.fullType].isObject();
   Rotary rotary, ofWindows;
-  JsonField whole = apart ? scaling["full_attention"] : scaling;
+  JsonField whole = apart ? scaling[family.fullType] : scaling;
   JsonField theta =
       whole["rope_theta"].isNull() ? config["rope_theta"] : whole["rope_theta"];
   if (llvm::Error error = read(whole, theta, family.defaultTheta, rotary))
@@ -156,7 +163,7 @@ llvm::Error importer::readRope(const JsonDocument &config, FieldReader &fields,
                       fields.flag("rope_interleave", true));
   if (!family.ownWindowAngles)
     return llvm::Error::success();
-  JsonField local = scaling["sliding_attention"];
+  JsonField local = scaling[family.windowType];
   JsonField base = local["rope_theta"].isNull() ? config["rope_local_base_freq"]
                                                 : local["rope_theta"];
   // Without an object of their own they are not scaled.
@@ -165,7 +172,7 @@ llvm::Error importer::readRope(const JsonDocument &config, FieldReader &fields,
           read(local.isObject() ? local : none, base, 10000, ofWindows))
     return error;
   if (ofWindows.scale != model.rotaryScale)
-    return local.error("must scale rotated vectors as full_attention does");
+    return local.error("must scale rotated vectors as " + family.fullType + " does");
   model.windowFrequencies = std::move(ofWindows.frequencies);
   return llvm::Error::success();
 }

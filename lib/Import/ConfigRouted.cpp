@@ -28,9 +28,15 @@ llvm::Error importer::readExperts(const JsonDocument &config,
       config[habits->otherCountKey].exists())
     countKey = habits->otherCountKey;
   e.count = sizeOf(countKey, habits->defaultCount, maxExperts);
-  if (habits->identities)
-    e.identities = fields.take<int64_t>(
-        config["zero_expert_num"].integerOr(0, 0, maxExperts));
+  if (habits->identities) {
+    // The literal null says that there are none.
+    JsonField number = config["zero_expert_num"];
+    e.identities = fields.take<int64_t>(number.integerOr(
+        number.exists() ? 0 : habits->defaultIdentities, 0, maxExperts));
+    JsonField kind = config["zero_expert_type"];
+    if (fields.take<llvm::StringRef>(kind.stringOr("identity")) != "identity")
+      fields.keep(kind.error("the only known type is identity"));
+  }
   e.chosen = sizeOf(habits->chosenKey, habits->defaultChosen, maxExperts);
   e.width = sizeOf(habits->widthKey, habits->defaultWidth, maxSize);
   if (fields.failed())
@@ -39,6 +45,15 @@ llvm::Error importer::readExperts(const JsonDocument &config,
     return config[habits->chosenKey].error(
         "is " + llvm::Twine(e.chosen) + ", but there are " +
         llvm::Twine(e.all()) + " experts");
+  if (habits->carriedRouter) {
+    e.skips = 1;
+    e.routerWidth = fields.sizeOr("router_hidden_size", 256);
+    if (e.chosen != 1)
+      return config[habits->chosenKey].error("must be 1, but got " +
+                                             llvm::Twine(e.chosen));
+  }
+  if (habits->attention)
+    e.queries = model.kvHeads * model.headDim;
   if (habits->normalizedIfAsked)
     e.normalized = fields.flag("norm_topk_prob", habits->defaultNormalized);
   if (habits->scaled)

@@ -21,6 +21,7 @@ namespace tensor = mlir::tensor;
 
 DecoderBuilder::Stream DecoderBuilder::begin(Value tokens) {
   Stream stream;
+  routerState = Value();
   stream.batch = tensor::DimOp::create(b, m.loc(), tokens, 0);
   stream.length = tensor::DimOp::create(b, m.loc(), tokens, 1);
   auto table = [&](llvm::ArrayRef<float> angles) -> Value {

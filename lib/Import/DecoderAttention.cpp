@@ -37,22 +37,22 @@ Value DecoderBuilder::rope(int64_t layer, Value x, const Stream &stream) {
       .getResult();
 }
 
-/// Puts new keys (slot 0) or values (1) of a layer into the cache.
-void DecoderBuilder::intoCache(int64_t layer, int64_t slot, Value fresh,
+/// Puts new keys (slot 0) or values (1) of an attention block into the cache.
+void DecoderBuilder::intoCache(int64_t row, int64_t slot, Value fresh,
                                Stream &stream) {
   stream.cache =
       nn::CacheUpdateOp::create(b, m.loc(), cacheType(), fresh, stream.past,
-                                stream.count, layer, slot, stream.cache)
+                                stream.count, row, slot, stream.cache)
           .getResult();
 }
 
-/// All keys or values of a layer. They are read after both are written: a read
-/// between two writes in place would have to be a copy.
-Value DecoderBuilder::fromCache(int64_t layer, int64_t slot, Stream &stream) {
+/// All keys or values of an attention block. They are read after both are
+/// written: a read between two writes in place would have to be a copy.
+Value DecoderBuilder::fromCache(int64_t row, int64_t slot, Stream &stream) {
   mlir::OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
   Value capacity = tensor::DimOp::create(b, m.loc(), stream.cache, 3);
   llvm::SmallVector<mlir::OpFoldResult> offsets{
-      b.getIndexAttr(layer), b.getIndexAttr(slot), zero, zero, zero, zero};
+      b.getIndexAttr(row), b.getIndexAttr(slot), zero, zero, zero, zero};
   int64_t size = slot == 0 ? c.headDim : c.valueDim;
   llvm::SmallVector<mlir::OpFoldResult> sizes{one,
                                               one,
@@ -95,15 +95,15 @@ DecoderBuilder::Heads DecoderBuilder::project(int64_t layer, Value x,
   return {rope(layer, q, stream), rope(layer, k, stream), v};
 }
 
-Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
-  auto [q, k, v] = c.latent.rank ? projectLatent(layer, x, stream)
-                                 : project(layer, x, stream);
+Value DecoderBuilder::attend(int64_t layer, llvm::StringRef path, int64_t row,
+                             Heads heads, Stream &stream) {
+  auto [q, k, v] = heads;
   if (stream.cache) {
-    intoCache(layer, 0, k, stream);
-    intoCache(layer, 1, v, stream);
-    k = fromCache(layer, 0, stream);
-    v = fromCache(layer, 1, stream);
-  } else if (Value prefix = m.prepended(inLayer(layer, "self_attn"))) {
+    intoCache(row, 0, k, stream);
+    intoCache(row, 1, v, stream);
+    k = fromCache(row, 0, stream);
+    v = fromCache(row, 1, stream);
+  } else if (Value prefix = m.prepended(path)) {
     k = prepend(prefixHeads(layer, 0, prefix), k, stream);
     v = prepend(prefixHeads(layer, 1, prefix), v, stream);
   }
@@ -116,20 +116,30 @@ Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream) {
   Value sinks;
   if (c.family->sinks)
     sinks = m.norm(inLayer(layer, "self_attn.sinks"));
-  Value out =
-      nn::AttentionOp::create(b, m.loc(inLayer(layer, "self_attn")), type, q, k,
-                              v, stream.past, stream.total, /*mask=*/Value(),
+  return nn::AttentionOp::create(b, m.loc(path), type, q, k, v, stream.past, stream.total, /*mask=*/Value(),
                               /*distances=*/Value(), sinks, empty(type, stream),
                               /*causal=*/true, llvm::APFloat(c.attentionScale),
                               window, softcap)
           .getResult();
+}
+
+Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream,
+                                int64_t part) {
+  if (c.experts.queries)
+    return routedAttention(layer, x, stream);
+  std::string path = attentionPath(c, layer, part);
+  Heads all = c.latent.rank        ? projectLatent(layer, x, stream, part)
+              : c.convolved.first ? projectConvolved(layer, x, stream)
+                                  : project(layer, x, stream);
+  Value q = all.q;
+  Value out = attend(layer, path, layer * c.cacheRows() + part, all, stream);
   auto project = [&](Value heads) {
     Value flat = tensor::CollapseShapeOp::create(
         b, m.loc(), floats({any, any, c.heads * c.valueDim}), heads,
         llvm::ArrayRef<mlir::ReassociationIndices>{{0}, {1}, {2, 3}});
-    return m.apply(inLayer(layer, "self_attn.o_proj"), flat);
+    return m.apply(path + ".o_proj", flat);
   };
-  auto prompts = m.prompts(inLayer(layer, "self_attn"));
+  auto prompts = m.prompts(path);
   // A bias of the output counts once more for each prompt.
   llvm::SmallVector<Value> apart;
   for (const ModuleBuilder::Prompt &prompt : prompts) {

@@ -83,6 +83,8 @@ Value DecoderBuilder::softcapped(Value x, double cap) {
 
 Value DecoderBuilder::embedded(Value tokens) {
   Value x = m.gather(embeddingPath, tokens);
+  if (c.family->affineResiduals)
+    return affine(modelPath.str() + ".input_hidden_states", x);
   return adapter::buildScaled(b, m.loc(embeddingPath), x, c.embeddingScale);
 }
 
@@ -96,6 +98,12 @@ Value DecoderBuilder::norm(llvm::StringRef path, Value x, const Stream &stream,
                             Value(), llvm::APFloat(epsilon.value_or(c.epsilon)),
                             empty(type, stream))
       .getResult();
+}
+
+Value DecoderBuilder::affine(const std::string &prefix, Value x) {
+  x = adapter::buildAddedVector(b, m.loc(prefix), x, m.norm(prefix + "_bias"));
+  return adapter::buildMultipliedByVector(b, m.loc(prefix), x,
+                                          m.norm(prefix + "_scale"));
 }
 
 /// The stream x with what a part of a block adds to it.
@@ -113,17 +121,45 @@ Value DecoderBuilder::logits(Value x) {
   return softcapped(y, c.logitSoftcap);
 }
 
+Value DecoderBuilder::shortcutBlock(int64_t layer, Value x, Stream &stream) {
+  Value routed;
+  for (int64_t part : {0, 1}) {
+    std::string number = "." + std::to_string(part);
+    auto path = [&](llvm::StringRef module) {
+      return inLayer(layer, module.str() + number);
+    };
+    Value in = norm(path("input_layernorm"), x, stream);
+    x = residual(path("self_attn"), x, attention(layer, in, stream, part));
+    in = norm(path("post_attention_layernorm"), x, stream);
+    if (part == 0)
+      routed = routedMlp(layer, in, stream);
+    x = residual(path("mlps"), x, denseMlp(path("mlps"), in));
+  }
+  return residual(inLayer(layer, "mlp"), x, routed);
+}
+
 Value DecoderBuilder::block(int64_t layer, Value x, Stream &stream) {
+  if (c.family->shortcut)
+    return shortcutBlock(layer, x, stream);
   using Norms = Family::Norms;
   Norms norms = c.family->norms;
   auto normed = [&](llvm::StringRef name, Value value) {
-    return norm(inLayer(layer, name), value, stream);
+    double epsilon = c.family->blockEpsilon;
+    return norm(inLayer(layer, name), value, stream,
+                epsilon ? std::optional(epsilon) : std::nullopt);
   };
   Value in = norms == Norms::After ? x : normed("input_layernorm", x);
   Value y = attention(layer, in, stream);
   if (norms != Norms::Before)
     y = normed("post_attention_layernorm", y);
-  x = residual(inLayer(layer, "self_attn"), x, y);
+  auto added = [&](llvm::StringRef name, llvm::StringRef scales) {
+    std::string path = inLayer(layer, scales);
+    if (!c.family->affineResiduals)
+      return residual(inLayer(layer, name), x, y);
+    return residual(path, affine(path + ".residual", x),
+                    affine(path + ".hidden_states", y));
+  };
+  x = added("self_attn", "post_attention_residual_scale");
   in = x;
   if (norms != Norms::After)
     in = normed(norms == Norms::Before ? "post_attention_layernorm"
@@ -132,5 +168,5 @@ Value DecoderBuilder::block(int64_t layer, Value x, Stream &stream) {
   y = mlp(layer, in, stream);
   if (norms != Norms::Before)
     y = normed("post_feedforward_layernorm", y);
-  return residual(inLayer(layer, "mlp"), x, y);
+  return added("mlp", "post_mlp_residual_scale");
 }

@@ -30,6 +30,13 @@ inline std::string inLayer(int64_t layer, llvm::StringRef module) {
   return ("model.layers." + llvm::Twine(layer) + "." + module).str();
 }
 
+/// The path of an attention block of a layer that may have several.
+inline std::string attentionPath(const ModelConfig &config, int64_t layer,
+                                 int64_t part = 0) {
+  std::string path = inLayer(layer, "self_attn");
+  return config.attentions() == 1 ? path : path + "." + std::to_string(part);
+}
+
 /// The modules of a model, as adapters see them, in the order of the program.
 std::vector<ModuleInfo> modulesOf(const ModelConfig &config);
 
@@ -44,6 +51,11 @@ using AddModule =
 
 /// The router and the experts of a routed layer.
 void addExpertModules(const ModelConfig &config, int64_t layer, AddModule add);
+/// A router that is an MLP.
+void addCarriedRouter(const ModelConfig &config, int64_t layer, AddModule add);
+/// Those of routed attention.
+void addAttentionExperts(const ModelConfig &config, int64_t layer,
+                         AddModule add);
 
 class DecoderBuilder {
 public:
@@ -71,8 +83,24 @@ private:
     mlir::Value q, k, v;
   };
   Heads project(int64_t layer, mlir::Value x, const Stream &stream);
-  Heads projectLatent(int64_t layer, mlir::Value x, const Stream &stream);
-  mlir::Value attention(int64_t layer, mlir::Value x, Stream &stream);
+  Heads projectConvolved(int64_t layer, mlir::Value x, Stream &stream);
+  mlir::Value withHistory(mlir::Value fresh, int64_t count, mlir::Value missing,
+                          int64_t row, int64_t slot, Stream &stream);
+  mlir::Value rows(mlir::Value x, int64_t first, mlir::Value count);
+  mlir::Value convolved(const std::string &path, mlir::Value x, int64_t taps,
+                        mlir::Value length, const Stream &stream);
+  mlir::Value unit(mlir::Value x, mlir::Value factors);
+  Heads projectLatent(int64_t layer, mlir::Value x, const Stream &stream,
+                      int64_t part);
+  /// `part`: which attention block of the layer.
+  mlir::Value attention(int64_t layer, mlir::Value x, Stream &stream,
+                        int64_t part = 0);
+  /// What queries `[batch, T, heads, size]` of an attention block with this path
+  /// and row of the cache see.
+  mlir::Value attend(int64_t layer, llvm::StringRef path, int64_t row,
+                     Heads heads, Stream &stream);
+  mlir::Value routedAttention(int64_t layer, mlir::Value x, Stream &stream);
+  mlir::Value shortcutBlock(int64_t layer, mlir::Value x, Stream &stream);
   mlir::Value onEveryRow(mlir::Value x, const Stream &stream);
   mlir::Value prepend(mlir::Value prompt, mlir::Value x, const Stream &stream);
   mlir::Value prefixHeads(int64_t layer, int64_t slot, mlir::Value prefix);
@@ -83,13 +111,27 @@ private:
                         const ModuleBuilder::Prompt &prompt,
                         const Stream &stream);
   mlir::Value mlp(int64_t layer, mlir::Value x, const Stream &stream);
+  mlir::Value denseMlp(llvm::StringRef path, mlir::Value x);
   /// With the epsilon of the model, or one of its own.
   mlir::Value norm(llvm::StringRef path, mlir::Value x, const Stream &stream,
                    std::optional<double> epsilon = std::nullopt);
+  /// (x + bias) * scale, of vectors with this prefix of their names.
+  mlir::Value affine(const std::string &prefix, mlir::Value x);
   mlir::Value residual(llvm::StringRef path, mlir::Value x, mlir::Value y);
   mlir::Value logits(mlir::Value x);
   // Mixtures of experts.
-  mlir::Value routedMlp(int64_t layer, mlir::Value x);
+  mlir::Value routedMlp(int64_t layer, mlir::Value x, const Stream &stream);
+  struct Choice {
+    mlir::Value assignment, ids, weights;
+  };
+  /// By the logits of a router. `suffix` names what is tapped.
+  Choice choose(llvm::StringRef router, mlir::Value logits, mlir::Value bias,
+                llvm::StringRef suffix);
+  mlir::Value carriedRouter(int64_t layer, mlir::Value x,
+                            const Stream &stream);
+  mlir::Value tapSkipped(mlir::Value ids, mlir::Value weights,
+                         llvm::StringRef suffix);
+  mlir::Value withLowLast(mlir::Value bias);
   mlir::Value assign(int64_t layer, mlir::Value logits);
   mlir::Value experts(int64_t layer, mlir::Value x, mlir::Value assignment);
   mlir::Value sharedExpert(int64_t layer, mlir::Value x);
@@ -109,9 +151,8 @@ private:
   mlir::Value lastPositions(mlir::Value x, const Stream &stream);
   mlir::Value heads(mlir::Value x, int64_t count, int64_t size,
                     const Stream &stream);
-  void intoCache(int64_t layer, int64_t slot, mlir::Value fresh,
-                 Stream &stream);
-  mlir::Value fromCache(int64_t layer, int64_t slot, Stream &stream);
+  void intoCache(int64_t row, int64_t slot, mlir::Value fresh, Stream &stream);
+  mlir::Value fromCache(int64_t row, int64_t slot, Stream &stream);
 
   /// `tensor.empty`; the dynamic dimensions are batch and length.
   mlir::Value empty(mlir::RankedTensorType type, const Stream &stream) {
@@ -144,7 +185,8 @@ private:
     return {{"logits", floats({any, c.vocab})}, {"cache", cacheType()}};
   }
   mlir::RankedTensorType cacheType() {
-    return floats({c.layers, 2, any, any, c.kvHeads, c.cacheDim()});
+    return floats(
+        {c.layers * c.cacheRows(), 2, any, any, c.kvHeads, c.cacheDim()});
   }
 
   static constexpr int64_t any = mlir::ShapedType::kDynamic;
@@ -155,6 +197,8 @@ private:
   /// Of the function being built; the second ones are those of layers with a
   /// window, where they have their own.
   mlir::Value frequencies, windowFrequencies;
+  /// What the router of the layer before passes on; null in the first layer.
+  mlir::Value routerState;
 };
 
 } // namespace allot::importer

@@ -21,10 +21,11 @@ using mlir::RankedTensorType;
 using mlir::Value;
 
 DecoderBuilder::Heads DecoderBuilder::projectLatent(int64_t layer, Value x,
-                                                    const Stream &stream) {
+                                                    const Stream &stream,
+                                                    int64_t part) {
   const LatentAttention &l = c.latent;
   auto path = [&](llvm::StringRef name) {
-    return inLayer(layer, ("self_attn." + name).str());
+    return attentionPath(c, layer, part) + "." + name.str();
   };
   auto normed = [&](llvm::StringRef name, Value latent) {
     return norm(path(name), latent, stream, LatentAttention::epsilon);

@@ -14,21 +14,27 @@ using mlir::RankedTensorType;
 using mlir::Value;
 namespace arith = mlir::arith;
 
+/// Gate and up apart.
+Value DecoderBuilder::denseMlp(llvm::StringRef path, Value x) {
+  std::string at = path.str();
+  Value gate = m.apply(at + ".gate_proj", x), up = m.apply(at + ".up_proj", x);
+  gate = nn::ActivationOp::create(b, m.loc(path), gate.getType(), c.activation,
+                                  gate);
+  return m.apply(at + ".down_proj",
+                 arith::MulFOp::create(b, m.loc(path), gate, up));
+}
+
 Value DecoderBuilder::mlp(int64_t layer, Value x, const Stream &stream) {
   if (c.isRouted(layer))
-    return routedMlp(layer, x);
-  Value gate, up;
-  if (c.family->fusedProjections) {
-    Value both = m.apply(inLayer(layer, "mlp.gate_up_proj"), x);
-    gate = columns(both, 0, c.intermediate);
-    up = columns(both, c.intermediate, c.intermediate);
-  } else {
-    gate = m.apply(inLayer(layer, "mlp.gate_proj"), x);
-    up = m.apply(inLayer(layer, "mlp.up_proj"), x);
-  }
-  gate = nn::ActivationOp::create(b, m.loc(inLayer(layer, "mlp")),
-                                  gate.getType(), c.activation, gate);
-  Value product =
-      arith::MulFOp::create(b, m.loc(inLayer(layer, "mlp")), gate, up);
-  return m.apply(inLayer(layer, "mlp.down_proj"), product);
+    return routedMlp(layer, x, stream);
+  std::string path = inLayer(layer, "mlp");
+  if (!c.family->fusedProjections)
+    return denseMlp(path, x);
+  Value both = m.apply(path + ".gate_up_proj", x);
+  Value gate = columns(both, 0, c.intermediate);
+  Value up = columns(both, c.intermediate, c.intermediate);
+  gate = nn::ActivationOp::create(b, m.loc(path), gate.getType(), c.activation,
+                                  gate);
+  return m.apply(path + ".down_proj",
+                 arith::MulFOp::create(b, m.loc(path), gate, up));
 }

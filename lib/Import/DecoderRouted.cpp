@@ -40,8 +40,11 @@ void importer::addExpertModules(const ModelConfig &c, int64_t layer,
                                 AddModule add) {
   const Experts &e = c.experts;
   const auto linear = ModuleKind::Linear;
-  add(inBlock(e, layer, e.habits->router), linear, e.all(), c.hidden,
-      e.habits->routerBias);
+  if (e.habits->carriedRouter)
+    addCarriedRouter(c, layer, add);
+  else
+    add(inBlock(e, layer, e.habits->router), linear, e.all(), c.hidden,
+        e.habits->routerBias);
   if (!e.habits->correction.empty())
     add(inBlock(e, layer, e.habits->correction), ModuleKind::Vector, e.all(),
         1, false);
@@ -59,6 +62,8 @@ void importer::addExpertModules(const ModelConfig &c, int64_t layer,
     add(inExpert(e, layer, n, e.habits->down), linear, c.hidden, e.width,
         false);
   }
+  if (e.habits->outputBias)
+    add(inBlock(e, layer, "bias"), ModuleKind::Vector, c.hidden, 1, false);
   if (!e.shared)
     return;
   std::string shared = inBlock(e, layer, sharedName(e));
@@ -76,27 +81,39 @@ void DecoderBuilder::tapRows(Value x, const llvm::Twine &name) {
 }
 
 /// An assignment of the rows of logits `[batch, T, experts]`.
-Value DecoderBuilder::assign(int64_t layer, Value logits) {
+DecoderBuilder::Choice DecoderBuilder::choose(llvm::StringRef router,
+                                              Value logits, Value bias,
+                                              llvm::StringRef suffix) {
   const Experts &e = c.experts;
-  std::string suffix = std::to_string(layer);
-  Value bias;
-  if (!e.habits->correction.empty())
-    bias = m.norm(inBlock(e, layer, e.habits->correction));
   auto policy = routed::TokenChoiceAttr::get(
       b.getContext(), e.chosen, e.groups, e.kept, e.habits->groupScore);
   auto type =
       routed::AssignmentType::get(b.getContext(), e.chosen, e.all());
   Value assignment = routed::SelectOp::create(
-      b, m.loc(inBlock(e, layer, e.habits->router)), type, logits, bias,
-      policy, e.habits->score, e.weighting(), llvm::APFloat(e.factor),
-      mlir::IntegerAttr());
+      b, m.loc(router), type, logits, bias, policy, e.habits->score,
+      e.weighting(), llvm::APFloat(e.factor), mlir::IntegerAttr());
   auto unpack = routed::UnpackOp::create(
       b, m.loc(), ints({any, any, e.chosen}), floats({any, any, e.chosen}),
       assignment);
   tapRows(logits, "router_logits." + suffix);
   tapRows(unpack.getIds(), "router_ids." + suffix);
-  tapRows(unpack.getWeights(), "router_weights." + suffix);
-  return assignment;
+  Value weights = unpack.getWeights();
+  if (e.skips)
+    weights = tapSkipped(unpack.getIds(), weights, suffix);
+  tapRows(weights, "router_weights." + suffix);
+  return {assignment, unpack.getIds(), unpack.getWeights()};
+}
+
+Value DecoderBuilder::assign(int64_t layer, Value logits) {
+  const Experts &e = c.experts;
+  Value bias;
+  if (!e.habits->correction.empty())
+    bias = m.norm(inBlock(e, layer, e.habits->correction));
+  if (e.skips)
+    bias = withLowLast(bias);
+  return choose(inBlock(e, layer, e.habits->router), logits, bias,
+                std::to_string(layer))
+      .assignment;
 }
 
 Value DecoderBuilder::bankOf(int64_t layer, llvm::StringRef projection) {
@@ -196,14 +213,17 @@ Value DecoderBuilder::experts(int64_t layer, Value x, Value assignment) {
   } else {
     upBank = bankOf(layer, h.up);
   }
-  llvm::SmallVector<int64_t> members, copies;
+  llvm::SmallVector<int64_t> members, copies, zeros;
   for (int64_t n = 0; n < e.all(); ++n)
-    (n < e.count ? members : copies).push_back(n);
+    (n < e.count                  ? members
+     : n < e.count + e.identities ? copies
+                                  : zeros)
+        .push_back(n);
   mlir::Location at = m.loc(inBlock(e, layer, "experts"));
   auto op = routed::ExpertsOp::create(
       b, at, x.getType(), x, assignment,
       b.getArrayAttr({b.getDenseI64ArrayAttr(members)}),
-      b.getDenseI64ArrayAttr(copies), b.getDenseI64ArrayAttr({}), 1);
+      b.getDenseI64ArrayAttr(copies), b.getDenseI64ArrayAttr(zeros), 1);
   mlir::OpBuilder::InsertionGuard guard(b);
   mlir::Block *body = b.createBlock(
       &op.getBodies()[0], {},
@@ -231,12 +251,7 @@ Value DecoderBuilder::experts(int64_t layer, Value x, Value assignment) {
 Value DecoderBuilder::sharedExpert(int64_t layer, Value x) {
   const Experts &e = c.experts;
   std::string path = inBlock(e, layer, sharedName(e));
-  Value gate = m.apply(path + ".gate_proj", x);
-  Value up = m.apply(path + ".up_proj", x);
-  gate = nn::ActivationOp::create(b, m.loc(path), gate.getType(), c.activation,
-                                  gate);
-  Value y = m.apply(path + ".down_proj",
-                    arith::MulFOp::create(b, m.loc(path), gate, up));
+  Value y = denseMlp(path, x);
   if (e.habits->shared != ExpertHabits::Shared::Gated)
     return y;
   // One number a row.
@@ -264,10 +279,15 @@ Value DecoderBuilder::sharedExpert(int64_t layer, Value x) {
       });
 }
 
-Value DecoderBuilder::routedMlp(int64_t layer, Value x) {
+Value DecoderBuilder::routedMlp(int64_t layer, Value x, const Stream &stream) {
   const Experts &e = c.experts;
-  Value logits = m.apply(inBlock(e, layer, e.habits->router), x);
+  Value logits = e.habits->carriedRouter
+                     ? carriedRouter(layer, x, stream)
+                     : m.apply(inBlock(e, layer, e.habits->router), x);
   Value y = experts(layer, x, assign(layer, logits));
+  if (e.habits->outputBias)
+    y = adapter::buildAddedVector(b, m.loc(), y,
+                                  m.norm(inBlock(e, layer, "bias")));
   if (!e.shared)
     return y;
   return arith::AddFOp::create(b, m.loc(inBlock(e, layer, sharedName(e))), y,

@@ -104,3 +104,42 @@ const ExpertHabits importer::graniteExperts = {.block = "block_sparse_moe",
                                                .defaultChosen = 2,
                                                .score = Score::Logits,
                                                .weighting = Weighting::Softmax};
+
+const ExpertHabits importer::jetmoeExperts = {.router = "router.layer",
+                                              .allGateUp = "input_linear",
+                                              .allDown = "output_linear",
+                                              .countKey = "num_local_experts",
+                                              .widthKey = "intermediate_size",
+                                              .defaultCount = 8,
+                                              .defaultChosen = 2,
+                                              .defaultWidth = 5632,
+                                              .score = Score::Logits,
+                                              .weighting = Weighting::Softmax,
+                                              .attention = true,
+                                              .outputBias = true};
+
+// The router has no bias in the library, even where `router_bias` says that the
+// file holds one.
+const ExpertHabits importer::longcatExperts = {
+    .router = "router.classifier",
+    .correction = "router.e_score_correction_bias",
+    .countKey = "n_routed_experts",
+    .otherCountKey = "num_local_experts",
+    .chosenKey = "moe_topk",
+    .widthKey = "expert_ffn_hidden_size",
+    .defaultCount = 512,
+    .defaultChosen = 12,
+    .defaultWidth = 2048,
+    .weighting = Weighting::Scores,
+    .scaled = true,
+    .defaultFactor = 6,
+    .identities = true,
+    .defaultIdentities = 256};
+
+const ExpertHabits importer::zayaExperts = {
+    .correction = "gate.balancing_biases",
+    .defaultCount = 16,
+    .defaultChosen = 1,
+    .defaultWidth = 2048,
+    .weighting = Weighting::Scores,
+    .carriedRouter = true};

@@ -214,6 +214,8 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
         std::swap(shape[0], shape[1]);
       if (module.kind == ModuleKind::Norm || module.kind == ModuleKind::Vector)
         shape.pop_back();
+      if (module.kind == ModuleKind::Convolution)
+        shape.push_back(module.taps);
       std::string owner = !tiedTo.empty()     ? module.tiedTo
                           : !storedAs.empty() ? module.storedAs
                                               : module.path;

@@ -88,9 +88,11 @@ void ModuleBuilder::markBeyondMap(Value y, llvm::StringRef adapter) {
 llvm::SmallVector<ModuleBuilder::Prompt>
 ModuleBuilder::prompts(llvm::StringRef path) {
   llvm::SmallVector<Prompt> result;
-  const Site &site = sites.find(path)->second;
-  if (!site.adaptation)
+  // Not every attention block is a module that adapters can be put on.
+  auto found = sites.find(path);
+  if (found == sites.end() || !found->second.adaptation)
     return result;
+  const Site &site = found->second;
   for (const AdapterForm &form : site.adaptation->forms)
     if (form.attends) {
       Prompt prompt;
@@ -106,9 +108,10 @@ ModuleBuilder::prompts(llvm::StringRef path) {
 }
 
 Value ModuleBuilder::prepended(llvm::StringRef path) {
-  const Site &site = sites.find(path)->second;
-  if (!site.adaptation)
+  auto found = sites.find(path);
+  if (found == sites.end() || !found->second.adaptation)
     return Value();
+  const Site &site = found->second;
   for (const AdapterForm &form : site.adaptation->forms)
     if (!form.prepends.empty())
       return withForm(site, form, Value(),

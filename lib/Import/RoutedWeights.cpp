@@ -107,6 +107,15 @@ private:
       part.rows = in;
       return part;
     }
+    if (e.queries && prefix.ends_with(".self_attention")) {
+      bool isInput = projection == "input_linear";
+      part.rows = isInput ? e.queries : hidden;
+      part.shape = {e.count, part.rows, isInput ? hidden : e.queries};
+      part.first = expert * part.rows;
+      if (stands(("experts." + projection).str()))
+        return part;
+      return std::nullopt;
+    }
     bool isUp = projection == habits.up;
     if (projection == habits.down) {
       part.shape = {e.count, hidden, e.width};
@@ -122,7 +131,7 @@ private:
       return std::nullopt;
     part.rows = e.width;
     if (stands(habits.allGateUp)) {
-      part.shape = {e.count, 2 * e.width, hidden};
+      part.shape = {e.count + e.identities, 2 * e.width, hidden};
       part.first = (2 * expert + isUp) * e.width;
       return part;
     }

@@ -60,8 +60,20 @@ struct ExpertHabits {
   /// of `n_shared_experts` widths.
   enum class Shared { None, Gated, Plain } shared = Shared::None;
   int64_t defaultShared = 0;
-  /// `zero_expert_num`: experts that give their input.
+  /// `zero_expert_num`: experts that give their input. Files may hold gate and
+  /// up of those, too, which nothing reads.
   bool identities = false;
+  int64_t defaultIdentities = 0;
+  /// The router is an MLP, `down_proj` and `router_mlp`, what goes into whose
+  /// norm is carried to the router of the next layer; a row may have no expert
+  /// (the last class), to which nothing but a low bias is added for choosing.
+  bool carriedRouter = false;
+  /// Attention is routed, too, by a router `self_attention.experts.router.layer`:
+  /// each expert has a projection of queries and one of the output, keys and
+  /// values are those of all.
+  bool attention = false;
+  /// A vector `bias` is added to what the experts of a row give together.
+  bool outputBias = false;
   /// Gate and up are bounded by `swiglu_limit`: (up + 1) gate
   /// sigmoid(`swiglu_alpha` gate).
   bool clampedGate = false;
@@ -72,9 +84,15 @@ struct Experts {
   /// Null: the model has none.
   const ExpertHabits *habits = nullptr;
   int64_t count = 0, chosen = 0, width = 0;
+  /// Of routed attention: numbers that an expert projects to.
+  int64_t queries = 0;
   /// Width of the shared expert; 0: there is none.
   int64_t shared = 0;
   int64_t identities = 0;
+  /// Classes of the router that stand for no expert.
+  int64_t skips = 0;
+  /// Of a router that is an MLP: its width.
+  int64_t routerWidth = 0;
   int64_t groups = 1, kept = 1;
   bool normalized = false;
   double factor = 1;
@@ -82,7 +100,7 @@ struct Experts {
   double limit = 0, alpha = 0;
 
   /// Experts that the router knows.
-  int64_t all() const { return count + identities; }
+  int64_t all() const { return count + identities + skips; }
   routed::Weighting weighting() const {
     return habits->normalizedIfAsked && !normalized ? routed::Weighting::Scores
                                                     : habits->weighting;

@@ -66,6 +66,18 @@ struct Family {
   bool latentAttention = false;
   /// Latent vectors are multiplied by the root of hidden size over their own.
   bool scaledLatents = false;
+  /// A layer is two blocks of attention and dense MLP, `self_attn.0`, `mlps.0`
+  /// and so on; what its experts make of what the first MLP reads is added at
+  /// its end (Cai et al. 2024, shortcut-connected experts).
+  bool shortcut = false;
+  /// Queries and keys are mixed with earlier ones: `cca_time0`, `cca_time1`.
+  bool convolved = false;
+  /// `h (y) + r (x)` is what becomes of the stream x and what a part of a block
+  /// gives, each with a vector added and multiplied by one; so are embedded
+  /// tokens.
+  bool affineResiduals = false;
+  /// `lm_head_bias` decides about a bias of the output head.
+  bool headBiasFromConfig = false;
   /// Which dimensions of a head turn together. FromConfig: neighbours, if
   /// `rope_interleave` does not deny it.
   enum class Rotary { Halves, Neighbours, FromConfig } rotary = Rotary::Halves;
@@ -84,12 +96,14 @@ struct Family {
   const ExpertHabits *experts = nullptr;
   /// `partial_rotary_factor` says how much of a head is rotated.
   bool partialRotary = false;
+  /// The part where nothing is said about angles.
+  double defaultPartial = 1;
   /// Which layers attend to a window. AllLayers: `sliding_window`, if given;
   /// FromLayer: with `use_sliding_window`, from `max_window_layers` on;
   /// Unrotated: with `use_sliding_window`, those of `no_rope_layers`; Pattern:
   /// all but every `sliding_window_pattern`-th; AllIfAsked: with
   /// `use_sliding_window`; EvenBelowLayer: with `use_sliding_window`, even ones
-  /// below `max_window_layers`.
+  /// below `max_window_layers`; ByType: none but those that `layer_types` names.
   enum class Window {
     None,
     AllLayers,
@@ -97,11 +111,15 @@ struct Family {
     Unrotated,
     Pattern,
     AllIfAsked,
-    EvenBelowLayer
+    EvenBelowLayer,
+    ByType
   } window = Window::None;
   /// Layers with a window have rotary angles of their own,
   /// `rope_local_base_freq`.
   bool ownWindowAngles = false;
+  /// What `layer_types` calls layers without and with a window.
+  llvm::StringLiteral fullType = "full_attention",
+                      windowType = "sliding_attention";
   /// `no_rope_layers` says which layers rotate queries and keys.
   bool someUnrotated = false;
   /// `query_pre_attn_scalar`, `attn_logit_softcapping` and
@@ -118,6 +136,9 @@ struct Family {
   /// `q_lora_rank` (0: queries are projected at once), `kv_lora_rank`,
   /// `first_k_dense_replace`.
   int64_t defaultQueryRank = 0, defaultLatentRank = 0, defaultFirstRouted = 0;
+  /// The epsilon of norms in blocks, whatever `rms_norm_eps` says of the last
+  /// one; 0: the same.
+  double blockEpsilon = 0;
   double defaultEpsilon = 1e-6, defaultTheta = 10000;
   /// 0: none.
   double defaultAttentionCap = 0, defaultLogitCap = 0;
@@ -125,6 +146,7 @@ struct Family {
   /// The keys of the number of layers and of the size of the MLP.
   llvm::StringLiteral layersKey = "num_hidden_layers",
                       intermediateKey = "intermediate_size";
+  llvm::StringLiteral headDimKey = "head_dim";
   /// The key of the activation, and what it is without one.
   llvm::StringLiteral activationKey = "hidden_act";
   llvm::StringLiteral defaultActivation = "silu";
@@ -161,6 +183,18 @@ struct LatentAttention {
   static constexpr double epsilon = 1e-6;
 };
 
+/// Compressed convolutional attention (Figliolia et al. 2025): queries and keys
+/// are mixed by a convolution of each number and one of the numbers of each
+/// head, over so many positions, and half of the values are those of the token
+/// before. The cache holds what they need of earlier tokens, beside keys and
+/// values.
+struct ConvolvedAttention {
+  /// 0: there is none.
+  int64_t first = 0, second = 0;
+  /// Positions before a token that it depends on.
+  int64_t history() const { return first + second - 2; }
+};
+
 /// Everything that the shape of a decoder's program depends on.
 struct ModelConfig {
   const Family *family = nullptr;
@@ -172,9 +206,19 @@ struct ModelConfig {
   /// Size of a head of values; that of queries and keys in most families.
   int64_t valueDim = 0;
   LatentAttention latent;
+  ConvolvedAttention convolved;
   int64_t vocab = 0, context = 0;
   double epsilon = 0;
   nn::ActivationKind activation = nn::ActivationKind::SiLU;
+  /// Attention blocks of a layer, which all have rows in the cache.
+  int64_t attentions() const { return family->shortcut ? 2 : 1; }
+  /// Of convolved attention: runs of `kvHeads` heads that queries and keys are.
+  int64_t mixedRuns() const { return heads / kvHeads + 1; }
+  /// Rows of a layer in the cache, each of two slots: keys, values, then what
+  /// convolutions and delayed values need.
+  int64_t cacheRows() const {
+    return convolved.first ? (mixedRuns() + 4) / 2 : attentions();
+  }
   /// Size of a head in the cache, which holds keys and values.
   int64_t cacheDim() const { return std::max(headDim, valueDim); }
   /// Rotary angles per position, `[headDim / 2]` or fewer.
@@ -201,6 +245,7 @@ struct ModelConfig {
   /// The output head is the embedding table.
   bool tied = false;
   bool queryKeyValueBias = false, outputBias = false, mlpBias = false;
+  bool headBias = false;
   /// Per layer: the window of its attention, 0 for none.
   std::vector<int64_t> windows;
   Experts experts;

@@ -44,6 +44,8 @@ enum class ModuleKind {
   /// A vector `[out]` that has no module of its own: it is stored under the path
   /// itself.
   Vector,
+  /// Weight `[out, in, taps]` of a convolution over positions.
+  Convolution,
   /// Something that no adapter can be put on.
   Other
 };
@@ -72,6 +74,8 @@ struct ModuleInfo {
   /// The shape that the checkpoint gives the weight, where the program takes
   /// the same numbers as `[out, in]`; empty: that which the kind has.
   std::vector<int64_t> storedShape = {};
+  /// Of a convolution: how many positions it sees.
+  int64_t taps = 0;
 };
 
 /// The modules by their place in the model.

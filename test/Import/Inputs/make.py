@@ -59,6 +59,21 @@ models = {
         vocab_size=40, hidden_size=24, intermediate_size=31, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=2, q_lora_rank=None, kv_lora_rank=8, qk_nope_head_dim=6,
         qk_rope_head_dim=6, v_head_dim=6, first_k_dense_replace=1, n_routed_experts=4, n_group=2, topk_group=1, num_experts_per_tok=2, moe_intermediate_size=8,
         rope_interleave=False, max_position_embeddings=64)),
+    # Two attentions a layer, biases, one expert of three gives its input.
+    "longcat_bias": ("LongcatFlash", torch.float32, dict(
+        vocab_size=40, hidden_size=26, ffn_hidden_size=33, num_layers=2, num_attention_heads=2, q_lora_rank=9, kv_lora_rank=10, qk_nope_head_dim=5, qk_rope_head_dim=4, v_head_dim=12,
+        head_dim=4, n_routed_experts=2, zero_expert_num=1, moe_topk=2, expert_ffn_hidden_size=7, routed_scaling_factor=0.7, attention_bias=True, tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 1000.0}, max_position_embeddings=64)),
+    # Routed attention; the epsilon of the last norm is not that of the others.
+    "jetmoe_three": ("JetMoe", torch.float32, dict(
+        vocab_size=40, hidden_size=24, intermediate_size=9, num_hidden_layers=2, num_key_value_heads=1, kv_channels=10, num_local_experts=4, num_experts_per_tok=3, rms_norm_eps=0.3,
+        tie_word_embeddings=False, max_position_embeddings=64)),
+    # Longer convolutions, windows, biases.
+    "zaya_windows": ("Zaya", torch.float32, dict(
+        vocab_size=40, hidden_size=24, moe_intermediate_size=9, num_hidden_layers=3, num_attention_heads=6, num_key_value_heads=2, head_dim=8, num_experts=3, router_hidden_size=10,
+        cca_time0=3, cca_time1=4, attention_bias=True, lm_head_bias=True, tie_word_embeddings=False, sliding_window=5, layer_types=["hybrid", "hybrid_sliding", "hybrid"],
+        rope_parameters={"hybrid": {"rope_type": "default", "rope_theta": 5000.0, "partial_rotary_factor": 0.75},
+                         "hybrid_sliding": {"rope_type": "default", "rope_theta": 100.0, "partial_rotary_factor": 0.75}}, max_position_embeddings=64)),
 }
 
 
@@ -69,7 +84,10 @@ def fill(module, seed):
         for name, p in module.named_parameters():
             if p.requires_grad:
                 noise = torch.randn(p.shape, generator=generator)
-                p.copy_(1 + 0.3 * noise if "norm" in name else 0.2 * noise if p.dim() == 1 else noise * (1 if "embed" in name else 0.8 / p.shape[-1] ** 0.5))
+                p.copy_(1 + 0.3 * noise if "norm" in name or "scale" in name else 0.2 * noise if p.dim() == 1 else noise * (1 if "embed" in name else 0.8 / p.shape[-1] ** 0.5))
+        for name, p in module.named_buffers():
+            if name.endswith(("e_score_correction_bias", "balancing_biases")):
+                p.copy_(0.1 * torch.randn(p.shape, generator=generator))
 
 
 def numbers(model, length, seed):
@@ -94,7 +112,7 @@ def numbers(model, length, seed):
 
 
 def load(kind, folder):
-    return getattr(transformers, kind + "ForCausalLM").from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    return getattr(transformers, kind + "ForCausalLM").from_pretrained(folder, dtype=torch.float32, attn_implementation="eager", experts_implementation="eager").eval()
 
 
 for number, (name, (kind, dtype, options)) in enumerate(models.items()):
