@@ -8,10 +8,14 @@
 #include "allot/Archive/Json.h"
 #include "allot/Dialect/NN/IR/NN.h"
 #include "allot/Import/AdapterConfig.h"
+#include "allot/Import/Merge.h"
 #include "allot/Support/Error.h"
 #include "allot/Support/MappedFile.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
+#include <map>
 
 using namespace allot;
 using namespace allot::importer;
@@ -22,12 +26,27 @@ using mlir::Value;
 
 namespace {
 
+/// Experts whose matrices are stored in two parameters: gate above up, and down;
+/// each as a linear layer's, or transposed.
+struct BareExperts {
+  int64_t count = 0, hidden = 0, width = 0;
+  bool transposed = false;
+};
+constexpr llvm::StringLiteral gateUp = "gate_up_proj", down = "down_proj";
+
+std::string partPath(llvm::StringRef experts, int64_t expert,
+                     llvm::StringRef parameter) {
+  return (experts + "." + llvm::Twine(expert) + "." + parameter).str();
+}
+
 /// The modules of a bare file, and what a decoder's configuration would say.
 struct BareModules {
   std::vector<ModuleInfo> modules;
   /// Path of a module -> path of the module whose weight it shares.
   llvm::StringMap<std::string> tiedTo;
   llvm::StringMap<double> epsilon;
+  /// Modules that are all experts of a layer, by path.
+  std::map<std::string, BareExperts> experts;
 };
 
 } // namespace
@@ -79,6 +98,55 @@ static llvm::Expected<BareModules> guessModules(const SafetensorsFile &file) {
   return bare;
 }
 
+/// Each matrix of each expert is a module.
+static llvm::Error readExperts(const ModuleInfo &module, const JsonField &field,
+                               BareModules &bare, const SafetensorsFile &file) {
+  constexpr int64_t most = 1 << 16;
+  auto count = field["experts"].integer(1, most);
+  if (!count)
+    return count.takeError();
+  auto hidden = field["hidden"].integer(1, 1 << 30);
+  if (!hidden)
+    return hidden.takeError();
+  auto width = field["intermediate"].integer(1, 1 << 29);
+  if (!width)
+    return width.takeError();
+  auto layout = field["layout"].string();
+  if (!layout)
+    return layout.takeError();
+  if (*layout != "eoi" && *layout != "eio")
+    return field["layout"].error("must be eoi or eio");
+  BareExperts experts{*count, *hidden, *width, *layout == "eio"};
+  for (llvm::StringRef name : {gateUp, down}) {
+    ModuleInfo part;
+    part.kind = experts.transposed ? ModuleKind::Conv1D : ModuleKind::Linear;
+    part.out = name == gateUp ? 2 * *width : *hidden;
+    part.in = name == gateUp ? *hidden : *width;
+    llvm::SmallVector<int64_t> shape{*count, part.out, part.in};
+    if (experts.transposed)
+      std::swap(shape[1], shape[2]);
+    auto tensor = file.get(module.path + "." + name.str());
+    if (!tensor)
+      return tensor.takeError();
+    if (llvm::ArrayRef((*tensor)->shape) != llvm::ArrayRef(shape))
+      return support::tensorError(
+          file.path(), (*tensor)->name,
+          "has shape " + support::shapeString((*tensor)->shape) +
+              ", must be " + support::shapeString(shape));
+    part.order = module.order;
+    part.expertsPath = module.path;
+    part.parameter = name.str();
+    part.parameterOrder = name == gateUp ? 0 : 1;
+    part.experts = *count;
+    for (part.expert = 0; part.expert < *count; ++part.expert) {
+      part.path = partPath(module.path, part.expert, name);
+      bare.modules.push_back(part);
+    }
+  }
+  bare.experts[module.path] = experts;
+  return llvm::Error::success();
+}
+
 static llvm::Error readModule(ModuleInfo &module, const JsonField &field,
                               BareModules &bare, const SafetensorsFile &file) {
   if (module.path.empty() || module.path.size() > maxPath)
@@ -99,7 +167,7 @@ static llvm::Error readModule(ModuleInfo &module, const JsonField &field,
                                "embedding, layernorm, experts)");
   module.kind = *found;
   if (module.kind == ModuleKind::Other)
-    return llvm::Error::success();
+    return readExperts(module, field, bare, file);
   auto epsilon = field["eps"].numberOr(1e-5);
   if (!epsilon)
     return epsilon.takeError();
@@ -188,6 +256,8 @@ static llvm::Expected<BareModules> readModules(llvm::StringRef modulesFile,
     module.order = order.lookup(path);
     if (llvm::Error e = readModule(module, field, bare, file))
       return std::move(e);
+    if (module.kind == ModuleKind::Other)
+      continue;
     module.isHead = module.path == "lm_head";
     module.tiedTo = bare.tiedTo.lookup(module.path);
     bare.modules.push_back(std::move(module));
@@ -204,6 +274,87 @@ static llvm::Expected<BareModules> readModules(llvm::StringRef modulesFile,
       return (**document)["tied"].error(
           "names " + support::quoted(entry.second) + ", which is no module");
   return bare;
+}
+
+/// The parameters of experts as matrices of their own.
+class ExpertWeights : public WeightSource {
+public:
+  ExpertWeights(std::unique_ptr<WeightSource> weights,
+                llvm::ArrayRef<ModuleInfo> modules)
+      : weights(std::move(weights)) {
+    for (const ModuleInfo &module : modules)
+      if (module.experts)
+        parts[module.path + ".weight"] = &module;
+  }
+
+  bool has(llvm::StringRef name) const override {
+    return parts.count(name) || weights->has(name);
+  }
+  llvm::Error checkAllUsed(
+      llvm::function_ref<bool(llvm::StringRef)> ignore) const override {
+    return weights->checkAllUsed(ignore);
+  }
+  llvm::Expected<StoredTensor> find(llvm::StringRef name) override {
+    const ModuleInfo *part = parts.lookup(name);
+    if (!part)
+      return weights->find(name);
+    auto stored =
+        weights->find(part->expertsPath + "." + part->parameter);
+    if (!stored)
+      return stored;
+    // Shapes were checked, and experts are whole rows.
+    stored->shape.erase(stored->shape.begin());
+    stored->bytes /= part->experts;
+    stored->offset += part->expert * stored->bytes;
+    return stored;
+  }
+
+private:
+  std::unique_ptr<WeightSource> weights;
+  llvm::StringMap<const ModuleInfo *> parts;
+};
+
+/// `x` -> `y` of all experts of a layer, each over rows of its own: `[E, T,
+/// hidden]`, down(silu(gate(x)) * up(x)).
+static void buildExperts(ModuleBuilder &m, llvm::StringRef path,
+                         const BareExperts &experts) {
+  mlir::OpBuilder &b = m.builder();
+  mlir::Location loc = m.loc(path);
+  const int64_t any = mlir::ShapedType::kDynamic;
+  auto floats = [&](llvm::ArrayRef<int64_t> shape) {
+    return RankedTensorType::get(shape, b.getF32Type());
+  };
+  auto all = floats({experts.count, any, experts.hidden});
+  auto function = m.beginFunction(path, {{"x", all}}, {{"y", all}}, true);
+  Value x = function.getArgument(0);
+  mlir::OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+  mlir::OpFoldResult rows = mlir::tensor::getMixedSize(b, loc, x, 1);
+  llvm::SmallVector<mlir::OpFoldResult> ones(3, one);
+  Value y = mlir::tensor::EmptyOp::create(
+      b, loc, mlir::tensor::getMixedSizes(b, loc, x), b.getF32Type());
+  for (int64_t n = 0; n < experts.count; ++n) {
+    llvm::SmallVector<mlir::OpFoldResult> offsets{b.getIndexAttr(n), zero, zero},
+        sizes{one, rows, b.getIndexAttr(experts.hidden)};
+    Value own = mlir::tensor::ExtractSliceOp::create(
+        b, loc, floats({any, experts.hidden}), x, offsets, sizes, ones);
+    Value both = m.apply(partPath(path, n, gateUp), own);
+    auto half = [&](int64_t first) -> Value {
+      return mlir::tensor::ExtractSliceOp::create(
+          b, loc, floats({any, experts.width}), both,
+          llvm::ArrayRef<mlir::OpFoldResult>{zero, b.getIndexAttr(first)},
+          llvm::ArrayRef<mlir::OpFoldResult>{rows,
+                                             b.getIndexAttr(experts.width)},
+          llvm::ArrayRef<mlir::OpFoldResult>{one, one});
+    };
+    Value gate = half(0), up = half(experts.width);
+    gate = nn::ActivationOp::create(b, loc, gate.getType(),
+                                    nn::ActivationKind::SiLU, gate);
+    Value out = m.apply(partPath(path, n, down),
+                        mlir::arith::MulFOp::create(b, loc, gate, up));
+    y = mlir::tensor::InsertSliceOp::create(b, loc, out, y, offsets, sizes,
+                                            ones);
+  }
+  m.endFunction(y);
 }
 
 /// `x` -> `y` of one module; rows of x are independent.
@@ -272,15 +423,29 @@ llvm::Error importer::buildBareModel(ModuleBuilder &m,
   if (m.hasBank())
     if (llvm::Error e = m.checkBank(*adaptations, bare->modules))
       return e;
-  std::unique_ptr<WeightSource> weights = openFileWeights(*file);
+  if (m.hasBank() && !bare->experts.empty())
+    for (auto &[path, adaptation] : *adaptations)
+      for (const ModuleInfo &module : bare->modules)
+        if (module.experts && module.path == path)
+          return support::fileError(
+              modulesFile, "experts cannot choose their adapter of a bank");
+  auto weights =
+      std::make_unique<ExpertWeights>(openFileWeights(*file), bare->modules);
   llvm::StringRef expectedBy = modulesFile.empty() ? checkpoint : modulesFile;
 
   m.setWeightSuffix(".weight");
   auto wanted = [&](const ModuleInfo &module) {
     return module.kind != ModuleKind::Other &&
-           (adapters.empty() || adaptations->count(module.path));
+           (adapters.empty() || adaptations->count(module.path) ||
+            // All matrices of experts, if one is adapted.
+            (module.experts &&
+             llvm::any_of(*adaptations, [&](const auto &one) {
+               return llvm::StringRef(one.first)
+                   .starts_with(module.expertsPath + ".");
+             })));
   };
   std::vector<const ModuleInfo *> functions;
+  std::vector<std::string> experts;
   llvm::StringSet<> added;
   auto add = [&](const ModuleInfo &module) -> llvm::Error {
     if (!added.insert(module.path).second)
@@ -300,7 +465,10 @@ llvm::Error importer::buildBareModel(ModuleBuilder &m,
             return e;
     if (llvm::Error e = add(module))
       return e;
-    functions.push_back(&module);
+    if (!module.experts)
+      functions.push_back(&module);
+    else if (module.expert == 0 && module.parameter == down)
+      experts.push_back(module.expertsPath);
   }
   for (const ModuleInfo *module : functions) {
     auto adaptation = adaptations->find(module->path);
@@ -308,5 +476,16 @@ llvm::Error importer::buildBareModel(ModuleBuilder &m,
                   adaptation == adaptations->end() ? nullptr
                                                    : &adaptation->second);
   }
+  mlir::OpBuilder &b = m.builder();
+  mlir::NamedAttrList parameters;
+  for (const std::string &path : experts) {
+    const BareExperts &of = bare->experts[path];
+    buildExperts(m, path, of);
+    for (llvm::StringRef name : {gateUp, down})
+      parameters.set((path + "." + name).str(), b.getI64IntegerAttr(of.count));
+  }
+  if (!parameters.empty())
+    m.module()->setAttr(expertParametersAttr,
+                        parameters.getDictionary(b.getContext()));
   return llvm::Error::success();
 }

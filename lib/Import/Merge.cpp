@@ -40,6 +40,11 @@ struct Output {
   Value map, bias;
   /// The map is the transposed of what the checkpoint stores.
   bool transposed = false;
+  /// What is written is part of this tensor, from that byte on; empty: a tensor
+  /// of its own.
+  std::string whole = "";
+  uint64_t offset = 0;
+  llvm::StringRef tensor() const { return whole.empty() ? name : whole; }
 };
 
 class Merger {
@@ -62,6 +67,13 @@ private:
 
   llvm::Error writeGlobal(const Output &output);
   llvm::Error writeMap(const Output &output);
+  llvm::Error writeValues(const Output &output, llvm::ArrayRef<float> values) {
+    return writer->write(
+        output.tensor(), output.offset,
+        llvm::ArrayRef(reinterpret_cast<const uint8_t *>(values.data()),
+                       values.size() * sizeof(float)));
+  }
+  void joinExperts();
   llvm::Error writeTerms(const Output &output, const MapTerms &terms);
   llvm::Expected<std::vector<float>> evaluate(Value value);
   llvm::Error unknown(Value value) {
@@ -78,6 +90,8 @@ private:
   archive::StoredWeights weights;
   std::vector<Output> outputs;
   llvm::StringSet<> names;
+  /// Tensors that several outputs are written into, and how many.
+  llvm::StringMap<int64_t> wholes;
   /// What the expressions of weights and biases are made of.
   mlir::SetVector<mlir::Operation *> inExpressions;
   std::unique_ptr<archive::SafetensorsWriter> writer;
@@ -268,7 +282,8 @@ llvm::Error Merger::writeGlobal(const Output &output) {
     if (llvm::Error e = weights.readRows(global, row, count, values))
       return e;
     if (llvm::Error e = writer->write(
-            output.name, uint64_t(row) * columns * sizeof(float),
+            output.tensor(),
+            output.offset + uint64_t(row) * columns * sizeof(float),
             llvm::ArrayRef(reinterpret_cast<const uint8_t *>(values.data()),
                            values.size() * sizeof(float))))
       return e;
@@ -329,7 +344,8 @@ llvm::Error Merger::writeTerms(const Output &output, const MapTerms &terms) {
     }
     part.assign(sum.begin(), sum.end());
     if (llvm::Error e = writer->write(
-            output.name, uint64_t(row) * columns * sizeof(float),
+            output.tensor(),
+            output.offset + uint64_t(row) * columns * sizeof(float),
             llvm::ArrayRef(reinterpret_cast<const uint8_t *>(part.data()),
                            part.size() * sizeof(float))))
       return e;
@@ -360,7 +376,7 @@ llvm::Error Merger::writeMap(const Output &output) {
         turned[k * rows + r] = (*values)[r * columns + k];
     values = std::move(turned);
   }
-  return writer->writeFloat(output.name, *values);
+  return writeValues(output, *values);
 }
 
 /// The numbers of a tensor or of the matrix of a map, by the reference
@@ -378,12 +394,43 @@ llvm::Expected<std::vector<float>> Merger::evaluate(Value value) {
   return numbers;
 }
 
+/// Matrices of experts go into the parameters that the checkpoint has of them.
+void Merger::joinExperts() {
+  auto list = module->getAttrOfType<mlir::DictionaryAttr>(expertParametersAttr);
+  if (!list)
+    return;
+  for (mlir::NamedAttribute parameter : list)
+    wholes[parameter.getName()] =
+        mlir::cast<mlir::IntegerAttr>(parameter.getValue()).getInt();
+  for (Output &output : outputs) {
+    llvm::StringRef path = output.name;
+    path.consume_back(".weight");
+    auto [rest, parameter] = path.rsplit('.');
+    auto [experts, number] = rest.rsplit('.');
+    std::string whole = (experts + "." + parameter).str();
+    uint64_t expert, bytes = sizeof(float);
+    if (!wholes.count(whole) || number.getAsInteger(10, expert))
+      continue;
+    for (int64_t size : output.shape)
+      bytes *= size;
+    output.whole = whole;
+    output.offset = expert * bytes;
+  }
+}
+
 llvm::Error Merger::write(llvm::StringRef path, support::Progress *progress) {
+  joinExperts();
   std::vector<archive::TensorSpec> specs;
-  for (const Output &output : outputs)
-    specs.push_back(
-        {output.name, archive::DType::F32,
-         output.storedShape.empty() ? output.shape : output.storedShape});
+  for (const Output &output : outputs) {
+    if (!output.offset)
+      specs.push_back(
+          {output.tensor().str(), archive::DType::F32,
+           output.storedShape.empty() ? output.shape : output.storedShape});
+    // The first of several is where their tensor begins.
+    if (!output.whole.empty() && !output.offset)
+      specs.back().shape.insert(specs.back().shape.begin(),
+                                wholes.lookup(output.whole));
+  }
   auto created = archive::SafetensorsWriter::create(path, specs);
   if (!created)
     return created.takeError();
@@ -401,7 +448,7 @@ llvm::Error Merger::write(llvm::StringRef path, support::Progress *progress) {
       auto values = evaluate(output.bias);
       if (!values)
         return values.takeError();
-      if (llvm::Error e = writer->writeFloat(output.name, *values))
+      if (llvm::Error e = writeValues(output, *values))
         return e;
     }
     weights.dropPages();

@@ -11,6 +11,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Path.h"
 #include <cmath>
 
@@ -45,7 +46,8 @@ public:
 
 private:
   bool canTarget(const ModuleInfo &module) const {
-    return llvm::is_contained(tuner->kinds, module.kind);
+    return llvm::is_contained(tuner->kinds, module.kind) &&
+           (!module.experts || tuner->onExperts);
   }
   /// What the options say of a module, or of the modules that share its weight
   /// where these are treated alike.
@@ -59,7 +61,7 @@ private:
            });
   }
   bool saves(const ModuleInfo &module) const {
-    return withTied(
+    return !module.experts && withTied(
         module, [&](const ModuleInfo &one) { return config->saves(one.path); });
   }
   bool withTied(const ModuleInfo &module,
@@ -87,6 +89,10 @@ private:
     return std::nullopt;
   }
 
+  /// The parts of the parameter of experts whose tensors are called so.
+  std::vector<const ModuleInfo *> partsOf(llvm::StringRef path) const;
+  llvm::Error sortForExperts(const TensorEntry &entry, llvm::StringRef path,
+                             llvm::StringRef suffix);
   llvm::Error readConfig();
   llvm::Error sortTensors();
   llvm::Error sortShared(const TensorEntry &entry);
@@ -182,11 +188,55 @@ static llvm::StringRef endLike(llvm::StringRef name, llvm::StringRef suffix) {
   return name.drop_front(before.size());
 }
 
+// Tensors are called after the module of the experts, not after the parameter:
+// of several that are adapted, the last one in the order of the module has plain
+// names, and those before it one `base_layer` more each.
+std::vector<const ModuleInfo *>
+AdapterReader::partsOf(llvm::StringRef path) const {
+  int64_t depth = 0;
+  while (path.consume_back(".base_layer"))
+    ++depth;
+  std::vector<int64_t> adapted;
+  for (const ModuleInfo &module : modules)
+    if (module.experts && module.expertsPath == path && targets(module) &&
+        !llvm::is_contained(adapted, module.parameterOrder))
+      adapted.push_back(module.parameterOrder);
+  llvm::sort(adapted);
+  std::vector<const ModuleInfo *> parts;
+  if (depth >= int64_t(adapted.size()))
+    return parts;
+  int64_t order = adapted[adapted.size() - 1 - depth];
+  for (const ModuleInfo &module : modules)
+    if (module.experts && module.expertsPath == path &&
+        module.parameterOrder == order)
+      parts.push_back(&module);
+  return parts;
+}
+
+llvm::Error AdapterReader::sortForExperts(const TensorEntry &entry,
+                                          llvm::StringRef path,
+                                          llvm::StringRef suffix) {
+  std::vector<const ModuleInfo *> parts = partsOf(path);
+  if (parts.empty())
+    return error(entry, "no option of " +
+                            llvm::sys::path::filename(config->path()) +
+                            " puts such a tensor on " + quoted(path));
+  if (llvm::Error e = checkFinite(entry))
+    return e;
+  for (const ModuleInfo *part : parts)
+    tensors[part->path][suffix] = &entry;
+  return llvm::Error::success();
+}
+
 /// Assigns every tensor to a module by its name; what fits nowhere is an error.
 llvm::Error AdapterReader::sortTensors() {
   llvm::StringMap<const ModuleInfo *> byPath;
-  for (const ModuleInfo &module : modules)
+  llvm::StringSet<> experts;
+  for (const ModuleInfo &module : modules) {
     byPath[module.path] = &module;
+    if (module.experts)
+      experts.insert(module.expertsPath);
+  }
   for (const TensorEntry &entry : file->tensors()) {
     llvm::StringRef name = entry.name;
     if (!name.consume_front(prefix)) {
@@ -207,7 +257,16 @@ llvm::Error AdapterReader::sortTensors() {
                        tuner->type);
     llvm::StringRef path = name.drop_back(suffix.size());
     const ModuleInfo *module = byPath.lookup(path);
-    if (!module)
+    llvm::StringRef owner = path;
+    while (owner.consume_back(".base_layer")) {
+    }
+    if (experts.contains(owner) && llvm::is_contained(tuner->suffixes, suffix)) {
+      if (llvm::Error e = sortForExperts(entry, path, suffix))
+        return e;
+      continue;
+    }
+    // Parts of a parameter have no tensors of their own.
+    if (!module || module->experts)
       return error(entry, "the base model has no module " + quoted(path));
 
     bool adapted = targets(*module), saved = saves(*module);
@@ -361,6 +420,17 @@ llvm::Error AdapterReader::readConfig() {
           modules, [&](const ModuleInfo &module) { return canTarget(module); }))
     return field.error("the base model has no module that an adapter of type " +
                        quoted(*type) + " can be put on");
+  if (llvm::StringRef name = config->unknownParameter(modules); !name.empty())
+    return support::fieldError(config->path(), "target_parameters",
+                               "parameter " + quoted(name) +
+                                   " is neither the weight of a linear layer "
+                                   "nor one of experts");
+  for (const ModuleInfo &module : modules)
+    if (module.experts && !tuner->onExperts &&
+        config->targetsParameter(module))
+      return support::fieldError(config->path(), "target_parameters",
+                                 "an adapter of type " + quoted(*type) +
+                                     " cannot be put on experts");
   if (llvm::none_of(modules,
                     [&](const ModuleInfo &module) { return targets(module); }))
     return support::fieldError(config->path(), "target_modules",

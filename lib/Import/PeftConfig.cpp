@@ -154,19 +154,14 @@ static llvm::Error readNames(const JsonField &field,
 
 llvm::Error AdapterConfig::readTargets(bool named) {
   // Parameters by their names. Of a linear layer that is another way to name
-  // the layer; the 3-D parameters of experts are another matter.
+  // the layer; those of experts have three dimensions.
   JsonField parameters = (*this)["target_parameters"];
   if (!parameters.isNull()) {
     auto names = parameters.strings();
     if (!names)
       return names.takeError();
-    for (llvm::StringRef name : *names) {
-      if (!name.ends_with(".weight"))
-        return parameters.error("parameter " + support::quoted(name) +
-                                " is not supported: only weights of linear "
-                                "layers can be adapted");
+    for (llvm::StringRef name : *names)
       parameterNames.push_back(name.str());
-    }
   }
   JsonField targets = (*this)["target_modules"];
   if (targets.isNull() && parameterNames.empty() && named)
@@ -285,10 +280,27 @@ static bool endsInName(llvm::StringRef path, llvm::StringRef name) {
   return path == name || (path.consume_back(name) && path.ends_with("."));
 }
 
+/// The path of the parameter that a module is, or is part of.
+static std::string parameterOf(const ModuleInfo &module) {
+  return module.experts ? module.expertsPath + "." + module.parameter
+                        : module.path + ".weight";
+}
+
 /// `name` is a run of whole components of `path`.
 static bool hasComponents(llvm::StringRef path, llvm::StringRef name) {
   return (("." + path + ".").str()).find(("." + name + ".").str()) !=
          std::string::npos;
+}
+
+llvm::StringRef AdapterConfig::unknownParameter(
+    llvm::ArrayRef<ModuleInfo> modules) const {
+  for (const std::string &name : parameterNames)
+    if (!llvm::StringRef(name).ends_with(".weight") &&
+        llvm::none_of(modules, [&](const ModuleInfo &module) {
+          return module.experts && endsInName(parameterOf(module), name);
+        }))
+      return name;
+  return "";
 }
 
 bool AdapterConfig::saves(llvm::StringRef path) const {
@@ -305,6 +317,9 @@ bool AdapterConfig::targets(const ModuleInfo &module) const {
   // Parameters are found by their names alone.
   if (targetsParameter(module))
     return true;
+  // A parameter of experts is no module.
+  if (module.experts)
+    return false;
   if (excludePattern ? excludePattern->matches(path) : named(excludeNames))
     return false;
   if (llvm::any_of(saveNames, [&](const std::string &name) {
@@ -356,14 +371,14 @@ AdapterConfig::tokenRows(const ModuleInfo &module,
 }
 
 bool AdapterConfig::targetsParameter(const ModuleInfo &module) const {
-  return module.kind == ModuleKind::Linear &&
+  return (module.kind == ModuleKind::Linear || module.experts) &&
          llvm::any_of(parameterNames, [&](const std::string &name) {
-           return endsInName(module.path + ".weight", name);
+           return endsInName(parameterOf(module), name);
          });
 }
 
 std::string AdapterConfig::patternKey(const ModuleInfo &module) const {
-  return targetsParameter(module) ? module.path + ".weight" : module.path;
+  return targetsParameter(module) ? parameterOf(module) : module.path;
 }
 
 std::optional<int64_t> AdapterConfig::rankRule(const ModuleInfo &module) const {

@@ -46,8 +46,9 @@ llvm::Expected<const TensorEntry *>
 ModuleReader::need(llvm::StringRef suffix) const {
   if (const TensorEntry *entry = find(suffix))
     return entry;
+  const std::string &path = module.experts ? module.expertsPath : module.path;
   return support::tensorError(file.path(),
-                              "base_model.model." + module.path + suffix.str(),
+                              "base_model.model." + path + suffix.str(),
                               "is missing");
 }
 

@@ -125,6 +125,8 @@ struct Tuner {
                   llvm::ArrayRef<ModuleInfo>) = nullptr;
   /// It is on all modules of its kinds, and its options name none.
   bool everywhere = false;
+  /// It can be put on parameters of experts.
+  bool onExperts = false;
 };
 
 /// Rows of a table by the list in `field`; the tensor with this suffix holds

@@ -87,6 +87,12 @@ public:
   /// weight is done to the other. The files hold both.
   bool keepTied = false;
 
+  /// The first of `target_parameters` that is no weight and no parameter of
+  /// experts among `modules`; empty: there is none.
+  llvm::StringRef unknownParameter(llvm::ArrayRef<ModuleInfo> modules) const;
+  /// `target_parameters` names the weight of `module`.
+  bool targetsParameter(const ModuleInfo &module) const;
+
 private:
   template <typename T>
   struct Rule {
@@ -99,8 +105,6 @@ private:
                                std::vector<Rule<T>> &rules);
   llvm::Error readTargets(bool named);
   llvm::Error readLayers();
-  /// `target_parameters` names the weight of `module`.
-  bool targetsParameter(const ModuleInfo &module) const;
   /// What keys of `rank_pattern` and `alpha_pattern` are matched against.
   std::string patternKey(const ModuleInfo &module) const;
 

@@ -31,6 +31,11 @@ inline constexpr llvm::StringLiteral layerSourcesAttr = "allot.layer_sources";
 inline constexpr llvm::StringLiteral storedNameAttr = "allot.stored_name",
                                      storedShapeAttr = "allot.stored_shape";
 
+/// On a module: parameters of a checkpoint that hold a matrix of each expert,
+/// and of how many. `X.P` holds what is called `X.N.P` in the module.
+inline constexpr llvm::StringLiteral expertParametersAttr =
+    "allot.expert_parameters";
+
 /// Writes all weights of `module` to a safetensors file, f32, one tensor at a
 /// time, named and laid out as in the checkpoint (`SITE.weight`, `SITE.bias`).
 /// Where a matrix or a bias is an expression, its value is written: sums are

@@ -74,6 +74,11 @@ struct ModuleInfo {
   /// The shape that the checkpoint gives the weight, where the program takes
   /// the same numbers as `[out, in]`; empty: that which the kind has.
   std::vector<int64_t> storedShape = {};
+  /// Of a matrix that is part of a parameter of several experts: the path of
+  /// their module, the name of the parameter in it, which of how many, and its
+  /// place among the parameters of the module.
+  std::string expertsPath = "", parameter = "";
+  int64_t expert = 0, experts = 0, parameterOrder = 0;
   /// Of a convolution: how many positions it sees.
   int64_t taps = 0;
 };

@@ -46,9 +46,56 @@ static llvm::Expected<double> scaleOf(const ModuleReader &r) {
                   "lora_alpha");
 }
 
+/// On one matrix of a parameter of E experts. The factors of all are stored
+/// together: A expert by expert, `[E * r, in]`, B `[out, r * E]` with the number
+/// of the expert as the faster one.
+static llvm::Error readExpert(ModuleReader &r) {
+  for (llvm::StringRef field : {"use_dora", "lora_bias"}) {
+    auto asked = r.config[field].booleanOr(false);
+    if (!asked)
+      return asked.takeError();
+    if (*asked)
+      return r.fieldError(field, "is not supported on experts");
+  }
+  int64_t experts = r.module.experts, expert = r.module.expert;
+  int64_t out = r.module.out, in = r.module.in;
+  // One tensor for all experts: declared once.
+  std::string stem = r.module.expertsPath + "." + r.module.parameter;
+  std::string nameA = stem + ".lora_A", nameB = stem + ".lora_B";
+  auto a = r.addNeeded(nameA, ".lora_A.weight", {-1, in});
+  if (!a)
+    return a.takeError();
+  r.form.parts.back().shared = true;
+  int64_t rows = (*a)->shape[0], rank = rows / experts;
+  if (rows % experts)
+    return r.error(**a, "has " + llvm::Twine(rows) + " rows, which are not " +
+                            "equally many for each of " +
+                            llvm::Twine(experts) + " experts");
+  if (llvm::Error e = r.checkRank(rank, **a))
+    return e;
+  auto b = r.addNeeded(nameB, ".lora_B.weight", {out, rows});
+  if (!b)
+    return b.takeError();
+  r.form.parts.back().shared = true;
+  auto scale = scaleOf(r);
+  if (!scale)
+    return scale.takeError();
+  r.depends(*scale);
+  r.form.map = [=, s = *scale](FormBuilder &f, Value map) {
+    Value a = f.slice(f.numbers(nameA), {expert * rank, 0}, {rank, in});
+    Value all = f.reshape(f.numbers(nameB), {out, rank, experts});
+    Value b = f.reshape(f.slice(all, {0, 0, expert}, {out, rank, 1}),
+                        {out, rank});
+    return f.sum({map, f.scale(f.lowRank(b, a), s)});
+  };
+  return llvm::Error::success();
+}
+
 static llvm::Error read(ModuleReader &r) {
   if (llvm::Error e = checkInitialisation(r))
     return e;
+  if (r.module.experts)
+    return readExpert(r);
   // An embedding [rows, dim] takes the transposed product.
   bool embedding = r.module.kind == ModuleKind::Embedding;
   int64_t out = embedding ? r.module.in : r.module.out;
@@ -123,7 +170,8 @@ static constexpr llvm::StringLiteral fields[] = {
     "lora_ga_config", "megatron_core", "qalora_group_size"};
 
 const Tuner importer::loraTuner = {
-    "LORA", suffixes, {}, fields, matricesAndEmbeddings, read};
+    "LORA", suffixes, {},    fields, matricesAndEmbeddings,
+    read,   false,    nullptr, false, /*onExperts=*/true};
 
 //===----------------------------------------------------------------------===//
 // With a gate on the ranks
