@@ -14,7 +14,8 @@ using namespace allot::importer;
 static constexpr Architecture table[] = {{"gpt2", buildGpt2},
                                          {"bert", buildBert},
                                          {"vit", buildVit},
-                                         {"t5", buildT5}};
+                                         {"t5", buildT5},
+                                         {"switch_transformers", buildSwitch}};
 
 llvm::ArrayRef<Architecture> importer::architectures() { return table; }
 

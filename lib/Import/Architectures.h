@@ -54,6 +54,12 @@ llvm::Error buildT5(ModuleBuilder &module, const archive::JsonDocument &config,
                     WeightSource &weights,
                     llvm::ArrayRef<AdapterSource> adapters);
 
+/// Switch Transformers (Fedus et al. 2021): the same entries.
+llvm::Error buildSwitch(ModuleBuilder &module,
+                        const archive::JsonDocument &config,
+                        WeightSource &weights,
+                        llvm::ArrayRef<AdapterSource> adapters);
+
 } // namespace allot::importer
 
 #endif // ALLOT_LIB_IMPORT_ARCHITECTURES_H

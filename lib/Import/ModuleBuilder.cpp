@@ -234,7 +234,7 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
       return e;
     // What merging needs to write the tensor as it was.
     if (!ownWeight &&
-        (module.weightName != "weight" || !module.storedShape.empty())) {
+        (parameter != ".weight" || !module.storedShape.empty())) {
       mlir::Operation *global = lastGlobal;
       global->setAttr(storedNameAttr, b.getStringAttr(stored.tensor));
       if (!module.storedShape.empty())

@@ -159,7 +159,8 @@ class Checker:
         inputs = ("input_ids", "decoder_input_ids", "attention_mask",
                   "token_type_ids", "pixel_values")
         for name, entry in (("gpt2_scaled", "logits"), ("bert_masks", "encode"),
-                            ("vit_patches", "logits"), ("t5_plain", "logits")):
+                            ("vit_patches", "logits"), ("t5_plain", "logits"),
+                            ("switch_capacity", "logits")):
             folder = os.path.join(root, name)
             io = load(os.path.join(folder, "io.safetensors"))
 

@@ -136,6 +136,9 @@ others = {
                                                       intermediate_size=30, num_hidden_layers=2)),
     "t5_plain": ("T5ForConditionalGeneration", dict(vocab_size=40, d_model=20, d_kv=6, d_ff=31, num_heads=3, num_layers=1, num_decoder_layers=2, feed_forward_proj="relu",
                                                     relative_attention_num_buckets=12, relative_attention_max_distance=20, decoder_start_token_id=3)),
+    "switch_capacity": ("SwitchTransformersForConditionalGeneration", dict(
+        vocab_size=40, d_model=20, d_kv=6, d_ff=11, num_heads=3, num_layers=2, num_decoder_layers=2, num_sparse_encoder_layers=1, num_sparse_decoder_layers=2, num_experts=3, expert_capacity=2,
+        router_bias=True, dense_act_fn="gelu_new", relative_attention_num_buckets=12, relative_attention_max_distance=20, decoder_start_token_id=3, tie_word_embeddings=False)),
 }
 
 def seen(model, stacks, call):
@@ -170,7 +173,7 @@ def others_numbers(model, length, seed, masked):
         ins = dict(input_ids=draw(length), token_type_ids=torch.randint(0, 3, (rows, length), generator=generator), attention_mask=mask)
         out, found = seen(model, {"hidden_states": model.bert.encoder.layer}, lambda: model.bert(**ins))
         result["last_hidden_state"] = out.last_hidden_state
-    elif kind == "T5ForConditionalGeneration":
+    elif kind.endswith("ForConditionalGeneration"):
         ins = dict(input_ids=draw(length), attention_mask=mask, decoder_input_ids=draw(length // 2 + 2))
         out, found = seen(model, {"enc_hidden_states": model.encoder.block, "dec_hidden_states": model.decoder.block}, lambda: model(**ins, use_cache=False))
         result.update(logits=out.logits, encoder_last_hidden_state=out.encoder_last_hidden_state)
@@ -180,7 +183,20 @@ def others_numbers(model, length, seed, masked):
         result["logits"] = out.logits
     if "logits" in result and kind != "ViTForImageClassification" and not masked:
         whole = torch.tensor([[model.config.decoder_start_token_id]]) if "decoder_input_ids" in ins else ins["input_ids"]
+        # With a cache every token is the first of its step, which counts where experts are full.
+        cached = None
+        if kind.startswith("Switch"):
+            with torch.no_grad():
+                cached = dict(past_key_values=None, encoder_outputs=model.encoder(input_ids=ins["input_ids"]))
         for _ in range(12):
+            if cached is not None:
+                with torch.no_grad():
+                    out = model(decoder_input_ids=whole[:, -1:], use_cache=True, **cached)
+                cached["past_key_values"] = out.past_key_values
+                top = out.logits[0, -1].topk(2)
+                assert float(top.values[0] - top.values[1]) > 5e-3, "two tokens are too close"
+                whole = torch.cat([whole, top.indices[None, :1]], 1)
+                continue
             call = dict(input_ids=ins["input_ids"], decoder_input_ids=whole) if "decoder_input_ids" in ins else dict(input_ids=whole)
             with torch.no_grad():
                 top = model(**call, use_cache=False).logits[0, -1].topk(2)
@@ -205,7 +221,7 @@ def make_other(number, kind, options, folder, seed):
     if os.path.exists(os.path.join(folder, "generation_config.json")):
         os.remove(os.path.join(folder, "generation_config.json"))
     model = getattr(transformers, kind).from_pretrained(folder, attn_implementation="eager").eval()
-    parts = [("a", 17, False), ("b", 5, False)] + ([("pad", 11, True)] if kind in ("BertForMaskedLM", "T5ForConditionalGeneration") else [])
+    parts = [("a", 17, False), ("b", 5, False)] + ([("pad", 11, True)] if kind.endswith(("ForMaskedLM", "ForConditionalGeneration")) else [])
     save_file({f"{part}.{k}": numpy.ascontiguousarray(v) for part, length, masked in parts for k, v in others_numbers(model, length, number, masked).items()},
               os.path.join(folder, "io.safetensors"))
 
