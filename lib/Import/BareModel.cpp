@@ -26,8 +26,8 @@ using mlir::Value;
 
 namespace {
 
-/// Experts whose matrices are stored in two parameters: gate above up, and down;
-/// each as a linear layer's, or transposed.
+/// Experts whose matrices are stored in two parameters: gate above up, and
+/// down; each as a linear layer's, or transposed.
 struct BareExperts {
   int64_t count = 0, hidden = 0, width = 0;
   bool transposed = false;
@@ -131,8 +131,8 @@ static llvm::Error readExperts(const ModuleInfo &module, const JsonField &field,
     if (llvm::ArrayRef((*tensor)->shape) != llvm::ArrayRef(shape))
       return support::tensorError(
           file.path(), (*tensor)->name,
-          "has shape " + support::shapeString((*tensor)->shape) +
-              ", must be " + support::shapeString(shape));
+          "has shape " + support::shapeString((*tensor)->shape) + ", must be " +
+              support::shapeString(shape));
     part.order = module.order;
     part.expertsPath = module.path;
     part.parameter = name.str();
@@ -298,8 +298,7 @@ public:
     const ModuleInfo *part = parts.lookup(name);
     if (!part)
       return weights->find(name);
-    auto stored =
-        weights->find(part->expertsPath + "." + part->parameter);
+    auto stored = weights->find(part->expertsPath + "." + part->parameter);
     if (!stored)
       return stored;
     // Shapes were checked, and experts are whole rows.
@@ -333,7 +332,8 @@ static void buildExperts(ModuleBuilder &m, llvm::StringRef path,
   Value y = mlir::tensor::EmptyOp::create(
       b, loc, mlir::tensor::getMixedSizes(b, loc, x), b.getF32Type());
   for (int64_t n = 0; n < experts.count; ++n) {
-    llvm::SmallVector<mlir::OpFoldResult> offsets{b.getIndexAttr(n), zero, zero},
+    llvm::SmallVector<mlir::OpFoldResult> offsets{b.getIndexAttr(n), zero,
+                                                  zero},
         sizes{one, rows, b.getIndexAttr(experts.hidden)};
     Value own = mlir::tensor::ExtractSliceOp::create(
         b, loc, floats({any, experts.hidden}), x, offsets, sizes, ones);
@@ -438,10 +438,9 @@ llvm::Error importer::buildBareModel(ModuleBuilder &m,
     return module.kind != ModuleKind::Other &&
            (adapters.empty() || adaptations->count(module.path) ||
             // All matrices of experts, if one is adapted.
-            (module.experts &&
-             llvm::any_of(*adaptations, [&](const auto &one) {
-               return llvm::StringRef(one.first)
-                   .starts_with(module.expertsPath + ".");
+            (module.experts && llvm::any_of(*adaptations, [&](const auto &one) {
+               return llvm::StringRef(one.first).starts_with(
+                   module.expertsPath + ".");
              })));
   };
   std::vector<const ModuleInfo *> functions;

@@ -171,8 +171,9 @@ llvm::Expected<ModelConfig> importer::readConfig(const JsonDocument &config) {
                                 1 << 20);
   // Each expert of a row has a query for each head of keys.
   if (routedAttention)
-    model.heads = model.kvHeads * fields.sizeOr(experts->chosenKey,
-                                                experts->defaultChosen, 1 << 16);
+    model.heads =
+        model.kvHeads *
+        fields.sizeOr(experts->chosenKey, experts->defaultChosen, 1 << 16);
   model.context = fields.sizeOr("max_position_embeddings", 2048);
   model.epsilon = fields.take<double>(
       config["rms_norm_eps"].numberOr(model.family->defaultEpsilon));

@@ -172,7 +172,8 @@ llvm::Error importer::readRope(const JsonDocument &config, FieldReader &fields,
           read(local.isObject() ? local : none, base, 10000, ofWindows))
     return error;
   if (ofWindows.scale != model.rotaryScale)
-    return local.error("must scale rotated vectors as " + family.fullType + " does");
+    return local.error("must scale rotated vectors as " + family.fullType +
+                       " does");
   model.windowFrequencies = std::move(ofWindows.frequencies);
   return llvm::Error::success();
 }

@@ -116,11 +116,12 @@ Value DecoderBuilder::attend(int64_t layer, llvm::StringRef path, int64_t row,
   Value sinks;
   if (c.family->sinks)
     sinks = m.norm(inLayer(layer, "self_attn.sinks"));
-  return nn::AttentionOp::create(b, m.loc(path), type, q, k, v, stream.past, stream.total, /*mask=*/Value(),
-                              /*distances=*/Value(), sinks, empty(type, stream),
-                              /*causal=*/true, llvm::APFloat(c.attentionScale),
-                              window, softcap)
-          .getResult();
+  return nn::AttentionOp::create(
+             b, m.loc(path), type, q, k, v, stream.past, stream.total,
+             /*mask=*/Value(),
+             /*distances=*/Value(), sinks, empty(type, stream),
+             /*causal=*/true, llvm::APFloat(c.attentionScale), window, softcap)
+      .getResult();
 }
 
 Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream,
@@ -128,7 +129,7 @@ Value DecoderBuilder::attention(int64_t layer, Value x, Stream &stream,
   if (c.experts.queries)
     return routedAttention(layer, x, stream);
   std::string path = attentionPath(c, layer, part);
-  Heads all = c.latent.rank        ? projectLatent(layer, x, stream, part)
+  Heads all = c.latent.rank       ? projectLatent(layer, x, stream, part)
               : c.convolved.first ? projectConvolved(layer, x, stream)
                                   : project(layer, x, stream);
   Value q = all.q;

@@ -95,8 +95,8 @@ private:
   /// `part`: which attention block of the layer.
   mlir::Value attention(int64_t layer, mlir::Value x, Stream &stream,
                         int64_t part = 0);
-  /// What queries `[batch, T, heads, size]` of an attention block with this path
-  /// and row of the cache see.
+  /// What queries `[batch, T, heads, size]` of an attention block with this
+  /// path and row of the cache see.
   mlir::Value attend(int64_t layer, llvm::StringRef path, int64_t row,
                      Heads heads, Stream &stream);
   mlir::Value routedAttention(int64_t layer, mlir::Value x, Stream &stream);
@@ -127,8 +127,7 @@ private:
   /// By the logits of a router. `suffix` names what is tapped.
   Choice choose(llvm::StringRef router, mlir::Value logits, mlir::Value bias,
                 llvm::StringRef suffix);
-  mlir::Value carriedRouter(int64_t layer, mlir::Value x,
-                            const Stream &stream);
+  mlir::Value carriedRouter(int64_t layer, mlir::Value x, const Stream &stream);
   mlir::Value tapSkipped(mlir::Value ids, mlir::Value weights,
                          llvm::StringRef suffix);
   mlir::Value withLowLast(mlir::Value bias);

@@ -89,8 +89,8 @@ Value DecoderBuilder::tapSkipped(Value ids, Value weights,
   int64_t count = c.experts.count + c.experts.identities;
   mlir::AffineMap all = b.getMultiDimIdentityMap(3);
   auto isSkipped = [&](mlir::OpBuilder &nested, mlir::Location at, Value id) {
-    Value first = arith::ConstantOp::create(nested, at,
-                                            nested.getI32IntegerAttr(count));
+    Value first =
+        arith::ConstantOp::create(nested, at, nested.getI32IntegerAttr(count));
     return arith::CmpIOp::create(nested, at, arith::CmpIPredicate::sge, id,
                                  first)
         .getResult();
@@ -112,8 +112,7 @@ Value DecoderBuilder::tapSkipped(Value ids, Value weights,
           mlir::ValueRange args) -> Value {
         Value zero =
             arith::ConstantOp::create(nested, at, nested.getF32FloatAttr(0));
-        return arith::SelectOp::create(nested, at,
-                                       isSkipped(nested, at, args[0]), zero,
-                                       args[1]);
+        return arith::SelectOp::create(
+            nested, at, isSkipped(nested, at, args[0]), zero, args[1]);
       });
 }

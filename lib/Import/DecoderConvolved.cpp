@@ -31,8 +31,8 @@ namespace arith = mlir::arith;
 namespace tensor = mlir::tensor;
 using Groups = llvm::SmallVector<mlir::ReassociationIndices>;
 
-/// [batch, T, heads, size] with `count` positions in front: what an earlier call
-/// put into a slot of the cache, and where a sequence has none the numbers
+/// [batch, T, heads, size] with `count` positions in front: what an earlier
+/// call put into a slot of the cache, and where a sequence has none the numbers
 /// `missing` `[heads, size]` (null: zero). Puts the new ones there, too.
 Value DecoderBuilder::withHistory(Value fresh, int64_t count, Value missing,
                                   int64_t row, int64_t slot, Stream &stream) {
@@ -43,12 +43,12 @@ Value DecoderBuilder::withHistory(Value fresh, int64_t count, Value missing,
   };
   auto body = [&](mlir::OpBuilder &nested, mlir::Location at, ValueRange i) {
     Value number =
-        missing ? tensor::ExtractOp::create(nested, at, missing,
-                                            ValueRange{i[2], i[3]})
-                      .getResult()
-                : arith::ConstantOp::create(nested, at,
-                                            nested.getF32FloatAttr(0))
-                      .getResult();
+        missing
+            ? tensor::ExtractOp::create(nested, at, missing,
+                                        ValueRange{i[2], i[3]})
+                  .getResult()
+            : arith::ConstantOp::create(nested, at, nested.getF32FloatAttr(0))
+                  .getResult();
     if (stream.cache) {
       Value past = arith::IndexCastOp::create(
           nested, at, nested.getIndexType(),
@@ -73,9 +73,9 @@ Value DecoderBuilder::withHistory(Value fresh, int64_t count, Value missing,
                                  ValueRange{stream.batch}, body);
   Value total = arith::AddIOp::create(b, m.loc(), stream.length,
                                       index(b, m.loc(), count));
-  Value whole = tensor::EmptyOp::create(b, m.loc(), type.getShape(),
-                                        b.getF32Type(),
-                                        ValueRange{stream.batch, total});
+  Value whole =
+      tensor::EmptyOp::create(b, m.loc(), type.getShape(), b.getF32Type(),
+                              ValueRange{stream.batch, total});
   auto sizes = tensor::getMixedSizes(b, m.loc(), old);
   llvm::SmallVector<OpFoldResult> offsets(4, b.getIndexAttr(0)),
       strides(4, b.getIndexAttr(1));
@@ -112,8 +112,7 @@ Value DecoderBuilder::convolved(const std::string &path, Value x, int64_t taps,
   Value weight = m.norm(path);
   int64_t in = mlir::cast<RankedTensorType>(weight.getType()).getDimSize(1);
   Value split = tensor::ExpandShapeOp::create(
-      b, at, floats({heads, size, in, taps}), weight,
-      Groups{{0, 1}, {2}, {3}});
+      b, at, floats({heads, size, in, taps}), weight, Groups{{0, 1}, {2}, {3}});
   Value bias = tensor::ExpandShapeOp::create(b, at, floats({heads, size}),
                                              m.bias(path), Groups{{0, 1}});
   Value sum = mlir::linalg::BroadcastOp::create(
@@ -142,10 +141,8 @@ Value DecoderBuilder::convolved(const std::string &path, Value x, int64_t taps,
         b, at, {rows(x, tap, length), part},
         {map({dim(0), dim(1), dim(2), read}), map({dim(2), dim(3), dim(4)}),
          map({dim(0), dim(1), dim(2), dim(3)})},
-        sum,
-        [](mlir::OpBuilder &nested, mlir::Location at, ValueRange args) {
-          Value product =
-              arith::MulFOp::create(nested, at, args[0], args[1]);
+        sum, [](mlir::OpBuilder &nested, mlir::Location at, ValueRange args) {
+          Value product = arith::MulFOp::create(nested, at, args[0], args[1]);
           return arith::AddFOp::create(nested, at, args[2], product)
               .getResult();
         });
@@ -184,8 +181,7 @@ Value DecoderBuilder::unit(Value x, Value factors) {
         Value norm = mlir::math::SqrtOp::create(nested, at, args[1]);
         norm = arith::MaximumFOp::create(
             nested, at, norm, number(std::numeric_limits<float>::epsilon()));
-        Value scale =
-            arith::DivFOp::create(nested, at, number(length), norm);
+        Value scale = arith::DivFOp::create(nested, at, number(length), norm);
         Value y = arith::MulFOp::create(nested, at, args[0], scale);
         return factors ? arith::MulFOp::create(nested, at, y, args[2]) : y;
       });
@@ -245,8 +241,7 @@ DecoderBuilder::Heads DecoderBuilder::projectConvolved(int64_t layer, Value x,
                                           Groups{{0}, {1}, {2, 3, 4}}, sizes);
   Value mean = vjp::buildStructured(
       b, at, {q, k}, {five, perKey, five}, empty(grouped, stream),
-      [](mlir::OpBuilder &nested, mlir::Location at,
-         ValueRange args) -> Value {
+      [](mlir::OpBuilder &nested, mlir::Location at, ValueRange args) -> Value {
         Value half =
             arith::ConstantOp::create(nested, at, nested.getF32FloatAttr(0.5));
         Value sum = arith::AddFOp::create(nested, at, args[0], args[1]);
@@ -261,9 +256,9 @@ DecoderBuilder::Heads DecoderBuilder::projectConvolved(int64_t layer, Value x,
             arith::ConstantOp::create(nested, at, nested.getF32FloatAttr(part));
         return arith::MulFOp::create(nested, at, args[0], factor);
       });
-  Value meanOfQuery = tensor::CollapseShapeOp::create(
-      b, at, floats({any, any, c.heads, size}), mean,
-      Groups{{0}, {1}, {2, 3}, {4}});
+  Value meanOfQuery =
+      tensor::CollapseShapeOp::create(b, at, floats({any, any, c.heads, size}),
+                                      mean, Groups{{0}, {1}, {2, 3}, {4}});
   auto mixedHeads = [&](int64_t first, int64_t count) -> Value {
     OpFoldResult zero = b.getIndexAttr(0);
     return tensor::ExtractSliceOp::create(
@@ -287,13 +282,12 @@ DecoderBuilder::Heads DecoderBuilder::projectConvolved(int64_t layer, Value x,
     missing = tensor::ExpandShapeOp::create(
         b, at, floats({c.kvHeads, size / 2}), bias, Groups{{0, 1}});
   int64_t slot = c.mixedRuns();
-  Value delayed =
-      withHistory(heads(m.apply(path("v_proj_delayed"), x), c.kvHeads, size / 2,
-                        stream),
-                  1, missing, row(slot), slot % 2, stream);
-  delayed = tensor::CollapseShapeOp::create(
-      b, at, floats({any, any, run / 2}), rows(delayed, 0, stream.length),
-      Groups{{0}, {1}, {2, 3}});
+  Value delayed = withHistory(
+      heads(m.apply(path("v_proj_delayed"), x), c.kvHeads, size / 2, stream), 1,
+      missing, row(slot), slot % 2, stream);
+  delayed = tensor::CollapseShapeOp::create(b, at, floats({any, any, run / 2}),
+                                            rows(delayed, 0, stream.length),
+                                            Groups{{0}, {1}, {2, 3}});
   Value v = empty(floats({any, any, run}), stream);
   v = intoColumns(m.apply(path("v_proj_current"), x), v, 0);
   v = intoColumns(delayed, v, run / 2);

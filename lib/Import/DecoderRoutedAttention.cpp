@@ -107,9 +107,9 @@ Value DecoderBuilder::routedAttention(int64_t layer, Value x, Stream &stream) {
   Value k = heads(columns(both, 0, e.queries), c.kvHeads, c.headDim, stream);
   Value v =
       heads(columns(both, e.queries, e.queries), c.kvHeads, c.headDim, stream);
-  Value out = attend(layer, inLayer(layer, "self_attention"), layer,
-                     {rope(layer, q, stream), rope(layer, k, stream), v},
-                     stream);
+  Value out =
+      attend(layer, inLayer(layer, "self_attention"), layer,
+             {rope(layer, q, stream), rope(layer, k, stream), v}, stream);
   out = swapped(apart(out, c.kvHeads, e.chosen, inHeads), c.kvHeads, e.chosen);
   out = together(out, {any, any, e.chosen, e.queries}, inRow);
   out = project("output_linear", out, c.hidden);
@@ -117,13 +117,13 @@ Value DecoderBuilder::routedAttention(int64_t layer, Value x, Stream &stream) {
   // The weighted sum over the experts of a row, and the bias once.
   mlir::AffineMap all = b.getMultiDimIdentityMap(4);
   auto sizes = tensor::getMixedSizes(b, m.loc(path), out);
-  Value y = vjp::buildReduction(
-      b, m.loc(path), {out, choice.weights}, {all, all.dropResult(3),
-                                              all.dropResult(2)},
-      {sizes[0], sizes[1], sizes[3]},
-      [](mlir::OpBuilder &nested, mlir::Location at,
-         mlir::ValueRange args) -> Value {
-        return arith::MulFOp::create(nested, at, args[0], args[1]);
-      });
+  Value y = vjp::buildReduction(b, m.loc(path), {out, choice.weights},
+                                {all, all.dropResult(3), all.dropResult(2)},
+                                {sizes[0], sizes[1], sizes[3]},
+                                [](mlir::OpBuilder &nested, mlir::Location at,
+                                   mlir::ValueRange args) -> Value {
+                                  return arith::MulFOp::create(
+                                      nested, at, args[0], args[1]);
+                                });
   return adapter::buildAddedVector(b, m.loc(path), y, m.norm(path + ".bias"));
 }

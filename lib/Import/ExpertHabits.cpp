@@ -136,10 +136,10 @@ const ExpertHabits importer::longcatExperts = {
     .identities = true,
     .defaultIdentities = 256};
 
-const ExpertHabits importer::zayaExperts = {
-    .correction = "gate.balancing_biases",
-    .defaultCount = 16,
-    .defaultChosen = 1,
-    .defaultWidth = 2048,
-    .weighting = Weighting::Scores,
-    .carriedRouter = true};
+const ExpertHabits importer::zayaExperts = {.correction =
+                                                "gate.balancing_biases",
+                                            .defaultCount = 16,
+                                            .defaultChosen = 1,
+                                            .defaultWidth = 2048,
+                                            .weighting = Weighting::Scores,
+                                            .carriedRouter = true};

@@ -12,8 +12,8 @@
 namespace allot::importer {
 
 extern const ExpertHabits deepseek2Experts, deepseek3Experts, gptOssExperts,
-    graniteExperts, jetmoeExperts, longcatExperts, mixtralExperts, olmoeExperts, qwen2Experts,
-    qwen3Experts, zayaExperts;
+    graniteExperts, jetmoeExperts, longcatExperts, mixtralExperts, olmoeExperts,
+    qwen2Experts, qwen3Experts, zayaExperts;
 
 } // namespace allot::importer
 

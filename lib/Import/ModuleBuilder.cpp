@@ -233,8 +233,7 @@ llvm::Error ModuleBuilder::addModule(const ModuleInfo &module,
     if (llvm::Error e = addWeight(site.weight, stored, /*base=*/true))
       return e;
     // What merging needs to write the tensor as it was.
-    if (!ownWeight &&
-        (parameter != ".weight" || !module.storedShape.empty())) {
+    if (!ownWeight && (parameter != ".weight" || !module.storedShape.empty())) {
       mlir::Operation *global = lastGlobal;
       global->setAttr(storedNameAttr, b.getStringAttr(stored.tensor));
       if (!module.storedShape.empty())

@@ -61,8 +61,9 @@ private:
            });
   }
   bool saves(const ModuleInfo &module) const {
-    return !module.experts && withTied(
-        module, [&](const ModuleInfo &one) { return config->saves(one.path); });
+    return !module.experts && withTied(module, [&](const ModuleInfo &one) {
+      return config->saves(one.path);
+    });
   }
   bool withTied(const ModuleInfo &module,
                 llvm::function_ref<bool(const ModuleInfo &)> says) const {
@@ -189,8 +190,8 @@ static llvm::StringRef endLike(llvm::StringRef name, llvm::StringRef suffix) {
 }
 
 // Tensors are called after the module of the experts, not after the parameter:
-// of several that are adapted, the last one in the order of the module has plain
-// names, and those before it one `base_layer` more each.
+// of several that are adapted, the last one in the order of the module has
+// plain names, and those before it one `base_layer` more each.
 std::vector<const ModuleInfo *>
 AdapterReader::partsOf(llvm::StringRef path) const {
   int64_t depth = 0;
@@ -260,7 +261,8 @@ llvm::Error AdapterReader::sortTensors() {
     llvm::StringRef owner = path;
     while (owner.consume_back(".base_layer")) {
     }
-    if (experts.contains(owner) && llvm::is_contained(tuner->suffixes, suffix)) {
+    if (experts.contains(owner) &&
+        llvm::is_contained(tuner->suffixes, suffix)) {
       if (llvm::Error e = sortForExperts(entry, path, suffix))
         return e;
       continue;
@@ -426,8 +428,7 @@ llvm::Error AdapterReader::readConfig() {
                                    " is neither the weight of a linear layer "
                                    "nor one of experts");
   for (const ModuleInfo &module : modules)
-    if (module.experts && !tuner->onExperts &&
-        config->targetsParameter(module))
+    if (module.experts && !tuner->onExperts && config->targetsParameter(module))
       return support::fieldError(config->path(), "target_parameters",
                                  "an adapter of type " + quoted(*type) +
                                      " cannot be put on experts");

@@ -292,8 +292,8 @@ static bool hasComponents(llvm::StringRef path, llvm::StringRef name) {
          std::string::npos;
 }
 
-llvm::StringRef AdapterConfig::unknownParameter(
-    llvm::ArrayRef<ModuleInfo> modules) const {
+llvm::StringRef
+AdapterConfig::unknownParameter(llvm::ArrayRef<ModuleInfo> modules) const {
   for (const std::string &name : parameterNames)
     if (!llvm::StringRef(name).ends_with(".weight") &&
         llvm::none_of(modules, [&](const ModuleInfo &module) {

@@ -92,22 +92,22 @@ void SwitchFeedForward::tap(Blocks &blocks, Value logits, Value assignment,
                             const T5Place &place) const {
   mlir::OpBuilder &b = blocks.b;
   mlir::Location at = blocks.m.loc(router(place));
-  std::string suffix = (place.decoder ? ".decoder." : ".encoder.") +
-                       std::to_string(place.layer);
+  std::string suffix =
+      (place.decoder ? ".decoder." : ".encoder.") + std::to_string(place.layer);
   auto rows = [&](Value x, llvm::StringRef name) {
     blocks.tap(adapter::buildFolded(b, at, x, 1), name + suffix);
   };
   constexpr int64_t any = Blocks::any;
-  auto unpack = routed::UnpackOp::create(b, at, blocks.ints({any, any, 1}),
-                                         blocks.floats({any, any, 1}),
-                                         assignment);
+  auto unpack =
+      routed::UnpackOp::create(b, at, blocks.ints({any, any, 1}),
+                               blocks.floats({any, any, 1}), assignment);
   // Probabilities of what is kept are above 0.
   mlir::AffineMap all = b.getMultiDimIdentityMap(3);
   Value kept = vjp::buildStructured(
       b, at, {unpack.getWeights()}, {all, all},
-      tensor::EmptyOp::create(
-          b, at, tensor::getMixedSizes(b, at, unpack.getWeights()),
-          b.getI32Type()),
+      tensor::EmptyOp::create(b, at,
+                              tensor::getMixedSizes(b, at, unpack.getWeights()),
+                              b.getI32Type()),
       [](mlir::OpBuilder &nested, mlir::Location at,
          mlir::ValueRange args) -> Value {
         Value zero =
@@ -130,9 +130,9 @@ Value SwitchFeedForward::build(Blocks &blocks, const T5Place &place, Value x,
   ModuleBuilder &m = blocks.m;
   constexpr int64_t any = Blocks::any;
   Value logits = m.apply(router(place), x);
-  auto policy = routed::TokenChoiceAttr::get(
-      b.getContext(), /*k=*/1, /*groups=*/1, /*kept=*/1,
-      routed::GroupScore::Largest);
+  auto policy =
+      routed::TokenChoiceAttr::get(b.getContext(), /*k=*/1, /*groups=*/1,
+                                   /*kept=*/1, routed::GroupScore::Largest);
   Value assignment = routed::SelectOp::create(
       b, m.loc(router(place)),
       routed::AssignmentType::get(b.getContext(), 1, c.experts), logits,
@@ -196,9 +196,8 @@ static llvm::Error readSwitch(const JsonDocument &config, T5Config &t5,
   else
     fields.keep(
         act.error("activation " + support::quoted(name) + " is not supported"));
-  for (auto [decoder, key] : llvm::enumerate(
-           llvm::ArrayRef<llvm::StringRef>{"num_sparse_encoder_layers",
-                                           "num_sparse_decoder_layers"})) {
+  for (auto [decoder, key] : llvm::enumerate(llvm::ArrayRef<llvm::StringRef>{
+           "num_sparse_encoder_layers", "num_sparse_decoder_layers"})) {
     int64_t layers = decoder ? t5.decoderLayers : t5.encoderLayers;
     int64_t routed =
         fields.take<int64_t>(config[key].integerOr(3, 0, maxLayers));

@@ -47,9 +47,8 @@ ModuleReader::need(llvm::StringRef suffix) const {
   if (const TensorEntry *entry = find(suffix))
     return entry;
   const std::string &path = module.experts ? module.expertsPath : module.path;
-  return support::tensorError(file.path(),
-                              "base_model.model." + path + suffix.str(),
-                              "is missing");
+  return support::tensorError(
+      file.path(), "base_model.model." + path + suffix.str(), "is missing");
 }
 
 llvm::Expected<const TensorEntry *>

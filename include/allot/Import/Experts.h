@@ -68,9 +68,9 @@ struct ExpertHabits {
   /// norm is carried to the router of the next layer; a row may have no expert
   /// (the last class), to which nothing but a low bias is added for choosing.
   bool carriedRouter = false;
-  /// Attention is routed, too, by a router `self_attention.experts.router.layer`:
-  /// each expert has a projection of queries and one of the output, keys and
-  /// values are those of all.
+  /// Attention is routed, too, by a router
+  /// `self_attention.experts.router.layer`: each expert has a projection of
+  /// queries and one of the output, keys and values are those of all.
   bool attention = false;
   /// A vector `bias` is added to what the experts of a row give together.
   bool outputBias = false;

@@ -103,7 +103,8 @@ struct Family {
   /// Unrotated: with `use_sliding_window`, those of `no_rope_layers`; Pattern:
   /// all but every `sliding_window_pattern`-th; AllIfAsked: with
   /// `use_sliding_window`; EvenBelowLayer: with `use_sliding_window`, even ones
-  /// below `max_window_layers`; ByType: none but those that `layer_types` names.
+  /// below `max_window_layers`; ByType: none but those that `layer_types`
+  /// names.
   enum class Window {
     None,
     AllLayers,

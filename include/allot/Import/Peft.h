@@ -41,7 +41,8 @@ enum class ModuleKind {
   /// All of a language model: no parameters of its own, tokens are embedded as
   /// `in` numbers.
   Model,
-  /// A vector `[out]` that has no module of its own: it is stored under the path
+  /// A vector `[out]` that has no module of its own: it is stored under the
+  /// path
   /// itself.
   Vector,
   /// Weight `[out, in, taps]` of a convolution over positions.

@@ -47,8 +47,8 @@ static llvm::Expected<double> scaleOf(const ModuleReader &r) {
 }
 
 /// On one matrix of a parameter of E experts. The factors of all are stored
-/// together: A expert by expert, `[E * r, in]`, B `[out, r * E]` with the number
-/// of the expert as the faster one.
+/// together: A expert by expert, `[E * r, in]`, B `[out, r * E]` with the
+/// number of the expert as the faster one.
 static llvm::Error readExpert(ModuleReader &r) {
   for (llvm::StringRef field : {"use_dora", "lora_bias"}) {
     auto asked = r.config[field].booleanOr(false);
@@ -69,8 +69,8 @@ static llvm::Error readExpert(ModuleReader &r) {
   int64_t rows = (*a)->shape[0], rank = rows / experts;
   if (rows % experts)
     return r.error(**a, "has " + llvm::Twine(rows) + " rows, which are not " +
-                            "equally many for each of " +
-                            llvm::Twine(experts) + " experts");
+                            "equally many for each of " + llvm::Twine(experts) +
+                            " experts");
   if (llvm::Error e = r.checkRank(rank, **a))
     return e;
   auto b = r.addNeeded(nameB, ".lora_B.weight", {out, rows});
@@ -84,8 +84,8 @@ static llvm::Error readExpert(ModuleReader &r) {
   r.form.map = [=, s = *scale](FormBuilder &f, Value map) {
     Value a = f.slice(f.numbers(nameA), {expert * rank, 0}, {rank, in});
     Value all = f.reshape(f.numbers(nameB), {out, rank, experts});
-    Value b = f.reshape(f.slice(all, {0, 0, expert}, {out, rank, 1}),
-                        {out, rank});
+    Value b =
+        f.reshape(f.slice(all, {0, 0, expert}, {out, rank, 1}), {out, rank});
     return f.sum({map, f.scale(f.lowRank(b, a), s)});
   };
   return llvm::Error::success();
@@ -170,8 +170,8 @@ static constexpr llvm::StringLiteral fields[] = {
     "lora_ga_config", "megatron_core", "qalora_group_size"};
 
 const Tuner importer::loraTuner = {
-    "LORA", suffixes, {},    fields, matricesAndEmbeddings,
-    read,   false,    nullptr, false, /*onExperts=*/true};
+    "LORA", suffixes, {},      fields, matricesAndEmbeddings,
+    read,   false,    nullptr, false,  /*onExperts=*/true};
 
 //===----------------------------------------------------------------------===//
 // With a gate on the ranks
