@@ -26,7 +26,9 @@ std::vector<LinearShape> randomShapes(std::mt19937 &random, int count,
 }
 
 /// GGUF's formats come in whole blocks.
-int64_t unitOf(llvm::StringRef name) { return name.starts_with("q") ? 32 : 1; }
+int64_t unitOf(llvm::StringRef name) {
+  return name.starts_with("q") || name.starts_with("mx") ? 32 : 1;
+}
 
 class LinearTest : public ::testing::Test {
 protected:
