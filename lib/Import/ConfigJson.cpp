@@ -148,7 +148,10 @@ llvm::Expected<ModelConfig> importer::readConfig(const JsonDocument &config) {
     return config["model_type"].error(
         "model type " + support::quoted(*type) +
         " is not supported (known: " + knownModelTypes() + ")");
-  if (llvm::Error error = refuseQuantized(config))
+  // Packed experts are read with the others.
+  bool mayPack = model.family->experts && model.family->experts->columns;
+  if (llvm::Error error = mayPack ? llvm::Error::success()
+                                  : refuseQuantized(config))
     return error;
 
   FieldReader fields(config);

@@ -107,6 +107,20 @@ llvm::Error importer::readExperts(const JsonDocument &config,
     break;
   }
   }
+  if (JsonField quantization = config["quantization_config"];
+      habits->columns && !quantization.isNull()) {
+    auto method = quantization["quant_method"].string();
+    if (!method)
+      return method.takeError();
+    if (*method != "mxfp4")
+      return quantization["quant_method"].error(
+          "the known method of this family is mxfp4");
+    e.packed = true;
+    for (int64_t columns : {model.hidden, e.width})
+      if (columns % 32)
+        return quantization.error("blocks of 32 do not divide rows of " +
+                                  llvm::Twine(columns));
+  }
   if (habits->clampedGate) {
     e.limit = fields.positive(config["swiglu_limit"], 7.0);
     e.alpha = fields.positive(config["swiglu_alpha"], 1.702);

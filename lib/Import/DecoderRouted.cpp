@@ -50,10 +50,11 @@ void importer::addExpertModules(const ModelConfig &c, int64_t layer,
         1, false);
   for (int64_t n = 0; n < e.count; ++n) {
     if (e.habits->columns) {
-      add(inExpert(e, layer, n, e.habits->gate), ModuleKind::Conv1D,
-          2 * e.width, c.hidden, true);
-      add(inExpert(e, layer, n, e.habits->down), ModuleKind::Conv1D, c.hidden,
-          e.width, true);
+      ModuleKind kind = e.packed ? linear : ModuleKind::Conv1D;
+      add(inExpert(e, layer, n, e.habits->gate), kind, 2 * e.width, c.hidden,
+          true);
+      add(inExpert(e, layer, n, e.habits->down), kind, c.hidden, e.width,
+          true);
       continue;
     }
     add(inExpert(e, layer, n, e.habits->gate), linear, e.width, c.hidden,

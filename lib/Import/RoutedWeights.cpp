@@ -38,34 +38,63 @@ public:
       weights->remember(name);
       return weights->find(name);
     }
-    auto whole = weights->get(part->whole, part->shape, expectedBy);
-    if (!whole)
-      return whole.takeError();
-    // Blocks never cross rows, so rows of all formats are bytes on their own.
-    uint64_t rows = 1;
-    for (int64_t size : llvm::ArrayRef(part->shape).drop_back())
-      rows *= size;
-    if (rows == 0 || whole->bytes % rows)
-      return support::tensorError(whole->path, whole->tensor,
-                                  "has rows that are no whole bytes");
-    uint64_t perRow = whole->bytes / rows;
-    StoredTensor stored = *whole;
-    stored.offset += part->first * perRow;
-    stored.bytes = part->rows * perRow;
-    stored.shape = {part->rows, part->shape.back()};
-    if (part->isVectors)
-      stored.shape = {part->shape.back()};
+    auto stored = slice(*part);
+    if (!stored || part->rest.empty())
+      return stored;
+    // Codes, then scales: each a tensor of bytes.
+    Part restPart = *part;
+    restPart.whole = part->rest;
+    restPart.shape.pop_back();
+    auto rest = slice(restPart);
+    if (!rest)
+      return rest.takeError();
+    for (const StoredTensor *half : {&*stored, &*rest})
+      if (half->type != "U8")
+        return support::tensorError(half->path, half->tensor,
+                                    "is stored as " + half->type +
+                                        ", must be bytes");
+    if (rest->path != stored->path)
+      return support::tensorError(rest->path, rest->tensor,
+                                  "is in another file than its codes");
+    stored->type = "mxfp4<split>";
+    stored->shape = {part->rows, part->shape[2] * mxBlock};
+    stored->restBytes = rest->bytes;
+    stored->restOffset = rest->offset;
     return stored;
   }
 
 private:
+  static constexpr int64_t mxBlock = 32;
+
   /// Rows of a tensor of all experts.
   struct Part {
     std::string whole;
     llvm::SmallVector<int64_t> shape;
     int64_t first = 0, rows = 0;
     bool isVectors = false;
+    /// Of weights in two tensors the second one, without the last dimension.
+    std::string rest = "";
   };
+
+  llvm::Expected<StoredTensor> slice(const Part &part) {
+    auto whole = weights->get(part.whole, part.shape, expectedBy);
+    if (!whole)
+      return whole.takeError();
+    // Blocks never cross rows, so rows of all formats are bytes on their own.
+    uint64_t rows = uint64_t(part.shape[0]) *
+                    (part.shape.size() > 2 ? part.shape[1] : 1);
+    if (rows == 0 || whole->bytes % rows)
+      return support::tensorError(whole->path, whole->tensor,
+                                  "has rows that are no whole bytes");
+    uint64_t perRow = whole->bytes / rows;
+    StoredTensor stored = *whole;
+    stored.offset += part.first * perRow;
+    stored.bytes = part.rows * perRow;
+    stored.shape = {part.rows, part.shape.back()};
+    if (part.isVectors)
+      stored.shape = {part.shape.back()};
+    return stored;
+  }
 
   /// Where `PREFIX.experts.N.PROJECTION.PARAMETER` is in such a tensor.
   std::optional<Part> partOf(llvm::StringRef name) const {
@@ -99,6 +128,14 @@ private:
         part.first = expert;
         part.rows = 1;
         part.isVectors = true;
+        return part;
+      }
+      if (e.packed) {
+        part.whole = (prefix + "." + tensor + "_blocks").str();
+        part.rest = (prefix + "." + tensor + "_scales").str();
+        part.shape = {e.count, out, in / mxBlock, mxBlock / 2};
+        part.first = expert * out;
+        part.rows = out;
         return part;
       }
       part.whole = (prefix + "." + tensor).str();

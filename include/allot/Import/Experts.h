@@ -95,6 +95,9 @@ struct Experts {
   int64_t routerWidth = 0;
   int64_t groups = 1, kept = 1;
   bool normalized = false;
+  /// Transposed tensors are not numbers but MXFP4 blocks and scales, as linear
+  /// layers have them.
+  bool packed = false;
   double factor = 1;
   /// Of clamped gates.
   double limit = 0, alpha = 0;
