@@ -182,6 +182,8 @@ static llvm::Error readSwitch(const JsonDocument &config, T5Config &t5,
   // Twelve, not as many as the encoder has, where nothing is said.
   if (!config["num_decoder_layers"].exists())
     t5.decoderLayers = 12;
+  // The library ties all tables or none.
+  t5.ownTables = !t5.tied;
   c.experts = fields.sizeOr("num_experts", 8, 1 << 16);
   c.capacity = fields.sizeOr("expert_capacity", 64);
   c.routerBias = fields.flag("router_bias", false);

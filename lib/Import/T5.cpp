@@ -67,6 +67,11 @@ private:
   Value projected(const std::string &path, llvm::StringRef name, Value x) {
     return blocks.heads(m.apply((path + "." + name).str(), x), c.heads);
   }
+  std::string table(bool decoder) const {
+    if (!c.ownTables)
+      return embeddingPath.str();
+    return decoder ? "decoder.embed_tokens" : "encoder.embed_tokens";
+  }
   Value distances(bool decoder);
   Value encoder(Value tokens, Value mask, bool taps);
   /// The decoder up to the last norm.
@@ -112,8 +117,11 @@ std::vector<ModuleInfo> T5Builder::modules() const {
     add(at + ".o", ModuleKind::Linear, c.hidden, all);
     add(path + ".layer_norm", ModuleKind::Norm, c.hidden, 1);
   };
-  add(embeddingPath.str(), ModuleKind::Embedding, c.vocab, c.hidden);
+  if (!c.ownTables)
+    add(embeddingPath.str(), ModuleKind::Embedding, c.vocab, c.hidden);
   for (bool decoder : {false, true}) {
+    if (c.ownTables)
+      add(table(decoder), ModuleKind::Embedding, c.vocab, c.hidden);
     int64_t layers = decoder ? c.decoderLayers : c.encoderLayers;
     for (int64_t l = 0; l < layers; ++l) {
       attention(block(decoder, l, 0), "SelfAttention");
@@ -172,7 +180,7 @@ Value T5Builder::encoder(Value tokens, Value mask, bool taps) {
   how.past = blocks.perRow(blocks.size(tokens, 0), 0);
   how.mask = mask;
   how.distances = distances(/*decoder=*/false);
-  Value x = tap(m.gather(embeddingPath, tokens), "enc_hidden_states.0");
+  Value x = tap(m.gather(table(false), tokens), "enc_hidden_states.0");
   for (int64_t l = 0; l < c.encoderLayers; ++l) {
     std::string path = block(false, l, 0), self = path + ".SelfAttention";
     Value in = normed(path, x);
@@ -198,7 +206,7 @@ Value T5Builder::decoder(Value tokens, Stream &stream) {
   self.distances = distances(/*decoder=*/true);
   cross.past = stream.past;
   cross.mask = stream.mask;
-  Value x = tap(m.gather(embeddingPath, tokens), "dec_hidden_states.0");
+  Value x = tap(m.gather(table(true), tokens), "dec_hidden_states.0");
   for (int64_t l = 0; l < c.decoderLayers; ++l) {
     std::string path = block(true, l, 0), at = path + ".SelfAttention";
     Value in = normed(path, x);
@@ -349,6 +357,8 @@ void T5Builder::buildDecode() {
 /// Copies of the embedding, the second copy of a tied head, and a table that
 /// some published files have and no layer uses.
 static bool isIgnored(const T5Config &c, llvm::StringRef name) {
+  if (c.ownTables && name == "shared.weight")
+    return true;
   return name == "encoder.embed_tokens.weight" ||
          name == "decoder.embed_tokens.weight" ||
          name == "decoder.block.0.layer.1.EncDecAttention.relative_attention_"

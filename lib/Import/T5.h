@@ -32,6 +32,9 @@ struct T5Config {
   /// The head is the embedding table; the stream is divided by the root of the
   /// hidden size before it.
   bool tied = true, scaledOutput = true;
+  /// Each stack has an embedding table of its own, `encoder.embed_tokens` and
+  /// `decoder.embed_tokens`, in the place of the `shared` one.
+  bool ownTables = false;
   /// The token that generated text begins with.
   int64_t start = 0;
 };
