@@ -14,5 +14,6 @@
 
 void allot::registerAllDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
-  registry.insert<adapter::AdapterDialect, format::FormatDialect, nn::NNDialect, plan::PlanDialect, routed::RoutedDialect>();
+  registry.insert<adapter::AdapterDialect, format::FormatDialect, nn::NNDialect,
+                  plan::PlanDialect, routed::RoutedDialect>();
 }

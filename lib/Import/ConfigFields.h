@@ -107,8 +107,8 @@ llvm::Error readWindows(const archive::JsonDocument &config,
 llvm::Error readRoutedLayers(const archive::JsonDocument &config,
                              FieldReader &fields, ModelConfig &model);
 
-/// How many experts, how they are chosen and how wide they are, where some layer
-/// is routed.
+/// How many experts, how they are chosen and how wide they are, where some
+/// layer is routed.
 llvm::Error readExperts(const archive::JsonDocument &config,
                         FieldReader &fields, ModelConfig &model);
 

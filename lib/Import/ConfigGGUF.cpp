@@ -157,8 +157,8 @@ static llvm::Error readRope(const GGUFFile &file, const KeyReader &keys,
   return llvm::Error::success();
 }
 
-/// How many experts there are and how wide; that weights are divided by their sum
-/// is a fact of the architecture.
+/// How many experts there are and how wide; that weights are divided by their
+/// sum is a fact of the architecture.
 static llvm::Error readExperts(const KeyReader &keys, ModelConfig &model) {
   constexpr int64_t maxExperts = 1 << 16, maxSize = int64_t(1) << 30;
   Experts &e = model.experts;
@@ -180,8 +180,8 @@ static llvm::Error readExperts(const KeyReader &keys, ModelConfig &model) {
             keys.size("leading_dense_block_count", dense, model.layers))
       return error;
   if (e.habits->shared == ExpertHabits::Shared::Gated)
-    if (llvm::Error error = keys.size("expert_shared_feed_forward_length",
-                                      e.shared, maxSize))
+    if (llvm::Error error =
+            keys.size("expert_shared_feed_forward_length", e.shared, maxSize))
       return error;
   e.normalized = e.habits->normalizedInGGUF;
   model.routed.assign(model.layers, true);

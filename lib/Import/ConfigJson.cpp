@@ -150,8 +150,8 @@ llvm::Expected<ModelConfig> importer::readConfig(const JsonDocument &config) {
         " is not supported (known: " + knownModelTypes() + ")");
   // Packed experts are read with the others.
   bool mayPack = model.family->experts && model.family->experts->columns;
-  if (llvm::Error error = mayPack ? llvm::Error::success()
-                                  : refuseQuantized(config))
+  if (llvm::Error error =
+          mayPack ? llvm::Error::success() : refuseQuantized(config))
     return error;
 
   FieldReader fields(config);

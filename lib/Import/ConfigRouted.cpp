@@ -20,8 +20,7 @@ llvm::Error importer::readExperts(const JsonDocument &config,
   Experts &e = model.experts;
   e.habits = habits;
   auto sizeOf = [&](llvm::StringRef key, int64_t missing, int64_t most) {
-    return missing ? fields.sizeOr(key, missing, most)
-                   : fields.size(key, most);
+    return missing ? fields.sizeOr(key, missing, most) : fields.size(key, most);
   };
   llvm::StringRef countKey = habits->countKey;
   if (!config[countKey].exists() && !habits->otherCountKey.empty() &&
@@ -42,9 +41,9 @@ llvm::Error importer::readExperts(const JsonDocument &config,
   if (fields.failed())
     return llvm::Error::success();
   if (e.chosen > e.all())
-    return config[habits->chosenKey].error(
-        "is " + llvm::Twine(e.chosen) + ", but there are " +
-        llvm::Twine(e.all()) + " experts");
+    return config[habits->chosenKey].error("is " + llvm::Twine(e.chosen) +
+                                           ", but there are " +
+                                           llvm::Twine(e.all()) + " experts");
   if (habits->carriedRouter) {
     e.skips = 1;
     e.routerWidth = fields.sizeOr("router_hidden_size", 256);
@@ -84,10 +83,12 @@ llvm::Error importer::readExperts(const JsonDocument &config,
                                      llvm::Twine(e.count) + " experts");
     int64_t perGroup = e.count / e.groups;
     if (e.kept > e.groups || e.kept * perGroup < e.chosen)
-      return config["topk_group"].error(
-          "is " + llvm::Twine(e.kept) + ", of " + llvm::Twine(e.groups) +
-          " groups of " + llvm::Twine(perGroup) + " experts, of which a token "
-          "has " + llvm::Twine(e.chosen));
+      return config["topk_group"].error("is " + llvm::Twine(e.kept) + ", of " +
+                                        llvm::Twine(e.groups) + " groups of " +
+                                        llvm::Twine(perGroup) +
+                                        " experts, of which a token "
+                                        "has " +
+                                        llvm::Twine(e.chosen));
     if (habits->groupScore == routed::GroupScore::SumOfTwo && perGroup < 2)
       return config["n_group"].error(
           "leaves one expert to a group, which is judged by two");
@@ -97,8 +98,8 @@ llvm::Error importer::readExperts(const JsonDocument &config,
   case ExpertHabits::Shared::None:
     break;
   case ExpertHabits::Shared::Gated:
-    e.shared = sizeOf("shared_expert_intermediate_size",
-                      habits->defaultShared, maxSize);
+    e.shared = sizeOf("shared_expert_intermediate_size", habits->defaultShared,
+                      maxSize);
     break;
   case ExpertHabits::Shared::Plain: {
     int64_t shared = fields.take<int64_t>(

@@ -46,15 +46,14 @@ void importer::addExpertModules(const ModelConfig &c, int64_t layer,
     add(inBlock(e, layer, e.habits->router), linear, e.all(), c.hidden,
         e.habits->routerBias);
   if (!e.habits->correction.empty())
-    add(inBlock(e, layer, e.habits->correction), ModuleKind::Vector, e.all(),
-        1, false);
+    add(inBlock(e, layer, e.habits->correction), ModuleKind::Vector, e.all(), 1,
+        false);
   for (int64_t n = 0; n < e.count; ++n) {
     if (e.habits->columns) {
       ModuleKind kind = e.packed ? linear : ModuleKind::Conv1D;
       add(inExpert(e, layer, n, e.habits->gate), kind, 2 * e.width, c.hidden,
           true);
-      add(inExpert(e, layer, n, e.habits->down), kind, c.hidden, e.width,
-          true);
+      add(inExpert(e, layer, n, e.habits->down), kind, c.hidden, e.width, true);
       continue;
     }
     add(inExpert(e, layer, n, e.habits->gate), linear, e.width, c.hidden,
@@ -86,16 +85,15 @@ DecoderBuilder::Choice DecoderBuilder::choose(llvm::StringRef router,
                                               Value logits, Value bias,
                                               llvm::StringRef suffix) {
   const Experts &e = c.experts;
-  auto policy = routed::TokenChoiceAttr::get(
-      b.getContext(), e.chosen, e.groups, e.kept, e.habits->groupScore);
-  auto type =
-      routed::AssignmentType::get(b.getContext(), e.chosen, e.all());
+  auto policy = routed::TokenChoiceAttr::get(b.getContext(), e.chosen, e.groups,
+                                             e.kept, e.habits->groupScore);
+  auto type = routed::AssignmentType::get(b.getContext(), e.chosen, e.all());
   Value assignment = routed::SelectOp::create(
       b, m.loc(router), type, logits, bias, policy, e.habits->score,
       e.weighting(), llvm::APFloat(e.factor), mlir::IntegerAttr());
-  auto unpack = routed::UnpackOp::create(
-      b, m.loc(), ints({any, any, e.chosen}), floats({any, any, e.chosen}),
-      assignment);
+  auto unpack =
+      routed::UnpackOp::create(b, m.loc(), ints({any, any, e.chosen}),
+                               floats({any, any, e.chosen}), assignment);
   tapRows(logits, "router_logits." + suffix);
   tapRows(unpack.getIds(), "router_ids." + suffix);
   Value weights = unpack.getWeights();
@@ -133,8 +131,7 @@ Value DecoderBuilder::biasesOf(int64_t layer, llvm::StringRef projection) {
   Value table;
   for (int64_t n = 0; n < e.count; ++n) {
     Value bias = m.bias(inExpert(e, layer, n, projection));
-    int64_t out =
-        mlir::cast<RankedTensorType>(bias.getType()).getDimSize(0);
+    int64_t out = mlir::cast<RankedTensorType>(bias.getType()).getDimSize(0);
     if (!table)
       table = tensor::EmptyOp::create(
           b, m.loc(), llvm::ArrayRef<int64_t>{e.count, out}, b.getF32Type());
@@ -184,8 +181,8 @@ Value DecoderBuilder::clampedGate(Value both) {
     return tensor::ExtractSliceOp::create(
         b, at, floats({any, e.width}), both,
         llvm::ArrayRef<mlir::OpFoldResult>{zero, b.getIndexAttr(first)},
-        llvm::ArrayRef<mlir::OpFoldResult>{
-            tensor::getMixedSize(b, at, both, 0), b.getIndexAttr(e.width)},
+        llvm::ArrayRef<mlir::OpFoldResult>{tensor::getMixedSize(b, at, both, 0),
+                                           b.getIndexAttr(e.width)},
         llvm::ArrayRef<mlir::OpFoldResult>{one, b.getIndexAttr(2)});
   };
   Value gate = half(0), up = half(1);
@@ -196,8 +193,8 @@ Value DecoderBuilder::clampedGate(Value both) {
   Value one = filled(gate, 1.0);
   Value scaled = arith::MulFOp::create(b, at, gate, filled(gate, -e.alpha));
   Value power = mlir::math::ExpOp::create(b, at, scaled);
-  Value swish = arith::DivFOp::create(
-      b, at, gate, arith::AddFOp::create(b, at, power, one));
+  Value swish = arith::DivFOp::create(b, at, gate,
+                                      arith::AddFOp::create(b, at, power, one));
   return arith::MulFOp::create(b, at, arith::AddFOp::create(b, at, up, one),
                                swish);
 }
@@ -234,14 +231,13 @@ Value DecoderBuilder::experts(int64_t layer, Value x, Value assignment) {
   auto site = [&](llvm::StringRef projection) {
     return inBlock(e, layer, ("experts." + projection).str());
   };
-  Value inner =
-      applyExperts(gateBank, rows, ids, gateBiases, site(h.gate));
+  Value inner = applyExperts(gateBank, rows, ids, gateBiases, site(h.gate));
   if (h.clampedGate) {
     inner = clampedGate(inner);
   } else {
     Value up = applyExperts(upBank, rows, ids, Value(), site(h.up));
-    inner = nn::ActivationOp::create(b, at, inner.getType(), c.activation,
-                                     inner);
+    inner =
+        nn::ActivationOp::create(b, at, inner.getType(), c.activation, inner);
     inner = arith::MulFOp::create(b, at, inner, up);
   }
   Value out = applyExperts(downBank, inner, ids, downBiases, site(h.down));
@@ -258,14 +254,13 @@ Value DecoderBuilder::sharedExpert(int64_t layer, Value x) {
   // One number a row.
   Value score = m.apply(inBlock(e, layer, "shared_expert_gate"), x);
   mlir::AffineMap all = b.getMultiDimIdentityMap(3);
-  mlir::AffineMap perRow = mlir::AffineMap::get(
-      3, 0,
-      {b.getAffineDimExpr(0), b.getAffineDimExpr(1),
-       b.getAffineConstantExpr(0)},
-      b.getContext());
+  mlir::AffineMap perRow =
+      mlir::AffineMap::get(3, 0,
+                           {b.getAffineDimExpr(0), b.getAffineDimExpr(1),
+                            b.getAffineConstantExpr(0)},
+                           b.getContext());
   Value init = tensor::EmptyOp::create(
-      b, m.loc(path), tensor::getMixedSizes(b, m.loc(path), y),
-      b.getF32Type());
+      b, m.loc(path), tensor::getMixedSizes(b, m.loc(path), y), b.getF32Type());
   return vjp::buildStructured(
       b, m.loc(path), {y, score}, {all, perRow, all}, init,
       [](mlir::OpBuilder &nested, mlir::Location at,

@@ -24,42 +24,42 @@ const ExpertHabits importer::mixtralExperts = {.block = "block_sparse_moe",
                                                .defaultChosen = 2,
                                                .defaultWidth = 14336};
 
-const ExpertHabits importer::qwen2Experts = {
-    .otherCountKey = "num_local_experts",
-    .defaultCount = 60,
-    .defaultChosen = 4,
-    .defaultWidth = 1408,
-    .normalizedIfAsked = true,
-    .shared = Shared::Gated,
-    .defaultShared = 5632};
+const ExpertHabits importer::qwen2Experts = {.otherCountKey =
+                                                 "num_local_experts",
+                                             .defaultCount = 60,
+                                             .defaultChosen = 4,
+                                             .defaultWidth = 1408,
+                                             .normalizedIfAsked = true,
+                                             .shared = Shared::Gated,
+                                             .defaultShared = 5632};
 
-const ExpertHabits importer::qwen3Experts = {
-    .otherCountKey = "num_local_experts",
-    .defaultCount = 128,
-    .defaultChosen = 8,
-    .defaultWidth = 768,
-    .normalizedIfAsked = true,
-    .normalizedInGGUF = true};
+const ExpertHabits importer::qwen3Experts = {.otherCountKey =
+                                                 "num_local_experts",
+                                             .defaultCount = 128,
+                                             .defaultChosen = 8,
+                                             .defaultWidth = 768,
+                                             .normalizedIfAsked = true,
+                                             .normalizedInGGUF = true};
 
-const ExpertHabits importer::olmoeExperts = {
-    .otherCountKey = "num_local_experts",
-    .widthKey = "intermediate_size",
-    .defaultCount = 64,
-    .defaultChosen = 8,
-    .defaultWidth = 2048,
-    .normalizedIfAsked = true};
+const ExpertHabits importer::olmoeExperts = {.otherCountKey =
+                                                 "num_local_experts",
+                                             .widthKey = "intermediate_size",
+                                             .defaultCount = 64,
+                                             .defaultChosen = 8,
+                                             .defaultWidth = 2048,
+                                             .normalizedIfAsked = true};
 
 // The library never normalises here, whatever `norm_topk_prob` says.
-const ExpertHabits importer::deepseek2Experts = {
-    .countKey = "n_routed_experts",
-    .otherCountKey = "num_local_experts",
-    .defaultCount = 64,
-    .defaultWidth = 1407,
-    .weighting = Weighting::Scores,
-    .scaled = true,
-    .groups = Groups::IfAsked,
-    .shared = Shared::Plain,
-    .defaultShared = 2};
+const ExpertHabits importer::deepseek2Experts = {.countKey = "n_routed_experts",
+                                                 .otherCountKey =
+                                                     "num_local_experts",
+                                                 .defaultCount = 64,
+                                                 .defaultWidth = 1407,
+                                                 .weighting = Weighting::Scores,
+                                                 .scaled = true,
+                                                 .groups = Groups::IfAsked,
+                                                 .shared = Shared::Plain,
+                                                 .defaultShared = 2};
 
 const ExpertHabits importer::deepseek3Experts = {
     .correction = "gate.e_score_correction_bias",

@@ -99,8 +99,8 @@ public:
     for (const archive::GGUFTensor &tensor : file->tensors()) {
       std::string name = huggingFaceName(tensor.name);
       // The frequencies have been read with the configuration.
-      if (tensor.name == "rope_freqs.weight" ||
-          read.contains(tensor.name) || (!name.empty() && ignore(name)))
+      if (tensor.name == "rope_freqs.weight" || read.contains(tensor.name) ||
+          (!name.empty() && ignore(name)))
         continue;
       return support::tensorError(file->path(), tensor.name,
                                   "the model has no such parameter");

@@ -81,8 +81,8 @@ private:
     if (!whole)
       return whole.takeError();
     // Blocks never cross rows, so rows of all formats are bytes on their own.
-    uint64_t rows = uint64_t(part.shape[0]) *
-                    (part.shape.size() > 2 ? part.shape[1] : 1);
+    uint64_t rows =
+        uint64_t(part.shape[0]) * (part.shape.size() > 2 ? part.shape[1] : 1);
     if (rows == 0 || whole->bytes % rows)
       return support::tensorError(whole->path, whole->tensor,
                                   "has rows that are no whole bytes");
@@ -159,8 +159,7 @@ private:
       part.first = expert * hidden;
       part.rows = hidden;
       // GGUF files call it after the projection.
-      if (stands(habits.allDown) ||
-          stands(("experts." + projection).str()))
+      if (stands(habits.allDown) || stands(("experts." + projection).str()))
         return part;
       return std::nullopt;
     }

@@ -120,8 +120,7 @@ void IntegerActivations::fill(Emitter &e, const RowSource &x,
 }
 
 void IntegerActivations::fillBlock(Emitter &e, const RowSource &x, Value row,
-                                   Value block, Value place,
-                                   Value lane) const {
+                                   Value block, Value place, Value lane) const {
   OpBuilder &b = e.builder;
   Location loc = e.loc;
   Value base = x.base(e, row), first = e.mul(block, plan.block);

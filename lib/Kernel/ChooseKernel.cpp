@@ -120,8 +120,7 @@ private:
     return arith::SubFOp::create(e.builder, e.loc, a, b);
   }
   Value isChosen(Value at) {
-    return e.cmp(arith::CmpIPredicate::eq, e.load(chosen, at),
-                 e.integer(1, 8));
+    return e.cmp(arith::CmpIPredicate::eq, e.load(chosen, at), e.integer(1, 8));
   }
 
   /// Ids and weights of a row from `to` on.
@@ -191,7 +190,6 @@ func::FuncOp kernel::buildChooseKernel(ModuleOp module,
   types.push_back(MemRefType::get({any, any, any}, i32));
   types.push_back(MemRefType::get({any, any, any}, f32));
   return buildKernelFunction(
-      module, "choose_experts", types, [&](Emitter &e, ValueRange args) {
-        ChooseCode(e, spec, args).emit();
-      });
+      module, "choose_experts", types,
+      [&](Emitter &e, ValueRange args) { ChooseCode(e, spec, args).emit(); });
 }

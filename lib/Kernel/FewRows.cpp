@@ -109,10 +109,11 @@ void allot::kernel::emitFewRows(LinearDriver &driver, int64_t rowGroup,
         } else {
           SmallVector<FloatVector> xs;
           for (Value row : rows)
-            xs.push_back(
-                floatsForWeight
-                    ? floats->get(e, row)
-                    : FloatVector{driver.x.data, driver.x.base(e, row), {}, {}});
+            xs.push_back(floatsForWeight ? floats->get(e, row)
+                                         : FloatVector{driver.x.data,
+                                                       driver.x.base(e, row),
+                                                       {},
+                                                       {}});
           acc = emitFloatDot(e, weight, {tile}, xs, acc);
         }
         acc = driver.emitFactorsB(bs, {tile}, rows, acc);

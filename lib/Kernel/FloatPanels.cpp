@@ -32,12 +32,12 @@ void InterleavedFloats::fill(Emitter &e, const RowSource &x,
     Value base = place(e, group, first, last);
     Values bases;
     for (int64_t lane = 0; lane < rowGroup; ++lane)
-      bases.push_back(
-          x.base(e, clampedRow(e, group, rowGroup, lane, rows)));
+      bases.push_back(x.base(e, clampedRow(e, group, rowGroup, lane, rows)));
     e.forLoop(first, last, 1, [&](Value column) {
       Value to = e.add(base, e.mul(e.sub(column, first), rowGroup));
       for (int64_t lane = 0; lane < rowGroup; ++lane)
-        e.store(e.load(x.data, e.add(bases[lane], column)), data, e.add(to, lane));
+        e.store(e.load(x.data, e.add(bases[lane], column)), data,
+                e.add(to, lane));
     });
   });
 }

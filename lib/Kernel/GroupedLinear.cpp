@@ -26,12 +26,10 @@ func::FuncOp allot::kernel::buildGroupedLinearKernel(
   auto driver = [&](StringRef suffix, function_ref<void(LinearDriver &)> emit) {
     return buildLinearDriver(module, spec, target, name + suffix, emit);
   };
-  func::FuncOp one = driver("_one", [](LinearDriver &d) {
-    emitFewRows(d, 1, /*insideTeam=*/true);
-  });
-  func::FuncOp few = driver("_few", [](LinearDriver &d) {
-    emitFewRows(d, 4, /*insideTeam=*/true);
-  });
+  func::FuncOp one = driver(
+      "_one", [](LinearDriver &d) { emitFewRows(d, 1, /*insideTeam=*/true); });
+  func::FuncOp few = driver(
+      "_few", [](LinearDriver &d) { emitFewRows(d, 4, /*insideTeam=*/true); });
   func::FuncOp many = driver("_many", emitManyRows);
 
   MLIRContext *context = module.getContext();

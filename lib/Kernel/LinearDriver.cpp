@@ -26,8 +26,8 @@ Value allot::kernel::clampedRow(Emitter &e, Value group, int64_t size,
 
 Value RowSource::placeOf(Emitter &e, Value row) const {
   Value place = e.load(order, e.add(first, row));
-  return arith::IndexCastOp::create(e.builder, e.loc,
-                                    e.builder.getIndexType(), place);
+  return arith::IndexCastOp::create(e.builder, e.loc, e.builder.getIndexType(),
+                                    place);
 }
 Value RowSource::rowOf(Emitter &e, Value row) const {
   return order ? e.div(placeOf(e, row), perRow) : row;
@@ -190,8 +190,7 @@ void LinearDriver::emitEpilogue(Value tile, Value row, Value acc) {
   if (spec.listed) {
     Value factor = args.factor;
     if (args.weights)
-      factor =
-          e.mulf(factor, e.load(args.weights, x.placeOf(e, row)));
+      factor = e.mulf(factor, e.load(args.weights, x.placeOf(e, row)));
     row = x.rowOf(e, row);
     Value before = e.loadLanes(type, args.y, {row, first}, mask);
     acc = e.fma(e.broadcast(factor, type), acc, before);

@@ -142,9 +142,10 @@ static FunctionType getKernelType(const LinearKernelSpec &spec, Builder &b) {
   return b.getFunctionType(types, {});
 }
 
-func::FuncOp allot::kernel::buildLinearDriver(
-    ModuleOp module, const LinearKernelSpec &spec, const KernelTarget &target,
-    const Twine &name, function_ref<void(LinearDriver &)> emit) {
+func::FuncOp
+allot::kernel::buildLinearDriver(ModuleOp module, const LinearKernelSpec &spec,
+                                 const KernelTarget &target, const Twine &name,
+                                 function_ref<void(LinearDriver &)> emit) {
   declareThreadFunctions(module);
   OpBuilder b(module.getContext());
   Location loc = b.getUnknownLoc();

@@ -212,8 +212,8 @@ struct LinearDriver {
                                llvm::ArrayRef<mlir::Value> rows,
                                Emitter::Values acc);
   llvm::SmallVector<PackedMatrix> allFactorsB();
-  /// Bias, activation, multiplier, residual; stores y. Of listed rows: adds to y,
-  /// by weight.
+  /// Bias, activation, multiplier, residual; stores y. Of listed rows: adds to
+  /// y, by weight.
   void emitEpilogue(mlir::Value tile, mlir::Value row, mlir::Value acc);
 
 private:

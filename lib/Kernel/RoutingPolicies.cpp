@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Experts are few and are chosen one after the other, the best of those that are
-// left. Marks in `chosen`: 0 may be chosen, 1 is, 2 may not.
+// Experts are few and are chosen one after the other, the best of those that
+// are left. Marks in `chosen`: 0 may be chosen, 1 is, 2 may not.
 //
 //===----------------------------------------------------------------------===//
 
@@ -37,9 +37,7 @@ struct Chooser {
     return e.cmp(arith::CmpIPredicate::eq, e.load(chosen, at),
                  e.integer(mark, 8));
   }
-  void mark(Value at, int64_t mark) {
-    e.store(e.integer(mark, 8), chosen, at);
-  }
+  void mark(Value at, int64_t mark) { e.store(e.integer(mark, 8), chosen, at); }
   Value greater(Value a, Value b) {
     return arith::CmpFOp::create(e.builder, e.loc, arith::CmpFPredicate::OGT, a,
                                  b);
@@ -48,19 +46,19 @@ struct Chooser {
   /// first, and the score; NaN is less than anything but nothing.
   Values best(const Candidates &c) {
     Value none = e.index(-1);
-    return e.forLoop(
-        e.index(0), c.count, 1, Values{none, e.f32(0)},
-        [&](Value i, ValueRange so) {
-          Value at = e.add(c.first, e.mul(i, c.stride));
-          Value isFirst = e.cmp(arith::CmpIPredicate::eq, so[0], none);
-          Value score = e.load(scores, at);
-          Value better = arith::OrIOp::create(e.builder, e.loc, isFirst,
-                                              greater(score, so[1]));
-          better = arith::AndIOp::create(e.builder, e.loc, better,
-                                         isMarked(at, 0));
-          return Values{e.select(better, at, so[0]),
-                        e.select(better, score, so[1])};
-        });
+    return e.forLoop(e.index(0), c.count, 1, Values{none, e.f32(0)},
+                     [&](Value i, ValueRange so) {
+                       Value at = e.add(c.first, e.mul(i, c.stride));
+                       Value isFirst =
+                           e.cmp(arith::CmpIPredicate::eq, so[0], none);
+                       Value score = e.load(scores, at);
+                       Value better = arith::OrIOp::create(
+                           e.builder, e.loc, isFirst, greater(score, so[1]));
+                       better = arith::AndIOp::create(e.builder, e.loc, better,
+                                                      isMarked(at, 0));
+                       return Values{e.select(better, at, so[0]),
+                                     e.select(better, score, so[1])};
+                     });
   }
   /// Marks the best `count` candidates.
   void take(const Candidates &c, Value count) {
@@ -68,22 +66,21 @@ struct Chooser {
               [&](Value) { mark(best(c)[0], 1); });
   }
   void forRows(function_ref<void(Value)> body) {
-    e.forLoop(e.index(0), rows, 1, [&](Value row) {
-      body(e.add(first, e.mul(row, experts)));
-    });
+    e.forLoop(e.index(0), rows, 1,
+              [&](Value row) { body(e.add(first, e.mul(row, experts))); });
   }
   Candidates ofRow(Value start) { return {start, experts, e.index(1)}; }
   /// `perRow` (a constant) times the rows, rounded down, at least 1.
   Value partOfRows(double perRow) {
     Type f64 = e.builder.getF64Type(), i64 = e.builder.getI64Type();
-    Value number = arith::SIToFPOp::create(e.builder, e.loc, f64,
-                                           fromIndex(e, rows, 64));
+    Value number =
+        arith::SIToFPOp::create(e.builder, e.loc, f64, fromIndex(e, rows, 64));
     Value factor = arith::ConstantOp::create(e.builder, e.loc,
                                              e.builder.getF64FloatAttr(perRow));
     Value product = arith::MulFOp::create(e.builder, e.loc, number, factor);
-    return e.max(toIndex(e, arith::FPToSIOp::create(e.builder, e.loc, i64,
-                                                    product)),
-                 e.index(1));
+    return e.max(
+        toIndex(e, arith::FPToSIOp::create(e.builder, e.loc, i64, product)),
+        e.index(1));
   }
 
   Emitter &e;
@@ -128,23 +125,23 @@ struct TokenChoiceCode {
     // A group that is kept has mark 1 while others are looked for.
     Value groups = e.index(policy.getGroups()), none = e.index(-1);
     e.forLoop(zero, e.index(policy.getKept()), 1, [&](Value) {
-      Value found = e.forLoop(
-          zero, groups, 1, Values{none, e.f32(0)},
-          [&](Value group, ValueRange so) {
-            Value left = c.isMarked(ofGroup(group).first, 0);
-            return e.ifElse(
-                left, so.getTypes(),
-                [&] {
-                  Value score = judge(group);
-                  Value better = arith::OrIOp::create(
-                      e.builder, e.loc,
-                      e.cmp(arith::CmpIPredicate::eq, so[0], none),
-                      c.greater(score, so[1]));
-                  return Values{e.select(better, group, so[0]),
-                                e.select(better, score, so[1])};
-                },
-                [&] { return Values(so); });
-          })[0];
+      Value found =
+          e.forLoop(zero, groups, 1, Values{none, e.f32(0)},
+                    [&](Value group, ValueRange so) {
+                      Value left = c.isMarked(ofGroup(group).first, 0);
+                      return e.ifElse(
+                          left, so.getTypes(),
+                          [&] {
+                            Value score = judge(group);
+                            Value better = arith::OrIOp::create(
+                                e.builder, e.loc,
+                                e.cmp(arith::CmpIPredicate::eq, so[0], none),
+                                c.greater(score, so[1]));
+                            return Values{e.select(better, group, so[0]),
+                                          e.select(better, score, so[1])};
+                          },
+                          [&] { return Values(so); });
+                    })[0];
       markGroup(found, 1);
     });
     e.forLoop(zero, c.experts, 1, [&](Value i) {
@@ -186,12 +183,10 @@ struct GlobalChoiceCode {
       Values found = e.forLoop(
           e.index(0), c.experts, 1, Values{none, e.f32(0)},
           [&](Value expert, ValueRange so) {
-            Values own =
-                c.best({e.add(c.first, expert), c.rows, c.experts});
+            Values own = c.best({e.add(c.first, expert), c.rows, c.experts});
             Value exists = e.cmp(arith::CmpIPredicate::ne, own[0], none);
             Value better = arith::OrIOp::create(
-                e.builder, e.loc,
-                e.cmp(arith::CmpIPredicate::eq, so[0], none),
+                e.builder, e.loc, e.cmp(arith::CmpIPredicate::eq, so[0], none),
                 c.greater(own[1], so[1]));
             better = arith::AndIOp::create(e.builder, e.loc, better, exists);
             return Values{e.select(better, own[0], so[0]),
@@ -213,24 +208,24 @@ struct TopPCode {
     Value p = number(policy.getP().getValueAsDouble());
     c.forRows([&](Value start) {
       Value open = e.integer(1, 1);
-      e.forLoop(e.index(0), c.experts, 1, Values{open, number(0)},
-                [&](Value, ValueRange so) {
-                  return e.ifElse(
-                      so[0], so.getTypes(),
-                      [&] {
-                        Values next = c.best(c.ofRow(start));
-                        c.mark(next[0], 1);
-                        Value score = arith::ExtFOp::create(e.builder, e.loc,
-                                                            f64, next[1]);
-                        Value sum = arith::AddFOp::create(e.builder, e.loc,
-                                                          so[1], score);
-                        Value less = arith::CmpFOp::create(
-                            e.builder, e.loc, arith::CmpFPredicate::OLT, sum,
-                            p);
-                        return Values{less, sum};
-                      },
-                      [&] { return Values(so); });
-                });
+      e.forLoop(
+          e.index(0), c.experts, 1, Values{open, number(0)},
+          [&](Value, ValueRange so) {
+            return e.ifElse(
+                so[0], so.getTypes(),
+                [&] {
+                  Values next = c.best(c.ofRow(start));
+                  c.mark(next[0], 1);
+                  Value score =
+                      arith::ExtFOp::create(e.builder, e.loc, f64, next[1]);
+                  Value sum =
+                      arith::AddFOp::create(e.builder, e.loc, so[1], score);
+                  Value less = arith::CmpFOp::create(
+                      e.builder, e.loc, arith::CmpFPredicate::OLT, sum, p);
+                  return Values{less, sum};
+                },
+                [&] { return Values(so); });
+          });
     });
   }
 };
@@ -239,10 +234,9 @@ struct ThresholdCode {
   static void emit(ThresholdAttr policy, Chooser &c) {
     Emitter &e = c.e;
     Type f64 = e.builder.getF64Type(), i8 = e.builder.getI8Type();
-    Value least =
-        arith::ConstantOp::create(e.builder, e.loc,
-                                  e.builder.getF64FloatAttr(
-                                      policy.getLeast().getValueAsDouble()));
+    Value least = arith::ConstantOp::create(
+        e.builder, e.loc,
+        e.builder.getF64FloatAttr(policy.getLeast().getValueAsDouble()));
     e.forLoop(e.index(0), e.mul(c.rows, c.experts), 1, [&](Value i) {
       Value at = e.add(c.first, i);
       Value score =

@@ -69,8 +69,8 @@ llvm::Error perturb(const ModelSites &model, const runtime::Tensor &tokens,
                     LoadProgram load, const ProfileOptions &options,
                     Measured &measured);
 
-/// The weight, beside what each member of a bank showed itself, of what its bank
-/// showed on average: of second moments in rows of an average member, of
+/// The weight, beside what each member of a bank showed itself, of what its
+/// bank showed on average: of second moments in rows of an average member, of
 /// divergence per error as a share.
 inline constexpr double kMomentPrior = 1.0 / 16, kSensitivityPrior = 1.0 / 4;
 void smoothMoments(

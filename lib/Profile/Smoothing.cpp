@@ -1,4 +1,5 @@
-//===- Smoothing.cpp - what is known of members that few rows chose -*- C++ -*-===//
+//===- Smoothing.cpp - what is known of members that few rows chose -*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -34,8 +35,7 @@ void profile::smoothMoments(llvm::MutableArrayRef<Moment> moments) {
   }
 }
 
-void profile::smoothSensitivities(const ModelSites &model,
-                                  Measured &measured) {
+void profile::smoothSensitivities(const ModelSites &model, Measured &measured) {
   llvm::StringMap<runtime::Sensitivities::value_type *> bySite;
   for (auto &[site, pairs] : measured.perturbations)
     bySite[site] = &pairs;
@@ -56,8 +56,7 @@ void profile::smoothSensitivities(const ModelSites &model,
     for (llvm::StringRef member : members)
       for (auto [pair, sum] : llvm::zip(*bySite[member], sums))
         if (sum.first > 0)
-          pair.second +=
-              kSensitivityPrior *
-              (pair.first * sum.second / sum.first - pair.second);
+          pair.second += kSensitivityPrior *
+                         (pair.first * sum.second / sum.first - pair.second);
   }
 }

@@ -116,8 +116,8 @@ static std::string describe(const Parameter &parameter) {
     text += ", 0 to " + std::to_string(parameter.ids - 1);
   for (auto [d, limit] : llvm::enumerate(parameter.limits))
     if (limit > 0)
-      text += ", size " + std::to_string(d) + " at most " +
-              std::to_string(limit);
+      text +=
+          ", size " + std::to_string(d) + " at most " + std::to_string(limit);
   if (parameter.otherwise)
     text += ", usually " + std::to_string(*parameter.otherwise);
   if (parameter.members > 0)

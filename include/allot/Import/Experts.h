@@ -29,14 +29,14 @@ struct ExpertHabits {
   llvm::StringLiteral correction = "";
   /// The projections of an expert, `experts.N.NAME`.
   llvm::StringLiteral gate = "gate_proj", up = "up_proj", down = "down_proj";
-  /// Tensors of all experts, where the files have such ones: `[E, 2 I, H]` (gate
-  /// rows, then up rows) and `[E, H, I]`, or transposed (`columns`), gate and up
-  /// in turn, with biases.
+  /// Tensors of all experts, where the files have such ones: `[E, 2 I, H]`
+  /// (gate rows, then up rows) and `[E, H, I]`, or transposed (`columns`), gate
+  /// and up in turn, with biases.
   llvm::StringLiteral allGateUp = "experts.gate_up_proj",
                       allDown = "experts.down_proj";
   bool columns = false;
-  /// Keys of config.json: how many experts (under either of two names), how many
-  /// a row has, their width, and that of shared ones.
+  /// Keys of config.json: how many experts (under either of two names), how
+  /// many a row has, their width, and that of shared ones.
   llvm::StringLiteral countKey = "num_experts", otherCountKey = "";
   llvm::StringLiteral chosenKey = "num_experts_per_tok";
   llvm::StringLiteral widthKey = "moe_intermediate_size";
@@ -56,8 +56,8 @@ struct ExpertHabits {
   routed::GroupScore groupScore = routed::GroupScore::Largest;
   int64_t defaultGroups = 1, defaultKept = 1;
   /// Experts that every row meets. Gated: `shared_expert` of
-  /// `shared_expert_intermediate_size`, times a sigmoid; Plain: `shared_experts`
-  /// of `n_shared_experts` widths.
+  /// `shared_expert_intermediate_size`, times a sigmoid; Plain:
+  /// `shared_experts` of `n_shared_experts` widths.
   enum class Shared { None, Gated, Plain } shared = Shared::None;
   int64_t defaultShared = 0;
   /// `zero_expert_num`: experts that give their input. Files may hold gate and
@@ -111,8 +111,8 @@ struct Experts {
 };
 
 /// The weights of a checkpoint with every expert under a name of its own,
-/// `BLOCK.experts.N.PROJECTION`, whether it is stored so or within the tensor of
-/// all experts of a layer.
+/// `BLOCK.experts.N.PROJECTION`, whether it is stored so or within the tensor
+/// of all experts of a layer.
 std::unique_ptr<WeightSource>
 separateExperts(std::unique_ptr<WeightSource> weights,
                 const ModelConfig &config, llvm::StringRef expectedBy);

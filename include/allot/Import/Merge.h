@@ -25,9 +25,9 @@ inline constexpr llvm::StringLiteral beyondMapAttr = "allot.beyond_map";
 /// checkpoint whose parameters it has. No checkpoint says such a thing.
 inline constexpr llvm::StringLiteral layerSourcesAttr = "allot.layer_sources";
 
-/// On a global: the name of the tensor in the checkpoint where it is not that of
-/// the site with `.weight` or `.bias`, and its shape where the program takes the
-/// same numbers in another.
+/// On a global: the name of the tensor in the checkpoint where it is not that
+/// of the site with `.weight` or `.bias`, and its shape where the program takes
+/// the same numbers in another.
 inline constexpr llvm::StringLiteral storedNameAttr = "allot.stored_name",
                                      storedShapeAttr = "allot.stored_shape";
 

@@ -49,10 +49,10 @@ inline constexpr int64_t groupedMatrixNumbers = 2;
 /// `(x memref<?x?xf32>, order, offsets memref<?xi32>, table
 /// memref<?xmemref<?xi8>>, terms memref<?xi32>, scales memref<?xf32>, [weights
 /// memref<?xf32>], y memref<?x?xf32>)`, of matrices that are stored as
-/// `spec.weight` says; `spec` is listed. Matrices that no row chose are not read.
-/// Members of few rows are met in one parallel region, in which every thread has
-/// its part of the outputs of each; those of many rows one after the other. With
-/// `accumulate` y is added to, else written.
+/// `spec.weight` says; `spec` is listed. Matrices that no row chose are not
+/// read. Members of few rows are met in one parallel region, in which every
+/// thread has its part of the outputs of each; those of many rows one after the
+/// other. With `accumulate` y is added to, else written.
 mlir::func::FuncOp buildGroupedLinearKernel(mlir::ModuleOp module,
                                             const LinearKernelSpec &spec,
                                             bool accumulate,

@@ -26,8 +26,8 @@ struct LinearKernelSpec {
   bool bias = false, multiplier = false, residual = false;
   adapter::Activation activation = adapter::Activation::None;
   adapter::Arithmetic arithmetic = adapter::Arithmetic::F32;
-  /// Rows are those of a list, each times a factor and, with `weighted`, a weight
-  /// of its own; they are added to y. No low-rank terms, no epilogue.
+  /// Rows are those of a list, each times a factor and, with `weighted`, a
+  /// weight of its own; they are added to y. No low-rank terms, no epilogue.
   bool listed = false, weighted = false;
 
   /// The arithmetic that the kernel has: f32 where the weight has no codes.
@@ -62,8 +62,8 @@ struct LinearKernelOperands {
   /// index, f32: rank and scale of each term.
   llvm::SmallVector<mlir::Value> ranks, scales;
   /// Of listed rows: memref<?xi32> of places, of which `order[first]` up to
-  /// `order[first + count - 1]` are met; place p is in row p / perRow of x and y;
-  /// memref<?xf32> of weights by place, or null; index, index, index, f32.
+  /// `order[first + count - 1]` are met; place p is in row p / perRow of x and
+  /// y; memref<?xf32> of weights by place, or null; index, index, index, f32.
   mlir::Value order, weights, first, count, perRow, factor;
 
   llvm::SmallVector<mlir::Value> flatten() const;

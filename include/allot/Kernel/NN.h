@@ -62,19 +62,19 @@ protected:
 /// memref<?x?x?x?xf32, strided<[?, ?, ?, 1], offset: ?>> [batch, S, Hkv, D or
 /// Dv], past memref<?xi32>, total memref<?xi32> (with `total`), mask
 /// memref<?x?xi32> [batch, S] (with `mask`), distances memref<?x?xf32> [Hq, 2 L
-/// + 1] (with `distances`), sinks memref<?xf32> [Hq] (with `sinks`), result [batch, T, Hq, Dv], scale f32, softcap f32
-/// (with `softcap`), window index (a large number where there is none). Keys at
-/// `total[b]` and later, and those that causality and window hide from every
-/// query of a block, are never read.
+/// + 1] (with `distances`), sinks memref<?xf32> [Hq] (with `sinks`), result
+/// [batch, T, Hq, Dv], scale f32, softcap f32 (with `softcap`), window index (a
+/// large number where there is none). Keys at `total[b]` and later, and those
+/// that causality and window hide from every query of a block, are never read.
 struct AttentionKernel : AttentionVariant {
   std::string key() const { return keyOf("nn_attention"); }
 };
 
 /// Gradients of attention. Arguments: q, k, v, grad, past, total, mask,
-/// distances, sinks as for attention (grad like its result), then the gradients of q,
-/// k and v, in the layout of theirs without strides, scale f32, softcap f32
-/// (with `softcap`), window index. Keys that come after all that a query sees
-/// are never read.
+/// distances, sinks as for attention (grad like its result), then the gradients
+/// of q, k and v, in the layout of theirs without strides, scale f32, softcap
+/// f32 (with `softcap`), window index. Keys that come after all that a query
+/// sees are never read.
 struct AttentionGradKernel : AttentionVariant {
   std::string key() const { return keyOf("nn_attention_grad"); }
 };

@@ -21,7 +21,8 @@ using adapter::GroupedLowRankOp;
 using adapter::GroupRowsOp;
 
 bool conversion::isGrouped(Operation *op) {
-  return isa<GroupRowsOp, GroupedLinearOp, GroupedLowRankOp, GroupedDiagonalOp>(op);
+  return isa<GroupRowsOp, GroupedLinearOp, GroupedLowRankOp, GroupedDiagonalOp>(
+      op);
 }
 
 static DenseElementsAttr numbersOf(Builder &builder,

@@ -1,4 +1,5 @@
-//===- BankBuild.cpp - rows sorted by the member that they chose -*- C++ -*-===//
+//===- BankBuild.cpp - rows sorted by the member that they chose -*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -66,9 +67,9 @@ Value adapter::buildRowsOfPlaces(OpBuilder &b, Location loc, Value x,
       b, loc, order, ArrayRef<OpFoldResult>{zero},
       ArrayRef<OpFoldResult>{count}, ArrayRef<OpFoldResult>{one});
   auto type = cast<RankedTensorType>(x.getType());
-  Value init = vjp::buildEmpty(
-      b, loc, {count, b.getIndexAttr(type.getDimSize(1))},
-      type.getElementType());
+  Value init =
+      vjp::buildEmpty(b, loc, {count, b.getIndexAttr(type.getDimSize(1))},
+                      type.getElementType());
   AffineMap identity = b.getMultiDimIdentityMap(2);
   return vjp::buildStructured(
       b, loc, {chosen}, {identity.dropResult(1), identity}, init,

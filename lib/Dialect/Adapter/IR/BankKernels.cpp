@@ -102,10 +102,9 @@ static LogicalResult checkGroups(Operation *op, Value order, Value offsets,
     return failure();
   int64_t numbers = cast<ShapedType>(offsets.getType()).getDimSize(0);
   if (!ShapedType::isDynamic(numbers) && members.back() >= numbers - 1)
-    return op->emitOpError()
-           << "has a " << what << " of member " << members.back()
-           << ", but offsets of " << numbers - 1 << " members (" << label
-           << ")";
+    return op->emitOpError() << "has a " << what << " of member "
+                             << members.back() << ", but offsets of "
+                             << numbers - 1 << " members (" << label << ")";
   return success();
 }
 

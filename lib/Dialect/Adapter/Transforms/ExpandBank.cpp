@@ -6,8 +6,8 @@
 //
 // What all members share is applied once to all rows: maps that meet the input
 // first in every member, and summands of every member. What is left of a member
-// is matrices, pairs of factors, diagonals, or anything else: the first kinds are
-// kernels that go over the members themselves; others are applied member by
+// is matrices, pairs of factors, diagonals, or anything else: the first kinds
+// are kernels that go over the members themselves; others are applied member by
 // member to their rows, which are sorted for that.
 //
 //===----------------------------------------------------------------------===//
@@ -217,8 +217,7 @@ void BankExpander::sortTerms(int64_t member, MapTerms &terms) {
   MapTerms rest;
   for (const auto &term : terms.matrices) {
     Value tensor = buildEncoded(b, loc, term.tensor);
-    Attribute encoding =
-        cast<RankedTensorType>(tensor.getType()).getEncoding();
+    Attribute encoding = cast<RankedTensorType>(tensor.getType()).getEncoding();
     matrices[encoding].push_back({member, tensor, term.scale});
   }
   for (MapTerms::Factors &pair : terms.factors) {

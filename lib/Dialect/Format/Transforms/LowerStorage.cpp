@@ -216,8 +216,8 @@ static LogicalResult lowerFunction(func::FuncOp function,
     } else if (auto linears = dyn_cast<adapter::GroupedLinearOp>(op)) {
       if (linears.getStored())
         return WalkResult::advance();
-      if (failed(lowerOperands(op, linears.getMatricesMutable(), weights,
-                               stored)))
+      if (failed(
+              lowerOperands(op, linears.getMatricesMutable(), weights, stored)))
         return WalkResult::interrupt();
       linears.setStoredAttr(ArrayAttr::get(op->getContext(), stored));
     } else if (auto grouped = dyn_cast<adapter::GroupedLowRankOp>(op)) {

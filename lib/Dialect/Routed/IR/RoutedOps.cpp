@@ -17,7 +17,8 @@ using namespace allot::routed;
 #define GET_OP_CLASSES
 #include "allot/Dialect/Routed/IR/RoutedOps.cpp.inc"
 
-/// Whether `type` is [`rows`.., `last`] of `element`, as far as sizes are known.
+/// Whether `type` is [`rows`.., `last`] of `element`, as far as sizes are
+/// known.
 static bool isRowsOf(Type type, ArrayRef<int64_t> rows, int64_t last,
                      Type element) {
   auto shaped = dyn_cast<ShapedType>(type);
@@ -119,7 +120,8 @@ LogicalResult UnpackOp::verify() {
                     getWeights().getType(), "R11");
 }
 
-LogicalResult UnpackOp::fold(FoldAdaptor, SmallVectorImpl<OpFoldResult> &results) {
+LogicalResult UnpackOp::fold(FoldAdaptor,
+                             SmallVectorImpl<OpFoldResult> &results) {
   auto assign = getAssignment().getDefiningOp<AssignOp>();
   if (!assign || !assign.getWeights() ||
       assign.getIds().getType() != getIds().getType() ||
@@ -139,10 +141,9 @@ ArrayRef<int64_t> ExpertsOp::getClassMembers(unsigned index) {
 
 static ParseResult parseNumbers(OpAsmParser &parser,
                                 SmallVectorImpl<int64_t> &numbers) {
-  return parser.parseCommaSeparatedList(
-      OpAsmParser::Delimiter::Square, [&] {
-        return parser.parseInteger(numbers.emplace_back());
-      });
+  return parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Square, [&] {
+    return parser.parseInteger(numbers.emplace_back());
+  });
 }
 
 ParseResult ExpertsOp::parse(OpAsmParser &parser, OperationState &result) {
@@ -211,9 +212,9 @@ void ExpertsOp::print(OpAsmPrinter &p) {
     p << ") ";
     p.printRegion(body, /*printEntryBlockArgs=*/false);
   }
-  p.printOptionalAttrDict((*this)->getAttrs(),
-                          {getClassesAttrName(), getCopiesAttrName(),
-                           getZerosAttrName()});
+  p.printOptionalAttrDict(
+      (*this)->getAttrs(),
+      {getClassesAttrName(), getCopiesAttrName(), getZerosAttrName()});
 }
 
 LogicalResult ExpertsOp::verify() {

@@ -85,11 +85,11 @@ Value ExpertsLowering::numbersIn(ArrayRef<int64_t> members) {
                                            nested.getI32IntegerAttr(value));
         };
         // An id out of range finds the first entry, which is not used then.
-        Value isExpert = arith::CmpIOp::create(
-            nested, l, arith::CmpIPredicate::ult, args[0],
-            integer(int32_t(type.getExperts())));
-        Value safe = arith::SelectOp::create(nested, l, isExpert, args[0],
-                                             integer(0));
+        Value isExpert =
+            arith::CmpIOp::create(nested, l, arith::CmpIPredicate::ult, args[0],
+                                  integer(int32_t(type.getExperts())));
+        Value safe =
+            arith::SelectOp::create(nested, l, isExpert, args[0], integer(0));
         Value number = tensor::ExtractOp::create(
             nested, l, list, ValueRange{adapter::buildIndex(nested, l, safe)});
         Value zero =
@@ -128,16 +128,14 @@ Value ExpertsLowering::applyClass(unsigned index, Value y) {
         Value place =
             tensor::ExtractOp::create(nested, l, order, ValueRange{at});
         return tensor::ExtractOp::create(
-            nested, l, flat,
-            ValueRange{adapter::buildIndex(nested, l, place)});
+            nested, l, flat, ValueRange{adapter::buildIndex(nested, l, place)});
       });
 
   // The code of the class.
   Block &body = op.getBodies()[index].front();
   Value result = cast<YieldOp>(body.getTerminator()).getValue();
   SmallVector<Value> arguments{rows, sorted};
-  for (auto [value, argument] :
-       llvm::zip_equal(arguments, body.getArguments()))
+  for (auto [value, argument] : llvm::zip_equal(arguments, body.getArguments()))
     if (value.getType() != argument.getType())
       value = tensor::CastOp::create(b, loc, argument.getType(), value);
   // An argument that is given on has become what it stands for.
@@ -162,24 +160,23 @@ Value ExpertsLowering::applyClass(unsigned index, Value y) {
         for (unsigned axis = 1; axis + 1 < rank; ++axis)
           place = arith::AddIOp::create(
               nested, l,
-              arith::MulIOp::create(nested, l, place,
-                                    getValueOrCreateConstantIndexOp(
-                                        nested, l, sizes[axis])),
+              arith::MulIOp::create(
+                  nested, l, place,
+                  getValueOrCreateConstantIndexOp(nested, l, sizes[axis])),
               loop(axis));
         place = arith::AddIOp::create(
             nested, l, arith::MulIOp::create(nested, l, place, k), loop(rank));
-        Value none = arith::ConstantOp::create(nested, l,
-                                               nested.getI32IntegerAttr(0));
+        Value none =
+            arith::ConstantOp::create(nested, l, nested.getI32IntegerAttr(0));
         Value meets = arith::CmpIOp::create(
             nested, l, arith::CmpIPredicate::sge, args[0], none);
         Value at = adapter::buildIndex(
             nested, l,
             tensor::ExtractOp::create(nested, l, places, ValueRange{place}));
         at = arith::SelectOp::create(
-            nested, l, meets, at,
-            arith::ConstantIndexOp::create(nested, l, 0));
-        Value value = tensor::ExtractOp::create(
-            nested, l, result, ValueRange{at, loop(rank - 1)});
+            nested, l, meets, at, arith::ConstantIndexOp::create(nested, l, 0));
+        Value value = tensor::ExtractOp::create(nested, l, result,
+                                                ValueRange{at, loop(rank - 1)});
         Value term = arith::MulFOp::create(nested, l, args[1], value);
         Value sum = arith::AddFOp::create(nested, l, args[2], term);
         return arith::SelectOp::create(nested, l, meets, sum, args[2]);
@@ -197,8 +194,8 @@ Value ExpertsLowering::applyCopies(Value y) {
       b, loc, {numbers, weights},
       {identity(rank), identity(rank), identity(rank).dropResult(rank - 1)},
       sizes, [](OpBuilder &nested, Location l, ValueRange args) -> Value {
-        Value none = arith::ConstantOp::create(nested, l,
-                                               nested.getI32IntegerAttr(0));
+        Value none =
+            arith::ConstantOp::create(nested, l, nested.getI32IntegerAttr(0));
         Value zero =
             arith::ConstantOp::create(nested, l, nested.getF32FloatAttr(0.0f));
         Value meets = arith::CmpIOp::create(
