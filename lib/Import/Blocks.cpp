@@ -39,12 +39,27 @@ importer::declareModules(ModuleBuilder &m, llvm::ArrayRef<ModuleInfo> modules,
                                   "adapter '" + form.adapter +
                                       "' puts a prompt before or beside the "
                                       "tokens, which needs a decoder");
-      if (!form.arguments.empty())
-        return support::fileError(
-            expectedBy, "adapter '" + form.adapter + "' takes an argument '" +
-                            form.arguments.front() +
-                            "', which whole models do not have");
+      if (llvm::Error e = refuseArguments(form, expectedBy))
+        return e;
     }
+  return addModules(m, modules, weights, adaptations, expectedBy, ignored);
+}
+
+llvm::Error importer::refuseArguments(const AdapterForm &form,
+                                      llvm::StringRef expectedBy) {
+  if (form.arguments.empty())
+    return llvm::Error::success();
+  return support::fileError(
+      expectedBy, "adapter '" + form.adapter + "' takes an argument '" +
+                      form.arguments.front() +
+                      "', which whole models do not have");
+}
+
+llvm::Error
+importer::addModules(ModuleBuilder &m, llvm::ArrayRef<ModuleInfo> modules,
+                     WeightSource &weights, const Adaptations &adaptations,
+                     llvm::StringRef expectedBy,
+                     llvm::function_ref<bool(llvm::StringRef)> ignored) {
   for (const ModuleInfo &module : modules)
     if (llvm::Error e = m.addModule(module, weights, adaptations, expectedBy))
       return e;

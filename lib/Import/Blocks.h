@@ -29,6 +29,19 @@ llvm::Error declareModules(ModuleBuilder &module,
                            Adaptations &adaptations, llvm::StringRef expectedBy,
                            llvm::function_ref<bool(llvm::StringRef)> ignored);
 
+/// Fails where an adapter takes an argument, which whole models do not have.
+llvm::Error refuseArguments(const AdapterForm &form,
+                            llvm::StringRef expectedBy);
+
+/// Declares the parameters of modules and of what adapters add to them, and
+/// fails where a tensor is left that is neither replaced by an adapter nor
+/// `ignored`.
+llvm::Error addModules(ModuleBuilder &module,
+                       llvm::ArrayRef<ModuleInfo> modules,
+                       WeightSource &weights, const Adaptations &adaptations,
+                       llvm::StringRef expectedBy,
+                       llvm::function_ref<bool(llvm::StringRef)> ignored);
+
 /// Notes on the module what kind of model it is (`allot.config`, and
 /// `allot.vocab` where there is one).
 void setFacts(ModuleBuilder &module, llvm::StringRef family,

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Blocks.h"
 #include "Containers.h"
 #include "DecoderBuilder.h"
 #include "allot/Dialect/NN/IR/NN.h"
@@ -50,27 +51,11 @@ void DecoderBuilder::choose(mlir::func::FuncOp function, const Stream &stream) {
 /// [batch, T, H] at the last real position of each row: [batch, H]. A row
 /// without new tokens takes its first position, whose result nobody uses.
 Value DecoderBuilder::lastPositions(Value x, const Stream &stream) {
-  auto body = [&](mlir::OpBuilder &inner, mlir::Location loc,
-                  mlir::ValueRange at) {
-    Value count = tensor::ExtractOp::create(inner, loc, stream.count, at[0]);
-    Value size =
-        arith::IndexCastOp::create(inner, loc, inner.getIndexType(), count);
-    Value zero = arith::ConstantIndexOp::create(inner, loc, 0);
-    Value one = arith::ConstantIndexOp::create(inner, loc, 1);
-    Value last = arith::MaxSIOp::create(
-        inner, loc, arith::SubIOp::create(inner, loc, size, one), zero);
-    Value value = tensor::ExtractOp::create(
-        inner, loc, x, mlir::ValueRange{at[0], last, at[1]});
-    tensor::YieldOp::create(inner, loc, value);
-  };
-  return tensor::GenerateOp::create(b, m.loc(), floats({any, c.hidden}),
-                                    mlir::ValueRange{stream.batch}, body);
+  return Blocks(m).atLast(x, stream.count);
 }
 
 void DecoderBuilder::setPast(Stream &stream, int64_t past) {
-  Value number = arith::ConstantIntOp::create(b, m.loc(), past, 32);
-  stream.past = tensor::SplatOp::create(b, m.loc(), ints({any}), number,
-                                        mlir::ValueRange{stream.batch});
+  stream.past = Blocks(m).perRow(stream.batch, past);
 }
 
 void DecoderBuilder::buildLogits() {
@@ -200,26 +185,12 @@ llvm::Error importer::buildDecoder(ModuleBuilder &m, const ModelConfig &plain,
                             "' cannot be put on a model that normalises or "
                             "clips heads, scales scores, has sinks or latent "
                             "attention, or fuses projections");
-      if (!form.arguments.empty())
-        return support::fileError(
-            expectedBy, "adapter '" + form.adapter + "' takes an argument '" +
-                            form.arguments.front() +
-                            "', which whole models do not have");
+      if (llvm::Error e = refuseArguments(form, expectedBy))
+        return e;
     }
-  for (const ModuleInfo &module : modules)
-    if (llvm::Error e = m.addModule(module, weights, *adaptations, expectedBy))
-      return e;
-  // Parameters that an adapter replaces were not asked for.
-  auto ignored = [&](llvm::StringRef name) {
-    if (isIgnored(config, name))
-      return true;
-    auto [path, parameter] = name.rsplit('.');
-    auto adaptation = adaptations->find(path.str());
-    return adaptation != adaptations->end() &&
-           ((parameter == "weight" && adaptation->second.weight) ||
-            (parameter == "bias" && adaptation->second.bias));
-  };
-  if (llvm::Error e = weights.checkAllUsed(ignored))
+  if (llvm::Error e = addModules(
+          m, modules, weights, *adaptations, expectedBy,
+          [&](llvm::StringRef name) { return isIgnored(config, name); }))
     return e;
 
   mlir::OpBuilder &b = m.builder();

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Blocks.h"
 #include "DecoderBuilder.h"
 #include "allot/Dialect/Adapter/IR/AdapterBuild.h"
 #include "allot/Dialect/NN/IR/NN.h"
@@ -34,14 +35,7 @@ Value DecoderBuilder::promptHeads(llvm::StringRef path, Value prompt,
 
 /// The same x for the whole batch.
 Value DecoderBuilder::onEveryRow(Value x, const Stream &stream) {
-  llvm::SmallVector<int64_t> shape{any};
-  llvm::append_range(shape,
-                     mlir::cast<RankedTensorType>(x.getType()).getShape());
-  Value init = tensor::EmptyOp::create(b, m.loc(), shape, b.getF32Type(),
-                                       mlir::ValueRange{stream.batch});
-  return mlir::linalg::BroadcastOp::create(b, m.loc(), x, init,
-                                           llvm::ArrayRef<int64_t>{0})
-      ->getResult(0);
+  return Blocks(m).onEveryRow(x, stream.batch);
 }
 
 /// [length, ...] before each row of [batch, T, ...].

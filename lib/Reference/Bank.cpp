@@ -129,7 +129,8 @@ RefValue rounded(ArrayRef<int64_t> shape, const std::vector<double> &values) {
   return result;
 }
 
-LogicalResult groupedLowRank(GroupedLowRankOp op, Values values, Results &results) {
+/// The sum of the maps of all terms on the rows that chose their members; `mapOf` gives that of a term.
+template <typename OpT> LogicalResult groupedMaps(OpT op, Values values, llvm::function_ref<MapRef(const Operands &, size_t)> mapOf, Results &results) {
   Operands operands(op, values);
   ArrayRef<float> x;
   ArrayRef<int64_t> order, offsets;
@@ -146,12 +147,7 @@ LogicalResult groupedLowRank(GroupedLowRankOp op, Values values, Results &result
       failed(placesPerRow(op, rows, places, perRow)))
     return failure();
   for (auto [t, member] : llvm::enumerate(op.getMembers())) {
-    auto factor = [&](size_t i) {
-      Value value = op.getFactors()[i];
-      auto type = op.getStoredType(i);
-      return makeDenseMap(rowsOf(operands.at(value)), type.getDimSize(0), type.getDimSize(1));
-    };
-    MapRef map = makeComposedMap({factor(2 * t), factor(2 * t + 1)});
+    MapRef map = mapOf(operands, t);
     for (int64_t e = offsets[member]; e < offsets[member + 1]; ++e) {
       int64_t place = order[e], row = place / perRow;
       std::vector<double> from(x.begin() + row * in, x.begin() + (row + 1) * in), to(out);
@@ -164,34 +160,21 @@ LogicalResult groupedLowRank(GroupedLowRankOp op, Values values, Results &result
   return success();
 }
 
+MapRef matrixOf(const Operands &operands, Value stored, RankedTensorType type) {
+  return makeDenseMap(rowsOf(operands.at(stored)), type.getDimSize(0), type.getDimSize(1));
+}
+
+LogicalResult groupedLowRank(GroupedLowRankOp op, Values values, Results &results) {
+  auto mapOf = [&](const Operands &operands, size_t t) {
+    auto factor = [&](size_t i) { return matrixOf(operands, op.getFactors()[i], op.getStoredType(i)); };
+    return makeComposedMap({factor(2 * t), factor(2 * t + 1)});
+  };
+  return groupedMaps(op, values, mapOf, results);
+}
+
 LogicalResult groupedLinear(GroupedLinearOp op, Values values, Results &results) {
-  Operands operands(op, values);
-  ArrayRef<float> x;
-  ArrayRef<int64_t> order, offsets;
-  if (failed(onTensors(op, op.getResult() && !op.getStored())) || failed(operands.read(op.getX(), "x", x)) ||
-      failed(operands.read(op.getOrder(), "the order", order)) || failed(operands.read(op.getOffsets(), "the offsets", offsets)))
-    return failure();
-  SmallVector<int64_t> shape(operands.shape(op.getX()));
-  int64_t out = op.getStoredType(0).getDimSize(0), in = shape.back(), rows = int64_t(x.size()) / in, places = order.size(), perRow;
-  shape.back() = out;
-  std::vector<double> y, weights;
-  if (failed(checkNumbers(op, "the order", order, 0, places)) || failed(checkNumbers(op, "the offsets", offsets, 0, places + 1)) ||
-      failed(startOf(op, operands, op.getInit(), op.getAccumulate(), shape, y)) || failed(weightsOf(operands, op.getWeights(), places, weights)) ||
-      failed(placesPerRow(op, rows, places, perRow)))
-    return failure();
-  std::vector<double> to(out);
-  for (auto [t, member] : llvm::enumerate(op.getMembers())) {
-    MapRef map = makeDenseMap(rowsOf(operands.at(op.getMatrices()[t])), out, in);
-    for (int64_t e = offsets[member]; e < offsets[member + 1]; ++e) {
-      int64_t place = order[e], row = place / perRow;
-      std::vector<double> from(x.begin() + row * in, x.begin() + (row + 1) * in);
-      map->apply(from.data(), 1, to.data());
-      for (int64_t o = 0; o < out; ++o)
-        y[row * out + o] += weights[place] * op.getScales()[t] * to[o];
-    }
-  }
-  results.push_back(rounded(shape, y));
-  return success();
+  auto mapOf = [&](const Operands &operands, size_t t) { return matrixOf(operands, op.getMatrices()[t], op.getStoredType(t)); };
+  return groupedMaps(op, values, mapOf, results);
 }
 
 LogicalResult groupedDiagonal(GroupedDiagonalOp op, Values values, Results &results) {

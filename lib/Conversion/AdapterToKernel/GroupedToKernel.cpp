@@ -132,34 +132,19 @@ LogicalResult GroupedKernels::convert(GroupRowsOp op) {
   return success();
 }
 
-LogicalResult GroupedKernels::convert(GroupedLowRankOp op) {
-  if (failed(verifyBuffers(op, op.getFactors())))
-    return failure();
-  GroupedLowRankSpec spec;
-  spec.b = op.getStoredType(0).getEncoding();
-  spec.a = op.getStoredType(1).getEncoding();
-  spec.weights = bool(op.getWeights());
-  spec.accumulate = op.getAccumulate();
-  if (failed(spec.verify([&] { return op->emitOpError(); })))
-    return failure();
-  func::FuncOp &function = functions[spec.getKey(op.getContext())];
-  if (!function)
-    function = buildGroupedLowRankKernel(module, spec);
-
+template <typename OpT>
+void GroupedKernels::callOnGroups(OpT op, ValueRange stored,
+                                  func::FuncOp function, WriteTerms write) {
   OpBuilder builder(op);
   Location loc = op.getLoc();
   OperandShaper shaper(builder, loc);
-  SmallVector<Value> factors;
-  for (Value factor : op.getFactors())
-    factors.push_back(shaper.shape(factor, 1));
+  SmallVector<Value> buffers;
+  for (Value value : stored)
+    buffers.push_back(shaper.shape(value, 1));
   SmallVector<int32_t> places, terms;
   Value table =
-      makeTable(builder, loc, factors, factors.front().getType(), places);
-  for (auto [t, member] : llvm::enumerate(op.getMembers())) {
-    int64_t rank = op.getStoredType(2 * t).getDimSize(1);
-    llvm::append_values(terms, int32_t(member), places[2 * t],
-                        places[2 * t + 1], int32_t(rank));
-  }
+      makeTable(builder, loc, buffers, buffers.front().getType(), places);
+  write(places, terms);
   SmallVector<Value> operands{
       shaper.shape(op.getX(), 2),
       shaper.shape(op.getOrder(), 1),
@@ -174,6 +159,30 @@ LogicalResult GroupedKernels::convert(GroupedLowRankOp op) {
   func::CallOp::create(builder, loc, function, operands);
   shaper.finish();
   op.erase();
+}
+
+LogicalResult GroupedKernels::convert(GroupedLowRankOp op) {
+  if (failed(verifyBuffers(op, op.getFactors())))
+    return failure();
+  GroupedLowRankSpec spec;
+  spec.b = op.getStoredType(0).getEncoding();
+  spec.a = op.getStoredType(1).getEncoding();
+  spec.weights = bool(op.getWeights());
+  spec.accumulate = op.getAccumulate();
+  if (failed(spec.verify([&] { return op->emitOpError(); })))
+    return failure();
+  func::FuncOp &function = functions[spec.getKey(op.getContext())];
+  if (!function)
+    function = buildGroupedLowRankKernel(module, spec);
+
+  callOnGroups(op, op.getFactors(), function,
+               [&](ArrayRef<int32_t> places, SmallVectorImpl<int32_t> &terms) {
+                 for (auto [t, member] : llvm::enumerate(op.getMembers())) {
+                   int64_t rank = op.getStoredType(2 * t).getDimSize(1);
+                   llvm::append_values(terms, int32_t(member), places[2 * t],
+                                       places[2 * t + 1], int32_t(rank));
+                 }
+               });
   return success();
 }
 
@@ -187,37 +196,19 @@ LogicalResult GroupedKernels::convert(GroupedLinearOp op) {
   spec.weighted = bool(op.getWeights());
   if (failed(spec.verify([&] { return op->emitOpError(); })))
     return failure();
-  OpBuilder builder(op);
-  Location loc = op.getLoc();
+  Builder builder(op.getContext());
   bool accumulate = op.getAccumulate();
   func::FuncOp &function = functions[builder.getArrayAttr(
       {spec.getKey(op.getContext()), builder.getBoolAttr(accumulate)})];
   if (!function)
     function = buildGroupedLinearKernel(module, spec, accumulate, target);
 
-  OperandShaper shaper(builder, loc);
-  SmallVector<Value> matrices;
-  for (Value matrix : op.getMatrices())
-    matrices.push_back(shaper.shape(matrix, 1));
-  SmallVector<int32_t> places, terms;
-  Value table =
-      makeTable(builder, loc, matrices, matrices.front().getType(), places);
-  for (auto [member, place] : llvm::zip_equal(op.getMembers(), places))
-    llvm::append_values(terms, int32_t(member), place);
-  SmallVector<Value> operands{
-      shaper.shape(op.getX(), 2),
-      shaper.shape(op.getOrder(), 1),
-      shaper.shape(op.getOffsets(), 1),
-      table,
-      constant(builder, loc, numbersOf(builder, terms)),
-      constant(builder, loc, scalesOf(builder, op.getScales()))};
-  if (op.getWeights())
-    operands.push_back(shaper.shape(op.getWeights(), 1));
-  operands.push_back(
-      shaper.shape(op.getInit(), 2, /*isWritten=*/true, accumulate));
-  func::CallOp::create(builder, loc, function, operands);
-  shaper.finish();
-  op.erase();
+  callOnGroups(op, op.getMatrices(), function,
+               [&](ArrayRef<int32_t> places, SmallVectorImpl<int32_t> &terms) {
+                 for (auto [member, place] :
+                      llvm::zip_equal(op.getMembers(), places))
+                   llvm::append_values(terms, int32_t(member), place);
+               });
   return success();
 }
 

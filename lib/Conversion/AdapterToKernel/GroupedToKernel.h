@@ -28,6 +28,14 @@ private:
   llvm::LogicalResult convert(adapter::GroupedLinearOp op);
   llvm::LogicalResult convert(adapter::GroupedLowRankOp op);
   llvm::LogicalResult convert(adapter::GroupedDiagonalOp op);
+  /// The numbers of the terms of an op, from the places of its stored operands
+  /// in a table.
+  using WriteTerms = llvm::function_ref<void(llvm::ArrayRef<int32_t>,
+                                             llvm::SmallVectorImpl<int32_t> &)>;
+  /// Replaces an op on groups of rows by a call of its kernel.
+  template <typename OpT>
+  void callOnGroups(OpT op, mlir::ValueRange stored,
+                    mlir::func::FuncOp function, WriteTerms write);
   /// A constant vector of the module as a buffer of unknown size.
   mlir::Value constant(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::DenseElementsAttr numbers);
